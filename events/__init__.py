@@ -1,0 +1,1 @@
+"""The published language of amends: the only definition of an event."""

@@ -1,0 +1,1 @@
+"""Folds events into versioned rows and figures."""

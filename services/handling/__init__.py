@@ -1,0 +1,1 @@
+"""Owns the case: decisions, department feeds, work list."""

@@ -1,0 +1,1 @@
+"""Receives complaints, keeps statements, issues receipts, tells customers their status."""
