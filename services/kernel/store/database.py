@@ -1,0 +1,98 @@
+"""One way to speak SQL to SQLite and PostgreSQL: transactions, portable types, one writer.
+
+SQL is written once, with `?` placeholders and the column types UUID, BYTEA, BIGINT,
+TEXT and BOOLEAN. UUID columns take and give `uuid.UUID`, BYTEA gives `bytes`.
+A literal in the SQL holds neither `?` nor `%`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+from urllib.parse import unquote, urlsplit
+
+from services.kernel.errors import MalformedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
+
+Dialect = Literal["sqlite", "postgres"]
+
+IN_LIST_LIMIT = 500
+"""How many values one `IN (…)` list holds, on either database."""
+
+
+class Tx(Protocol):
+    """One transaction. Everything in it happens, or nothing."""
+
+    @property
+    def dialect(self) -> Dialect: ...
+
+    def execute(self, sql: str, params: Sequence[object] = ()) -> None: ...
+
+    def executemany(self, sql: str, rows: Sequence[Sequence[object]]) -> None: ...
+
+    def fetchone(
+        self, sql: str, params: Sequence[object] = ()
+    ) -> tuple[Any, ...] | None: ...
+
+    def fetchall(
+        self, sql: str, params: Sequence[object] = ()
+    ) -> list[tuple[Any, ...]]: ...
+
+    def after_commit(self, callback: Callable[[], None]) -> None:
+        """Have `callback` called, once, when this transaction has committed.
+
+        It runs in the thread that committed; the same callback given twice runs once.
+        """
+
+
+class Database(Protocol):
+    """One database of one service.
+
+    Errors of both drivers arrive as `eventsourcing.persistence` errors; a broken
+    unique rule is `IntegrityError`. Nothing is retried: after a failed commit the
+    outcome is unknown and the caller must look.
+    """
+
+    @property
+    def dialect(self) -> Dialect: ...
+
+    def write(self) -> AbstractContextManager[Tx]:
+        """Open a writing transaction: one at a time on SQLite (`BEGIN IMMEDIATE`)."""
+
+    def read(self) -> AbstractContextManager[Tx]:
+        """Open a reading transaction that sees one state of the database."""
+
+    def migrate(self, statements: Sequence[str]) -> None:
+        """Run a room's `CREATE … IF NOT EXISTS` statements in one transaction."""
+
+    def close(self) -> None: ...
+
+
+def open_database(
+    url: str, *, schema: str, secure_delete: bool = False, read_only: bool = False
+) -> Database:
+    """Open `sqlite:///path/file.sqlite` or `postgresql://user:password@host:port/db`.
+
+    `schema` keeps the services apart on PostgreSQL; on SQLite each has its own file.
+    `secure_delete` overwrites what is deleted (SQLite). `read_only` refuses writing
+    and creates nothing. Raises `MalformedError` where the address is of neither kind.
+    """
+    scheme = urlsplit(url).scheme
+    # Imported here so that a SQLite installation never loads psycopg.
+    if scheme == "sqlite":
+        from services.kernel.store.sqlite import SqliteDatabase  # noqa: PLC0415 lazy
+
+        path = unquote(url.removeprefix("sqlite://"))
+        return SqliteDatabase(path, secure_delete=secure_delete, read_only=read_only)
+    if scheme in {"postgresql", "postgres"}:
+        from services.kernel.store.postgres import (  # noqa: PLC0415 lazy
+            PostgresDatabase,
+        )
+
+        return PostgresDatabase(url, schema=schema, read_only=read_only)
+    raise MalformedError(
+        "store.address",
+        "A database address begins with sqlite:/// or postgresql://.",
+    )

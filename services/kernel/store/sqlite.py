@@ -1,0 +1,178 @@
+"""SQLite as a service's database: one connection that writes, others that only read."""
+
+from __future__ import annotations
+
+import queue
+import sqlite3
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+from uuid import UUID
+
+from eventsourcing import persistence
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from services.kernel.store.database import Tx
+
+LOCK_TIMEOUT = 5.0  # seconds another process may hold the file before we give up
+READERS = 8  # idle reading connections kept open
+
+sqlite3.register_adapter(UUID, lambda value: value.bytes)
+sqlite3.register_converter("UUID", lambda raw: UUID(bytes=raw))
+
+
+class SqliteTx:
+    """A transaction on one SQLite connection."""
+
+    dialect: Literal["sqlite"] = "sqlite"
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._callbacks: dict[Callable[[], None], None] = {}
+
+    def execute(self, sql: str, params: Sequence[object] = ()) -> None:
+        self._connection.execute(sql, params)
+
+    def executemany(self, sql: str, rows: Sequence[Sequence[object]]) -> None:
+        self._connection.executemany(sql, rows)
+
+    def fetchone(
+        self, sql: str, params: Sequence[object] = ()
+    ) -> tuple[Any, ...] | None:
+        row: tuple[Any, ...] | None = self._connection.execute(sql, params).fetchone()
+        return row
+
+    def fetchall(
+        self, sql: str, params: Sequence[object] = ()
+    ) -> list[tuple[Any, ...]]:
+        return self._connection.execute(sql, params).fetchall()
+
+    def after_commit(self, callback: Callable[[], None]) -> None:
+        self._callbacks[callback] = None
+
+    def committed(self) -> None:
+        for callback in self._callbacks:
+            callback()
+
+
+class SqliteDatabase:
+    """One SQLite file in WAL mode with `synchronous=FULL`.
+
+    One connection writes and checkpoints: SQLite up to 3.51.2 can lose commits when
+    one connection checkpoints while another writes.
+    """
+
+    dialect: Literal["sqlite"] = "sqlite"
+
+    def __init__(
+        self, path: str, *, secure_delete: bool = False, read_only: bool = False
+    ) -> None:
+        self.path = Path(path)
+        self._read_only = read_only
+        self._writing = threading.Lock()
+        self._readers: queue.LifoQueue[sqlite3.Connection] = queue.LifoQueue(READERS)
+        self._writer: sqlite3.Connection | None = None
+        if not read_only:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._writer = self._connect("rw" if self.path.exists() else "rwc")
+            self.path.chmod(0o600)
+            self._writer.execute("PRAGMA journal_mode=WAL")
+            self._writer.execute("PRAGMA synchronous=FULL")
+            if secure_delete:
+                self._writer.execute("PRAGMA secure_delete=ON")
+
+    def _connect(self, mode: str) -> sqlite3.Connection:
+        try:
+            return sqlite3.connect(
+                f"{self.path.absolute().as_uri()}?mode={mode}",
+                uri=True,
+                isolation_level=None,  # transactions are begun by hand
+                check_same_thread=False,  # a connection is in one hand at a time
+                detect_types=sqlite3.PARSE_DECLTYPES,
+                timeout=LOCK_TIMEOUT,
+            )
+        except sqlite3.Error as error:
+            raise persistence.InterfaceError(f"{self.path}: {error}") from error
+
+    def _reader(self) -> sqlite3.Connection:
+        try:
+            return self._readers.get_nowait()
+        except queue.Empty:
+            connection = self._connect("ro")
+            connection.execute("PRAGMA query_only=ON")
+            connection.execute("PRAGMA wal_autocheckpoint=0")
+            return connection
+
+    @contextmanager
+    def write(self) -> Iterator[Tx]:
+        if self._writer is None:
+            raise persistence.ProgrammingError("This database was opened for reading.")
+        with self._writing, _library_errors():
+            connection = self._writer
+            connection.execute("BEGIN IMMEDIATE")
+            tx = SqliteTx(connection)
+            try:
+                yield tx
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+        tx.committed()
+
+    @contextmanager
+    def read(self) -> Iterator[Tx]:
+        with _library_errors():
+            connection = self._reader()
+            connection.execute("BEGIN")
+            try:
+                yield SqliteTx(connection)
+            finally:
+                connection.execute("ROLLBACK")
+                try:
+                    self._readers.put_nowait(connection)
+                except queue.Full:
+                    connection.close()
+
+    def migrate(self, statements: Sequence[str]) -> None:
+        with self.write() as tx:
+            for statement in statements:
+                tx.execute(statement)
+
+    def close(self) -> None:
+        """Close every idle connection; the writing one last, so that it checkpoints."""
+        while True:
+            try:
+                self._readers.get_nowait().close()
+            except queue.Empty:
+                break
+        with self._writing:
+            if self._writer is not None:
+                self._writer.close()
+                self._writer = None
+
+
+_ERRORS: tuple[tuple[type[sqlite3.Error], type[persistence.PersistenceError]], ...] = (
+    (sqlite3.IntegrityError, persistence.IntegrityError),
+    (sqlite3.OperationalError, persistence.OperationalError),
+    (sqlite3.ProgrammingError, persistence.ProgrammingError),
+    (sqlite3.DataError, persistence.DataError),
+    (sqlite3.InterfaceError, persistence.InterfaceError),
+    (sqlite3.DatabaseError, persistence.DatabaseError),
+    (sqlite3.Error, persistence.PersistenceError),
+)
+
+
+@contextmanager
+def _library_errors() -> Iterator[None]:
+    """Let the driver's errors arrive as those of `eventsourcing`."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        for driver, library in _ERRORS:
+            if isinstance(error, driver):
+                raise library(str(error)) from error
+        raise
