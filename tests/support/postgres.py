@@ -81,7 +81,7 @@ def _initialise(
         secret.flush()
         if account:
             os.chown(secret.name, NOBODY, NOBODY)
-        command = [
+        command: list[str | Path] = [
             programs / "initdb",
             f"--pgdata={folder / 'data'}",
             "--username=postgres",
@@ -109,7 +109,7 @@ def _free_port() -> int:
 def _start(
     programs: Path, folder: Path, port: int, account: dict[str, Any]
 ) -> "subprocess.Popen[bytes]":
-    command = [
+    command: list[str | Path] = [
         programs / "postgres",
         f"-D{folder / 'data'}",
         f"-p{port}",
