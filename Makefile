@@ -1,0 +1,116 @@
+# Each verb does all of its own set-up: from a clean clone, `make run` or `make test`
+# needs Python 3.11 or newer and make.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+VENV := .venv
+BIN := $(VENV)/bin
+RUN := $(VENV)/.run
+DEV := $(VENV)/.dev
+LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
+  --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock"
+
+.PHONY: help
+help: ## list the verbs
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) \
+	  | awk -F '\t' '{ printf "make %-11s %s\n", $$1, $$2 }'
+
+## Set-up
+
+.PHONY: setup
+setup: $(DEV) ## make .venv with everything that developing needs
+
+$(BIN)/python:
+	@python=; for name in $(PYTHON) python3.13 python3.12 python3.11 python3; do \
+	  if $$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; \
+	  then python=$$name; break; fi; \
+	done; \
+	if [ -z "$$python" ]; then \
+	  echo "amends needs Python 3.11 or newer: install it (Debian: python3.11 and python3.11-venv)" >&2; \
+	  echo "and, if it is not on the path, say where: make $(or $(MAKECMDGOALS),setup) PYTHON=/path/to/python" >&2; \
+	  exit 1; \
+	fi; \
+	if ! $$python -c 'import ensurepip, venv' 2>/dev/null; then \
+	  version=$$($$python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
+	  echo "$$python cannot make virtual environments: install the package python$$version-venv" >&2; \
+	  echo "(Debian, Ubuntu: apt-get install python$$version-venv) and start again" >&2; \
+	  exit 1; \
+	fi; \
+	echo "making $(VENV) with $$($$python --version)"; \
+	$$python -m venv --clear $(VENV)
+
+$(RUN): requirements/run.txt pyproject.toml | $(BIN)/python
+	@$(call install,requirements/run.txt)
+	@touch $@
+
+$(DEV): requirements/dev.txt pyproject.toml | $(BIN)/python
+	@$(call install,requirements/dev.txt)
+	@touch $@ $(RUN)
+
+# Nothing is installed whose hash is not in the lock; amends itself is built from the
+# checkout with the locked hatchling.
+define install
+echo "installing $(1)"; \
+$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(1) \
+&& $(BIN)/python -m pip install --quiet --disable-pip-version-check \
+  --no-deps --no-build-isolation --editable .
+endef
+
+## Use
+
+.PHONY: run
+run: $(RUN) ## start amends on 127.0.0.1:8080 (AMENDS_PORT, AMENDS_DATA); Ctrl-C ends it
+	@exec $(BIN)/amends up
+
+## Proof
+
+.PHONY: test
+test: $(DEV) ## run every test; report branch coverage
+	$(BIN)/pytest --cov --cov-report=term
+	$(BIN)/coverage report --fail-under=95 \
+	  --include='events/*,services/*/domain/*,services/*/application*'
+
+.PHONY: check
+check: lint types imports docs ## everything that needs no running: lint, types, imports, docs, lock
+	$(BIN)/python -m pip check --disable-pip-version-check
+
+.PHONY: lint
+lint: $(DEV) ## ruff's rules and format
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+.PHONY: format
+format: $(DEV) ## let ruff format and mend
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+.PHONY: types
+types: $(DEV) ## mypy, strict
+	$(BIN)/mypy
+
+.PHONY: imports
+imports: $(DEV) ## who may import whom
+	$(BIN)/lint-imports
+
+## Made files
+
+.PHONY: docs
+docs: $(DEV) ## build the documentation into site/, strictly
+	$(BIN)/mkdocs build --strict --quiet
+
+.PHONY: docs-serve
+docs-serve: $(DEV) ## show the documentation while writing it
+	$(BIN)/mkdocs serve
+
+.PHONY: lock
+lock: $(DEV) ## choose newest versions again: requirements/*.txt
+	$(LOCK) --upgrade --extra build --output-file requirements/run.txt
+	$(LOCK) --upgrade --extra dev --constraints requirements/run.txt \
+	  --output-file requirements/dev.txt
+
+.PHONY: clean
+clean: ## remove what these verbs made, never your data
+	rm -rf $(VENV) site build dist .coverage .hypothesis .import_linter_cache \
+	  .mypy_cache .pytest_cache .ruff_cache
