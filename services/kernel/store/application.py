@@ -207,15 +207,9 @@ def open_store(
 
 def _opened(database: Database, name: str) -> str:
     """Check whose database this is, in which format, and give its epoch."""
-    database.migrate((_META,))
-    wanted = {"format": str(FORMAT), "service": name, "epoch": os.urandom(8).hex()}
-    with database.write() as tx:
-        for key, value in wanted.items():
-            tx.execute(
-                "INSERT INTO store_meta (name, value) VALUES (?, ?)"
-                " ON CONFLICT (name) DO NOTHING",
-                (key, value),
-            )
+    if not database.read_only:
+        _marked(database, name)
+    with database.read() as tx:
         found = dict(tx.fetchall("SELECT name, value FROM store_meta"))
     if int(found["format"]) > FORMAT:
         raise RefusedError(
@@ -230,3 +224,16 @@ def _opened(database: Database, name: str) -> str:
             " give each service its own.",
         )
     return str(found["epoch"])
+
+
+def _marked(database: Database, name: str) -> None:
+    """Write what a new database must say of itself."""
+    database.migrate((_META,))
+    marks = {"format": str(FORMAT), "service": name, "epoch": os.urandom(8).hex()}
+    with database.write() as tx:
+        for key, value in marks.items():
+            tx.execute(
+                "INSERT INTO store_meta (name, value) VALUES (?, ?)"
+                " ON CONFLICT (name) DO NOTHING",
+                (key, value),
+            )

@@ -58,6 +58,9 @@ class Database(Protocol):
     @property
     def dialect(self) -> Dialect: ...
 
+    @property
+    def read_only(self) -> bool: ...
+
     def write(self) -> AbstractContextManager[Tx]:
         """Open a writing transaction: one at a time on SQLite (`BEGIN IMMEDIATE`)."""
 

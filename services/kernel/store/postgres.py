@@ -70,7 +70,7 @@ class PostgresDatabase:
 
     def __init__(self, url: str, *, schema: str, read_only: bool = False) -> None:
         self.schema = schema
-        self._read_only = read_only
+        self.read_only = read_only
         self._pool = ConnectionPool[psycopg.Connection[tuple[Any, ...]]](
             url,
             connection_class=psycopg.Connection[tuple[Any, ...]],
@@ -101,7 +101,7 @@ class PostgresDatabase:
 
     @contextmanager
     def write(self) -> Iterator[Tx]:
-        if self._read_only:
+        if self.read_only:
             raise persistence.ProgrammingError("This database was opened for reading.")
         with (
             _library_errors(),

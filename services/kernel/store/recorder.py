@@ -99,7 +99,8 @@ class EventRecorder(ApplicationRecorder):
         self._database = database
         self._now = now
         self._ledger = ledger
-        database.migrate((*_TABLES[database.dialect], _COMMITTED_AT_INDEX))
+        if not database.read_only:
+            database.migrate((*_TABLES[database.dialect], _COMMITTED_AT_INDEX))
 
     def insert_events(
         self, stored_events: Sequence[StoredEvent], **kwargs: Any

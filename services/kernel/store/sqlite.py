@@ -71,7 +71,7 @@ class SqliteDatabase:
         self, path: str, *, secure_delete: bool = False, read_only: bool = False
     ) -> None:
         self.path = Path(path)
-        self._read_only = read_only
+        self.read_only = read_only
         self._writing = threading.Lock()
         self._readers: queue.LifoQueue[sqlite3.Connection] = queue.LifoQueue(READERS)
         self._writer: sqlite3.Connection | None = None

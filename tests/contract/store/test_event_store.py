@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import pytest
-from eventsourcing.persistence import IntegrityError
+from eventsourcing.persistence import IntegrityError, ProgrammingError
 
 from services.kernel.errors import RefusedError
 from services.kernel.store.application import EventStore, open_store
+from services.kernel.store.database import open_database
 from services.kernel.store.recorder import leaf_hash
 
 if TYPE_CHECKING:
@@ -242,3 +243,20 @@ def test_many_threads_write_and_readers_never_skip(store: EventStore[Fact]) -> N
     reader.join()
     assert seen == [entry.position for entry in store.log(0, 1_000)]
     assert len(seen) == 100
+
+
+def test_a_store_opened_for_reading_reads_and_refuses_to_write(
+    store: EventStore[Fact], clock: Hand, database_url: str
+) -> None:
+    put(store, fact(1))
+    if database_url.startswith("sqlite"):
+        database_url = f"sqlite://{store.database.path}"  # type: ignore[attr-defined]  # only SQLite has one
+        reading = open_database(database_url, schema="", read_only=True)
+    else:
+        schema = store.database.schema  # type: ignore[attr-defined]  # only PostgreSQL has one
+        reading = open_database(database_url, schema=schema, read_only=True)
+    opened = open_store(reading, name="handling", codec=FactCodec(), now=clock)
+    assert opened.load(CASE) == [fact(1)]
+    with pytest.raises(ProgrammingError, match="for reading"):
+        put(opened, fact(2))
+    reading.close()
