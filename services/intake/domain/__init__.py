@@ -1,0 +1,1 @@
+"""What a complaint must hold when it arrives, and the numbers that are given for it."""
