@@ -1,0 +1,282 @@
+"""What an operator may set: AMENDS_ variables, read once, every fault told at once.
+
+`load_settings` is called by composition roots alone; everything below takes values.
+"""
+
+import difflib
+import ipaddress
+import os
+import zoneinfo
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, NamedTuple
+
+import pydantic
+import pydantic_settings
+from pydantic import AfterValidator, ByteSize, Field
+from pydantic.fields import FieldInfo
+
+from services.kernel.errors import AmendsError, FieldError
+
+PREFIX: Final = "AMENDS_"
+NOT_OURS: Final = frozenset({"AMENDS_REAL_DATA"})
+"""Variables with our prefix that are read elsewhere (by the tests)."""
+
+Tenant = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+
+
+class SettingsError(AmendsError):
+    """Some settings cannot be used; `errors` holds every one of them."""
+
+    def __init__(self, errors: tuple[FieldError, ...]) -> None:
+        lines = (f"  {e.field}: {e.message}; {e.remedy}" for e in errors)
+        detail = "correct these settings and start again:\n" + "\n".join(lines)
+        super().__init__("settings.invalid", detail, errors=errors)
+
+    def __reduce__(self) -> tuple[type[AmendsError], tuple[object]]:
+        return SettingsError, (self.errors,)
+
+
+def _starting(*schemes: str) -> AfterValidator:
+    def check(value: str) -> str:
+        for url in value.split(","):
+            if not url.strip().startswith(schemes) or url.strip() in schemes:
+                raise ValueError
+        return value
+
+    return AfterValidator(check)
+
+
+def _known_zone(value: str) -> str:
+    try:
+        zoneinfo.ZoneInfo(value)
+    except (zoneinfo.ZoneInfoNotFoundError, OSError):
+        raise ValueError from None
+    return value
+
+
+def _readable(value: Path) -> Path:
+    with value.open("rb"):
+        return value
+
+
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
+
+
+def _setting(
+    default: object, description: str, *, allowed: str, secret: bool = False
+) -> Any:
+    return Field(
+        default=default,
+        description=description,
+        repr=not secret,
+        json_schema_extra={"allowed": allowed, "secret": secret},
+    )
+
+
+class Settings(pydantic_settings.BaseSettings):
+    """The settings of one process; each may also be given by keyword (tests, flags)."""
+
+    model_config = pydantic_settings.SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="forbid"
+    )
+
+    host: Annotated[str, Field(min_length=1)] = _setting(
+        "127.0.0.1",
+        "Address to listen on.",
+        allowed="an address or host name of this machine",
+    )
+    port: Annotated[int, Field(ge=1, le=65535)] = _setting(
+        8080, "Port to listen on.", allowed="1 to 65535"
+    )
+    listen_remotely: bool = _setting(
+        False,
+        "Needed for a host that is not loopback. Statements and tokens then cross the "
+        "network in the clear: a proxy that speaks TLS must stand in front.",
+        allowed="yes or no",
+    )
+    data: Path = _setting(
+        Path("amends-data"),
+        "Data folder: databases, keys, the embedded broker's streams, logs.",
+        allowed="a path; made at first start with mode 0700",
+    )
+    database_url: Annotated[str | None, _starting("postgresql://", "postgres://")] = (
+        _setting(
+            None,
+            "PostgreSQL to keep the stores in; without it SQLite in the data folder.",
+            allowed="postgresql://user:password@host:port/database",
+            secret=True,
+        )
+    )
+    nats_url: Annotated[str | None, _starting("nats://", "tls://")] = _setting(
+        None,
+        "NATS servers to use, separated by commas; without it an embedded one.",
+        allowed="nats://host:port or tls://host:port",
+        secret=True,
+    )
+    nats_monitor_url: Annotated[str | None, _starting("http://", "https://")] = (
+        _setting(
+            None,
+            "Monitoring address of those servers, to check that they sync each write.",
+            allowed="http://host:port or https://host:port",
+        )
+    )
+    nats_credentials: Annotated[Path | None, AfterValidator(_readable)] = _setting(
+        None,
+        "File with the nkey seed to sign in to those servers with.",
+        allowed="a file that this process may read",
+    )
+    stream_days: Annotated[int, Field(ge=1, le=3650)] = _setting(
+        30, "Days that an event stays in its stream.", allowed="1 to 3650"
+    )
+    stream_bytes: Annotated[ByteSize, Field(ge=1024**2)] = _setting(
+        ByteSize(10 * 1024**3),
+        "Size that a stream may reach before its oldest events leave it.",
+        allowed="bytes or a size such as 10GiB, at least 1MiB",
+    )
+    log_format: Annotated[
+        Literal["auto", "console", "json"], pydantic.BeforeValidator(_lower)
+    ] = _setting(
+        "auto",
+        "Form of the log; auto is console on a terminal and json elsewhere.",
+        allowed="auto, console or json",
+    )
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], pydantic.BeforeValidator(_lower)
+    ] = _setting(
+        "info",
+        "Least level that is logged.",
+        allowed="debug, info, warning or error",
+    )
+    tenant: Tenant = _setting(
+        "default",
+        "Code of the organisation; fixed at the first start.",
+        allowed="a letter or digit, then up to 63 of letters, digits, _ . -",
+    )
+    time_zone: Annotated[str, AfterValidator(_known_zone)] = _setting(
+        "UTC",
+        "The organisation's time zone, for pages and working calendars.",
+        allowed="a name of the IANA database such as Asia/Shanghai",
+    )
+
+
+class Reference(NamedTuple):
+    """One row of the settings page."""
+
+    variable: str
+    default: str
+    allowed: str
+    description: str
+
+
+def settings_reference() -> list[Reference]:
+    return [
+        Reference(
+            variable=_variable(name),
+            default="" if field.default is None else _shown(field.default),
+            allowed=_extra(field)["allowed"],
+            description=field.description or "",
+        )
+        for name, field in Settings.model_fields.items()
+    ]
+
+
+def load_settings(**given: object) -> Settings:
+    """Read the environment; `given` wins over it. Raises SettingsError with all faults.
+
+    A variable that nobody reads is a fault as well: a misspelt limit must not pass
+    silently as its default.
+    """
+    faults = [*_unread(os.environ)]
+    settings: Settings | None = None
+    try:
+        settings = Settings(**given)  # type: ignore[arg-type] # checked by pydantic
+    except pydantic.ValidationError as refused:
+        faults += map(_fault, refused.errors(include_url=False, include_context=False))
+    else:
+        faults += _contradictions(settings)
+    if faults or settings is None:
+        raise SettingsError(tuple(faults))
+    return settings
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach `host`; an unknown name counts as reachable."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _contradictions(settings: Settings) -> Iterator[FieldError]:
+    if not is_loopback(settings.host) and not settings.listen_remotely:
+        yield FieldError(
+            _variable("host"),
+            f"given {settings.host!r}, which other machines can reach",
+            "put a proxy with TLS in front and set AMENDS_LISTEN_REMOTELY=yes, "
+            "or use 127.0.0.1",
+        )
+    if settings.nats_url is None:
+        for name in ("nats_monitor_url", "nats_credentials"):
+            if getattr(settings, name) is not None:
+                yield FieldError(
+                    _variable(name),
+                    "given without AMENDS_NATS_URL; the embedded server needs none",
+                    "set AMENDS_NATS_URL as well, or unset this",
+                )
+
+
+def _unread(environ: Mapping[str, str]) -> Iterator[FieldError]:
+    known = {_variable(name) for name in Settings.model_fields}
+    for name in sorted(environ):
+        if name.upper().endswith("POSTGRES_ENABLE_DB_FUNCTIONS"):
+            yield FieldError(
+                name,
+                "given; its server function loses events for followers",
+                "unset it, whatever its value",
+            )
+        elif name.upper().startswith(PREFIX) and name.upper() not in known | NOT_OURS:
+            near = difflib.get_close_matches(name.upper(), known, n=1)
+            meant = f"did you mean {near[0]}? " if near else ""
+            yield FieldError(
+                name,
+                "given, but there is no such setting",
+                f"{meant}rename or unset it",
+            )
+
+
+def _fault(error: Any) -> FieldError:
+    """Turn one of pydantic's error dicts into words, without showing a secret."""
+    name = str(error["loc"][0]) if error["loc"] else ""
+    field = Settings.model_fields.get(name)
+    if field is None:
+        return FieldError(name, "there is no such setting", "leave it out")
+    extra = _extra(field)
+    value = "a value (not shown)" if extra["secret"] else _quoted(error["input"])
+    return FieldError(
+        _variable(name), f"given {value}", f"allowed is {extra['allowed']}"
+    )
+
+
+def _variable(field: str) -> str:
+    return PREFIX + field.upper()
+
+
+def _extra(field: FieldInfo) -> dict[str, Any]:
+    extra = field.json_schema_extra
+    return extra if isinstance(extra, dict) else {}
+
+
+def _quoted(value: object) -> str:
+    return repr(value if len(str(value)) <= 80 else f"{str(value)[:80]}…")  # noqa: PLR2004 - one line
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, ByteSize):
+        return value.human_readable(separator="")
+    return str(value)
