@@ -7,7 +7,7 @@ import difflib
 import ipaddress
 import os
 import zoneinfo
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, NamedTuple
 
@@ -56,8 +56,9 @@ def _known_zone(value: str) -> str:
 
 
 def _readable(value: Path) -> Path:
-    with value.open("rb"):
-        return value
+    if not (value.is_file() and os.access(value, os.R_OK)):
+        raise ValueError
+    return value
 
 
 def _lower(value: object) -> object:
@@ -101,7 +102,7 @@ class Settings(pydantic_settings.BaseSettings):
         "Data folder: databases, keys, the embedded broker's streams, logs.",
         allowed="a path; made at first start with mode 0700",
     )
-    database_url: Annotated[str | None, _starting("postgresql://", "postgres://")] = (
+    database_url: Annotated[str, _starting("postgresql://", "postgres://")] | None = (
         _setting(
             None,
             "PostgreSQL to keep the stores in; without it SQLite in the data folder.",
@@ -109,20 +110,20 @@ class Settings(pydantic_settings.BaseSettings):
             secret=True,
         )
     )
-    nats_url: Annotated[str | None, _starting("nats://", "tls://")] = _setting(
+    nats_url: Annotated[str, _starting("nats://", "tls://")] | None = _setting(
         None,
         "NATS servers to use, separated by commas; without it an embedded one.",
         allowed="nats://host:port or tls://host:port",
         secret=True,
     )
-    nats_monitor_url: Annotated[str | None, _starting("http://", "https://")] = (
+    nats_monitor_url: Annotated[str, _starting("http://", "https://")] | None = (
         _setting(
             None,
             "Monitoring address of those servers, to check that they sync each write.",
             allowed="http://host:port or https://host:port",
         )
     )
-    nats_credentials: Annotated[Path | None, AfterValidator(_readable)] = _setting(
+    nats_credentials: Annotated[Path, AfterValidator(_readable)] | None = _setting(
         None,
         "File with the nkey seed to sign in to those servers with.",
         allowed="a file that this process may read",
@@ -189,14 +190,18 @@ def load_settings(**given: object) -> Settings:
     silently as its default.
     """
     faults = [*_unread(os.environ)]
-    settings: Settings | None = None
+    faulty: dict[str, object] = {}
     try:
-        settings = Settings(**given)  # type: ignore[arg-type] # checked by pydantic
+        settings = Settings(**given)  # type: ignore[arg-type] # pydantic checks them
     except pydantic.ValidationError as refused:
-        faults += map(_fault, refused.errors(include_url=False, include_context=False))
-    else:
-        faults += _contradictions(settings)
-    if faults or settings is None:
+        errors = refused.errors(include_url=False, include_context=False)
+        faults += map(_fault, errors)
+        fields = Settings.model_fields
+        faulty = {n: fields[n].default for e in errors if (n := e["loc"][0]) in fields}
+        told = {name: value for name, value in given.items() if name in fields}
+        settings = Settings(**{**told, **faulty})  # type: ignore[arg-type] # as above
+    faults += _contradictions(settings, faulty)
+    if faults:
         raise SettingsError(tuple(faults))
     return settings
 
@@ -211,15 +216,17 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _contradictions(settings: Settings) -> Iterator[FieldError]:
-    if not is_loopback(settings.host) and not settings.listen_remotely:
+def _contradictions(settings: Settings, faulty: Container[str]) -> Iterator[FieldError]:
+    """Faults between settings; those in `faulty` hold a default and prove nothing."""
+    guarded = settings.listen_remotely or is_loopback(settings.host)
+    if not guarded and "listen_remotely" not in faulty:
         yield FieldError(
             _variable("host"),
             f"given {settings.host!r}, which other machines can reach",
             "put a proxy with TLS in front and set AMENDS_LISTEN_REMOTELY=yes, "
             "or use 127.0.0.1",
         )
-    if settings.nats_url is None:
+    if settings.nats_url is None and "nats_url" not in faulty:
         for name in ("nats_monitor_url", "nats_credentials"):
             if getattr(settings, name) is not None:
                 yield FieldError(
@@ -278,5 +285,5 @@ def _shown(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, ByteSize):
-        return value.human_readable(separator="")
+        return value.human_readable().replace(".0", "")
     return str(value)
