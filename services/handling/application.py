@@ -1,0 +1,131 @@
+"""What handling does: take over received complaints, show a case, list the queue."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from events import codec
+from services.handling.domain.case import Case, evolve
+from services.kernel.clock import from_micros
+from services.kernel.errors import NotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from events.envelope import Envelope
+    from services.handling.ports import CaseList, CaseStore, Listed, QueueFilter
+
+AsOf = int | datetime | None
+"""A position of the record, an instant of knowledge time, or now."""
+
+HISTORY_LIMIT = 10_000
+"""More events than any case has; the history is given whole."""
+
+RECEIPT_DIGITS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """One event of a case, and when the record knew it."""
+
+    position: int
+    committed_at: datetime
+    event: Envelope[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """A case as it stood at `position`, and all that led there."""
+
+    case: Case
+    events: tuple[Known, ...]
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Rows of the queue; `more` tells that others follow."""
+
+    rows: tuple[Listed, ...]
+    total: int
+    more: bool
+
+
+class Handling:
+    """The use cases. Everything is synchronous and runs in the caller's thread."""
+
+    def __init__(self, store: CaseStore, cases: CaseList) -> None:
+        self._store = store
+        self._cases = cases
+
+    def take_over(
+        self, tx: Any, arrived: Sequence[tuple[Envelope[Any], bytes]]
+    ) -> None:
+        """Make received complaints cases, byte for byte, in the caller's transaction.
+
+        `arrived` are events that the inbox found to be the next of their case: the
+        first events of new cases, in any order of cases.
+        """
+        self._store.put_bodies(
+            tx,
+            ((event.case_id, event.version, event.type, body) for event, body in arrived),
+        )
+        self._cases.keep(tx, [evolve(None, event) for event, _ in arrived])
+
+    def history(self, reference: str, as_of: AsOf = None) -> History:
+        """Show one case by id or receipt number as it stood at `as_of`.
+
+        Raises `NotFoundError` where there is no such case, or was none yet.
+        """
+        position = self._position(as_of)
+        entries = self._store.log(
+            0, HISTORY_LIMIT, upto=position, case_id=self._case_id(reference)
+        )
+        known = tuple(
+            Known(
+                entry.position,
+                from_micros(entry.committed_at),
+                codec.decode(entry.body),
+            )
+            for entry in entries
+        )
+        case: Case | None = None
+        for each in known:
+            case = evolve(case, each.event)
+        if case is None:
+            raise _no_case()
+        return History(case, known, position)
+
+    def queue(self, wanted: QueueFilter, *, limit: int) -> Page:
+        """List cases, oldest receipt first."""
+        rows = self._cases.page(wanted, limit=limit + 1)
+        return Page(tuple(rows[:limit]), self._cases.count(wanted), len(rows) > limit)
+
+    def _position(self, as_of: AsOf) -> int:
+        if isinstance(as_of, datetime):
+            return self._store.position_at(as_of)
+        last = self._store.last_position()
+        return last if as_of is None else min(as_of, last)
+
+    def _case_id(self, reference: str) -> UUID:
+        digits = reference.replace(" ", "").replace("-", "")
+        if digits.isdecimal() and len(digits) == RECEIPT_DIGITS:
+            found = self._cases.find(digits)
+            if found is None:
+                raise _no_case()
+            return found
+        try:
+            return UUID(reference)
+        except ValueError:
+            raise _no_case() from None
+
+
+def _no_case() -> NotFoundError:
+    return NotFoundError(
+        "handling.no_case",
+        "There is no such case (or was none at that time): give the 16 digits of the"
+        " receipt number or the case id.",
+    )

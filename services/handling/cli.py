@@ -1,0 +1,1 @@
+"""`amends case …`: look at cases from a terminal."""

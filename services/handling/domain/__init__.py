@@ -1,0 +1,1 @@
+"""What a case is and how events change it: pure, no clock, no I/O."""

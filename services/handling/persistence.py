@@ -1,0 +1,125 @@
+"""The work list of handling: one row a case, kept in the transaction of its events."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from services.handling.ports import Listed, QueueFilter
+from services.kernel.clock import from_micros, micros
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from services.handling.domain.case import Case
+    from services.kernel.store.database import Database, Tx
+
+WORK_LIST = (
+    """CREATE TABLE IF NOT EXISTS work_list (
+        case_id UUID PRIMARY KEY, receipt_no TEXT NOT NULL UNIQUE, version BIGINT NOT NULL,
+        state TEXT NOT NULL, department TEXT, channel TEXT, category TEXT, product TEXT,
+        supplier TEXT, severity TEXT, origin TEXT NOT NULL, received_at BIGINT NOT NULL)""",
+    """CREATE INDEX IF NOT EXISTS work_list_by_receipt_time
+        ON work_list (received_at, case_id)""",
+    """CREATE INDEX IF NOT EXISTS work_list_by_department
+        ON work_list (department, state, received_at)""",
+)
+"""DDL of the room. `received_at` is the claimed time, microseconds UTC."""
+
+_COLUMNS = (
+    "case_id, receipt_no, version, state, department, channel, category, product,"
+    " supplier, severity, origin, received_at"
+)
+_EQUAL = ("state", "department", "channel", "product", "supplier", "severity", "origin")
+
+
+class WorkList:
+    """Rows of open and closed cases, as the queue and the desk list them."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        if not database.read_only:
+            database.migrate(WORK_LIST)
+
+    def keep(self, tx: Tx, cases: Sequence[Case]) -> None:
+        """Write the rows of these cases as they now are."""
+        columns = _COLUMNS.split(", ")
+        kept = ", ".join(f"{name} = excluded.{name}" for name in columns[2:])
+        tx.executemany(
+            f"INSERT INTO work_list ({_COLUMNS})"  # noqa: S608 fixed words
+            f" VALUES ({', '.join('?' * len(columns))})"
+            f" ON CONFLICT (case_id) DO UPDATE SET {kept}",
+            [_row(case) for case in cases],
+        )
+
+    def find(self, receipt_no: str) -> UUID | None:
+        with self._database.read() as tx:
+            row = tx.fetchone(
+                "SELECT case_id FROM work_list WHERE receipt_no = ?", (receipt_no,)
+            )
+        return row[0] if row else None
+
+    def page(self, wanted: QueueFilter, *, limit: int) -> list[Listed]:
+        """Give at most `limit` rows behind the cursor, oldest receipt first."""
+        conditions, params = _conditions(wanted)
+        where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
+        with self._database.read() as tx:
+            rows = tx.fetchall(
+                f"SELECT {_COLUMNS} FROM work_list {where}"  # noqa: S608 fixed words
+                " ORDER BY received_at, case_id LIMIT ?",
+                [*params, limit],
+            )
+        return [Listed._make((*row[:-1], from_micros(row[-1]))) for row in rows]
+
+    def count(self, wanted: QueueFilter) -> int:
+        """Give how many rows the filter has, whatever the cursor."""
+        conditions, params = _conditions(wanted._replace(after=None))
+        where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
+        with self._database.read() as tx:
+            row = tx.fetchone(
+                f"SELECT COUNT(*) FROM work_list {where}",  # noqa: S608 fixed words
+                params,
+            )
+        return row[0] if row else 0
+
+
+def _row(case: Case) -> tuple[object, ...]:
+    return (
+        case.id,
+        case.receipt_no,
+        case.version,
+        case.state,
+        case.department,
+        case.channel,
+        case.category,
+        case.product,
+        case.supplier,
+        case.severity,
+        case.origin,
+        micros(case.received_at),
+    )
+
+
+def _conditions(wanted: QueueFilter) -> tuple[list[str], list[object]]:
+    conditions: list[str] = []
+    params: list[object] = []
+    for name in _EQUAL:
+        value = getattr(wanted, name)
+        if value is not None:
+            conditions.append(f"{name} = ?")
+            params.append(value)
+    if wanted.category is not None:  # a path means itself and all below it
+        conditions.append("(category = ? OR substr(category, 1, ?) = ?)")
+        below = f"{wanted.category}/"
+        params += [wanted.category, len(below), below]
+    if wanted.received_from is not None:
+        conditions.append("received_at >= ?")
+        params.append(micros(wanted.received_from))
+    if wanted.received_before is not None:
+        conditions.append("received_at < ?")
+        params.append(micros(wanted.received_before))
+    if wanted.after is not None:
+        received_at, case_id = wanted.after
+        conditions.append("(received_at > ? OR (received_at = ? AND case_id > ?))")
+        params += [micros(received_at), micros(received_at), case_id]
+    return conditions, params

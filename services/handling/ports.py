@@ -1,0 +1,92 @@
+"""What handling's use cases need from outside, and the plain values they answer with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+    from uuid import UUID
+
+    from services.handling.domain.case import Case
+
+
+class Listed(NamedTuple):
+    """One row of the queue: codes only."""
+
+    case_id: UUID
+    receipt_no: str
+    version: int
+    state: str
+    department: str | None
+    channel: str | None
+    category: str | None
+    product: str | None
+    supplier: str | None
+    severity: str | None
+    origin: str
+    received_at: datetime
+
+
+class QueueFilter(NamedTuple):
+    """Which rows of the queue; None means any. `after` is the last row of a page.
+
+    `category` takes the path itself and all below it; times are of the receipt.
+    """
+
+    state: str | None = None
+    department: str | None = None
+    channel: str | None = None
+    category: str | None = None
+    product: str | None = None
+    supplier: str | None = None
+    severity: str | None = None
+    origin: str | None = None
+    received_from: datetime | None = None
+    received_before: datetime | None = None
+    after: tuple[datetime, UUID] | None = None
+
+
+class Entry(Protocol):
+    """One stored event with its place in the record."""
+
+    @property
+    def position(self) -> int: ...
+    @property
+    def committed_at(self) -> int: ...
+    @property
+    def body(self) -> bytes: ...
+
+
+class CaseStore(Protocol):
+    """The record of cases: `services.kernel.store.EventStore` is one."""
+
+    def put_bodies(
+        self, tx: Any, rows: Iterable[tuple[UUID, int, str, bytes]]
+    ) -> Sequence[Entry]: ...
+
+    def log(
+        self,
+        after: int,
+        limit: int,
+        *,
+        upto: int | None = None,
+        case_id: UUID | None = None,
+    ) -> Sequence[Entry]: ...
+
+    def last_position(self) -> int: ...
+
+    def position_at(self, instant: datetime) -> int: ...
+
+
+class CaseList(Protocol):
+    """The rows that the queue shows, kept in the transaction of the events."""
+
+    def keep(self, tx: Any, cases: Sequence[Case]) -> None: ...
+
+    def find(self, receipt_no: str) -> UUID | None: ...
+
+    def page(self, wanted: QueueFilter, *, limit: int) -> list[Listed]: ...
+
+    def count(self, wanted: QueueFilter) -> int: ...
