@@ -1,0 +1,1 @@
+"""What every HTTP edge shares: strict reading, problems, health, metrics, the log."""
