@@ -123,7 +123,7 @@ def _decode_other(body: bytes) -> Envelope[Event]:
     if about.schema_version < event.schema_version:
         try:
             body = to_json(upcast(from_json(body), to=event.schema_version))
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise MalformedEventError(
                 f"{about.type} version {about.schema_version} cannot be upcast"
             ) from error

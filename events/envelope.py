@@ -35,7 +35,10 @@ def _rfc3339(instant: datetime) -> str:
 
 
 def _utc(instant: datetime) -> datetime:
-    return instant.astimezone(UTC)
+    try:
+        return instant.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("an instant lies between the years 1 and 9999") from None
 
 
 def _exact(amount: object) -> Decimal:
