@@ -9,11 +9,6 @@ import hmac
 from typing import Final
 from uuid import UUID
 
-from stdnum import damm
-
-RECEIPT_DIGITS: Final = 16
-"""Digits of a receipt number, the last of which is a Damm check digit."""
-
 _ACCESS_ALPHABET: Final = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Digits and capitals that nobody confuses when they are read aloud or copied."""
 _ACCESS_PLACES: Final = 12
@@ -37,31 +32,18 @@ def case_id(secret: bytes, channel: str, client: str, key: str) -> UUID:
     return UUID(int=number)
 
 
-def receipt_no(secret: bytes, case: UUID, attempt: int = 0) -> str:
-    """Give 15 digits and the Damm check digit; `attempt` counts up until one is free.
+def receipt_digits(secret: bytes, case: UUID, attempt: int = 0) -> str:
+    """Give the 15 digits before the check digit; `attempt` counts up until one is free.
 
     An address, not a secret: whoever reads it aloud gives nothing away (S5).
     """
     digest = keyed(secret, "receipt", case.bytes, attempt.to_bytes(4))
-    digits = f"{int.from_bytes(digest[:16]) % 10 ** (RECEIPT_DIGITS - 1):015}"
-    return digits + damm.calc_check_digit(digits)
+    return f"{int.from_bytes(digest[:16]) % 10**15:015}"
 
 
 def spoken(number: str) -> str:
     """Group a receipt number for people: `4837 2915 0062 7714`."""
     return " ".join(number[at : at + 4] for at in range(0, len(number), 4))
-
-
-def as_receipt_no(typed: str) -> str | None:
-    """Give the 16 digits of a number as people type it, or None where it is none.
-
-    Spaces and hyphens are theirs to place. The check digit catches every single wrong
-    digit and every swap of neighbours.
-    """
-    number = "".join(typed.replace("-", " ").split())
-    if len(number) != RECEIPT_DIGITS or not (number.isascii() and number.isdigit()):
-        return None
-    return number if damm.is_valid(number) else None
 
 
 def access_code(secret: bytes, case: UUID) -> str:
