@@ -1,0 +1,1 @@
+"""The use cases: record events as rows, answer with figures, make the rows anew."""

@@ -1,0 +1,240 @@
+"""Answer how often and why people complain, as it was known at any position of the log."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Final, Literal
+
+from services.analytics.domain.figures import (
+    MOST_GROUPS,
+    Selection,
+    TooManyGroupsError,
+    filter_for,
+    pareto,
+    rolled_up,
+    shortened,
+)
+from services.analytics.domain.periods import (
+    MOST_PERIODS,
+    Bucket,
+    Period,
+    TooManyPeriodsError,
+    buckets,
+)
+from services.kernel.errors import FieldError, MalformedError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from uuid import UUID
+    from zoneinfo import ZoneInfo
+
+    from services.analytics.domain.versions import Version
+    from services.analytics.ports import FactStore, Snapshot
+
+AsOf = int | datetime | None
+"""A position of handling's log, an instant of knowledge time, or now."""
+
+Basis = Literal["reported", "found"]
+
+BASES: Final[dict[Basis, str]] = {
+    "reported": "reported_category",
+    "found": "root_cause",
+}
+"""Which fact is the cause: what the complainant says, or what was investigated."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Which state of the log an answer speaks of.
+
+    `as_of` is the instant that was asked for, or when `position` was known.
+    `unfit` above 0 means that the rows are damaged and wait for a rebuild.
+    """
+
+    position: int
+    as_of: datetime | None
+    unfit: int
+
+
+@dataclass(frozen=True, slots=True)
+class FrequencyRow:
+    """How many complaints share `values`; `cases` selects exactly them."""
+
+    values: dict[str, str | None]
+    count: int
+    cases: Selection
+
+
+@dataclass(frozen=True, slots=True)
+class CauseRow:
+    """One cause of a Pareto (S137); `cases` selects exactly its complaints."""
+
+    cause: str | None
+    count: int
+    share: float
+    cumulative_share: float
+    cases: Selection
+
+
+@dataclass(frozen=True, slots=True)
+class Frequency:
+    rows: list[FrequencyRow]
+    known: Known
+
+
+@dataclass(frozen=True, slots=True)
+class RootCauses:
+    rows: list[CauseRow]
+    known: Known
+
+
+@dataclass(frozen=True, slots=True)
+class Cases:
+    """A page of the complaints that a figure counts; `more` when others follow."""
+
+    rows: list[Version]
+    known: Known
+    more: bool
+
+
+class Figures:
+    """Every answer is of one state of the rows, complete up to the position it names.
+
+    Positions beyond what has arrived without a hole are answered as far as it has.
+    """
+
+    def __init__(self, store: FactStore, zone: ZoneInfo) -> None:
+        self._store = store
+        self._zone = zone
+
+    def frequency(
+        self,
+        selection: Selection,
+        *,
+        dimensions: Sequence[str] = (),
+        period: Period | None = None,
+        level: int | None = None,
+        as_of: AsOf = None,
+    ) -> Frequency:
+        """Count complaints by dimensions and by the period of their receipt (S135).
+
+        `level` cuts paths to so many codes. Groups without a complaint have no row.
+        Raises `MalformedError` where the answer would have too many periods or groups.
+        """
+        with self._store.snapshot() as rows:
+            known = _known(rows, as_of)
+            spans: Sequence[Bucket] = ()
+            if period is not None:
+                span = rows.span(selection, known.position)
+                if span is None:
+                    return Frequency([], known)
+                try:
+                    spans = buckets(period, *span, self._zone)
+                except TooManyPeriodsError:
+                    raise _too_many("period", f"{MOST_PERIODS} periods") from None
+            try:
+                groups = rows.groups(
+                    selection,
+                    known.position,
+                    dimensions=dimensions,
+                    starts=[bucket.start for bucket in spans],
+                )
+            except TooManyGroupsError:
+                raise _too_many("group_by", f"{MOST_GROUPS} groups") from None
+        found = []
+        for group in rolled_up(groups, dimensions, level):
+            values = dict(zip(dimensions, group.values, strict=True))
+            cases = _narrowed(selection, values, level)
+            if group.bucket is not None:
+                bucket = spans[group.bucket]
+                values = {"period": bucket.label, **values}
+                cases = _within(cases, bucket)
+            found.append(FrequencyRow(values, group.count, cases))
+        return Frequency(found, known)
+
+    def root_causes(
+        self,
+        selection: Selection,
+        *,
+        basis: Basis,
+        level: int | None = None,
+        as_of: AsOf = None,
+    ) -> RootCauses:
+        """Rank causes by the number of complaints, most frequent first (S137)."""
+        dimension = BASES[basis]
+        with self._store.snapshot() as rows:
+            known = _known(rows, as_of)
+            try:
+                groups = rows.groups(selection, known.position, dimensions=(dimension,))
+            except TooManyGroupsError:
+                raise _too_many("basis", f"{MOST_GROUPS} causes") from None
+        counts: Counter[str | None] = Counter()
+        for group in groups:
+            counts[shortened(group.values[0], level)] += group.count
+        return RootCauses(
+            [
+                CauseRow(
+                    cause=row.cause,
+                    count=row.count,
+                    share=row.share,
+                    cumulative_share=row.cumulative_share,
+                    cases=_narrowed(selection, {dimension: row.cause}, level),
+                )
+                for row in pareto(counts)
+            ],
+            known,
+        )
+
+    def cases(
+        self,
+        selection: Selection,
+        *,
+        as_of: AsOf = None,
+        after: UUID | None = None,
+        limit: int = 100,
+    ) -> Cases:
+        """List the complaints that a figure counts, by case id."""
+        with self._store.snapshot() as rows:
+            known = _known(rows, as_of)
+            found = rows.cases(selection, known.position, after=after, limit=limit + 1)
+        return Cases(found[:limit], known, more=len(found) > limit)
+
+
+def _known(rows: Snapshot, as_of: AsOf) -> Known:
+    complete_to, unfit = rows.standing
+    if isinstance(as_of, datetime):
+        return Known(min(rows.position_at(as_of), complete_to), as_of, unfit)
+    position = complete_to if as_of is None else min(as_of, complete_to)
+    return Known(position, rows.known_at(position), unfit)
+
+
+def _narrowed(
+    selection: Selection, values: dict[str, str | None], level: int | None
+) -> Selection:
+    filters = tuple(
+        (dimension, (filter_for(dimension, value, level),))
+        for dimension, value in values.items()
+    )
+    return replace(selection, filters=(*selection.filters, *filters))
+
+
+def _within(selection: Selection, bucket: Bucket) -> Selection:
+    start, stop = selection.received_from, selection.received_to
+    return replace(
+        selection,
+        received_from=bucket.start if start is None else max(start, bucket.start),
+        received_to=bucket.stop if stop is None else min(stop, bucket.stop),
+    )
+
+
+def _too_many(field: str, what: str) -> MalformedError:
+    return MalformedError(
+        "analytics.too_many_rows",
+        f"The answer would have more than {what}: narrow `from` and `to`, take longer"
+        " periods, or group by less.",
+        errors=[
+            FieldError(field, f"more than {what}", "ask for less, or filter more"),
+        ],
+    )

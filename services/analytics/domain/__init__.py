@@ -1,0 +1,1 @@
+"""What figures are made of: facts folded from events, versions of them, and counts."""

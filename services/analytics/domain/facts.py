@@ -1,0 +1,242 @@
+"""What figures read of one complaint, and how each event changes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final, assert_never, cast
+
+from events.catalogue import (
+    AppealAccepted,
+    AppealDismissed,
+    AssignmentAccepted,
+    AssignmentReturned,
+    ComplaintAccepted,
+    ComplaintAppealed,
+    ComplaintClosed,
+    ComplaintDeclined,
+    ComplaintInvestigated,
+    ComplaintReceived,
+    ComplaintReopened,
+    ComplaintResolved,
+    ComplaintWithdrawn,
+    DecisionIssued,
+    DepartmentAssigned,
+    EvidenceAdded,
+    FollowUpAttempted,
+    Product,
+    ReceiptAcknowledged,
+    RecordCorrected,
+    SatisfactionRecorded,
+    SettlementAgreed,
+    SettlementApproved,
+    SettlementProposed,
+    SettlementRefused,
+    SettlementReturned,
+    SubjectErased,
+)
+from events.vocabulary import AssignmentRole
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from uuid import UUID
+
+    from events.envelope import Envelope, Event
+
+AnyEvent = (
+    ComplaintReceived
+    | ReceiptAcknowledged
+    | ComplaintAccepted
+    | ComplaintDeclined
+    | DepartmentAssigned
+    | AssignmentAccepted
+    | AssignmentReturned
+    | EvidenceAdded
+    | ComplaintInvestigated
+    | SettlementProposed
+    | SettlementApproved
+    | SettlementReturned
+    | DecisionIssued
+    | SettlementAgreed
+    | SettlementRefused
+    | ComplaintResolved
+    | FollowUpAttempted
+    | SatisfactionRecorded
+    | ComplaintClosed
+    | ComplaintAppealed
+    | AppealAccepted
+    | AppealDismissed
+    | ComplaintReopened
+    | ComplaintWithdrawn
+    | RecordCorrected
+    | SubjectErased
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """One complaint as figures see it, in codes; None means not stated or not known.
+
+    `received_at` is the claimed time of receipt (`occurred_at`), by which periods count.
+    `category` is what was accepted, before that what was reported. `department` is the
+    lead. `set_by` names the event behind each field that a later event than the receipt
+    set, so that a correction changes what its target said and nothing newer.
+    """
+
+    receipt_event: UUID
+    receipt_no: str
+    received_at: datetime
+    received_precision: str
+    origin: str
+    channel: str | None
+    reported_via: str
+    source: str | None
+    reported_category: str | None
+    category: str | None
+    product: str | None
+    lot: str | None
+    supplier: str | None
+    state: str
+    department: str | None = None
+    complaint_class: str | None = None
+    severity: str | None = None
+    root_cause: str | None = None
+    outcome: str | None = None
+    appeals: int = 0
+    set_by: tuple[tuple[str, UUID], ...] = ()
+
+
+class NoReceiptError(ValueError):
+    """A history that does not begin with ComplaintReceived."""
+
+
+def fold(facts: Facts | None, event: Envelope[Event]) -> Facts:
+    """Give the facts after `event`; equal facts where no figure reads what it says.
+
+    Refuses nothing but a first event that is no receipt (`NoReceiptError`).
+    """
+    data = cast("AnyEvent", event.data)
+    if facts is None:
+        if not isinstance(data, ComplaintReceived):
+            raise NoReceiptError(event.type)
+        return _received(event, data)
+    state = data.state_after(None)
+    if state is not None and state.value != facts.state:
+        facts = replace(facts, state=state.value)
+    if isinstance(data, ComplaintAppealed):
+        return replace(facts, appeals=facts.appeals + 1)
+    if isinstance(data, RecordCorrected):
+        return _corrected(facts, data)
+    stated = _stated(data)
+    if not stated:
+        return facts
+    set_by = dict(facts.set_by) | dict.fromkeys(stated, event.event_id)
+    return replace(facts, **stated, set_by=tuple(sorted(set_by.items())))
+
+
+def _stated(data: AnyEvent) -> dict[str, Any]:
+    """Give the fields that a later event than the receipt puts a value into."""
+    match data:
+        case ComplaintAccepted():
+            return {
+                "category": data.category,
+                "complaint_class": data.complaint_class.value,
+                "severity": data.severity.value,
+            }
+        case DepartmentAssigned() if data.role is AssignmentRole.LEAD:
+            return {"department": data.department}
+        case AssignmentReturned() if data.role is AssignmentRole.LEAD:
+            return {"department": None}
+        case ComplaintInvestigated():
+            return {"root_cause": data.root_cause.path}
+        case DecisionIssued() | ComplaintResolved():
+            return {"outcome": data.outcome.value}
+        case (
+            ComplaintReceived()
+            | ReceiptAcknowledged()
+            | ComplaintDeclined()
+            | DepartmentAssigned()
+            | AssignmentAccepted()
+            | AssignmentReturned()
+            | EvidenceAdded()
+            | SettlementProposed()
+            | SettlementApproved()
+            | SettlementReturned()
+            | SettlementAgreed()
+            | SettlementRefused()
+            | FollowUpAttempted()
+            | SatisfactionRecorded()
+            | ComplaintClosed()
+            | ComplaintAppealed()
+            | AppealAccepted()
+            | AppealDismissed()
+            | ComplaintReopened()
+            | ComplaintWithdrawn()
+            | RecordCorrected()
+            | SubjectErased()
+        ):
+            return {}
+        case _:
+            assert_never(data)
+
+
+def _received(event: Envelope[Event], data: ComplaintReceived) -> Facts:
+    product = data.product or Product()
+    return Facts(
+        receipt_event=event.event_id,
+        receipt_no=data.receipt_no,
+        received_at=event.occurred_at,
+        received_precision=event.occurred_precision.value,
+        origin=event.origin.value,
+        channel=event.channel.value if event.channel else None,
+        reported_via=data.reported_via.value,
+        source=data.source.value if data.source else None,
+        reported_category=data.category,
+        category=data.category,
+        product=product.model,
+        lot=product.lot,
+        supplier=product.supplier,
+        state=ComplaintReceived.leads_to.value,
+    )
+
+
+_CORRECTABLE: Final[Mapping[str, tuple[str, ...]]] = {
+    "occurred_at": ("received_at",),
+    "channel": ("channel",),
+    "reported_via": ("reported_via",),
+    "source": ("source",),
+    "category": ("reported_category", "category"),
+    "product.model": ("product",),
+    "product.lot": ("lot",),
+    "product.supplier": ("supplier",),
+    "complaint_class": ("complaint_class",),
+    "severity": ("severity",),
+    "department": ("department",),
+    "root_cause.path": ("root_cause",),
+    "outcome": ("outcome",),
+}
+"""Fields of events, and the facts that they become."""
+
+
+def _corrected(facts: Facts, data: RecordCorrected) -> Facts:
+    """Put the right value where the corrected event's value still stands."""
+    set_by = dict(facts.set_by)
+    value: object = data.correction.value
+    if data.correction.field == "occurred_at":
+        value = _instant(data.correction.value)
+        if value is None:  # there is no complaint without a time of receipt
+            return facts
+    changes: dict[str, Any] = {
+        name: value
+        for name in _CORRECTABLE.get(data.correction.field, ())
+        if set_by.get(name, facts.receipt_event) == data.target_event_id
+    }
+    return replace(facts, **changes)
+
+
+def _instant(text: str | None) -> datetime | None:
+    try:
+        instant = datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+    return instant if instant.utcoffset() is not None else None
