@@ -96,9 +96,16 @@ imports: $(DEV) ## who may import whom
 
 ## Made files
 
+.PHONY: schemas
+schemas: $(DEV) ## write schemas and reference pages again, from the code
+	$(BIN)/python -m events.schemas
+	$(BIN)/python -m events.reference docs/reference/events.md
+	$(BIN)/python -m tests.support.settings_page
+	@git diff --stat -- events/schemas docs/reference
+
 .PHONY: docs
 docs: $(DEV) ## build the documentation into site/, strictly
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 .PHONY: docs-serve
 docs-serve: $(DEV) ## show the documentation while writing it

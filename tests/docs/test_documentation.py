@@ -1,0 +1,86 @@
+"""The documentation is complete, true to the code, and fetches nothing."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from events.vocabulary import State
+from tests.support.settings_page import PAGE, settings_page
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("site")
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", folder],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+class Fetched(HTMLParser):
+    """Collects what a browser would load by itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.addresses: set[str] = set()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        loads = given.get("rel") in {"stylesheet", "preconnect", "preload", "icon"}
+        if tag == "link" and not loads:
+            return
+        if tag in {"link", "script", "img", "iframe", "source", "object"}:
+            self.addresses |= {
+                given[name] for name in ("src", "href", "data") if given.get(name)
+            }
+
+
+def test_no_page_loads_anything_from_elsewhere(site: Path):
+    pages = [page for page in site.rglob("*.html") if page.name != "404.html"]
+    assert len(pages) > 10
+    for page in pages:
+        html = Fetched()
+        html.feed(page.read_text())
+        assert html.addresses, "the theme's own files, at least"
+        outside = {a for a in html.addresses if re.match(r"(?:\w+:)?//", a)}
+        assert not outside, page
+
+
+def test_every_page_is_in_the_navigation():
+    listed = re.findall(r"^ +- (\S+\.md)$", (ROOT / "mkdocs.yml").read_text(), re.MULTILINE)
+    there = {str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md")}
+    assert set(listed) == there
+
+
+def test_the_settings_page_is_what_the_settings_say():
+    assert PAGE.read_text() == settings_page(), "run `make schemas`"
+
+
+def test_every_dependency_has_its_reason():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = project["dependencies"] + [
+        line for extra in project["optional-dependencies"].values() for line in extra
+    ]
+    names = {re.match(r"[A-Za-z0-9-]+", line)[0] for line in wanted} - {"amends"}
+    table = (DOCS / "adr/0008-dependencies.md").read_text()
+    first_column = " ".join(re.findall(r"^\| (.*?) \|", table, re.MULTILINE))
+    told = set(re.findall(r"[A-Za-z0-9-]+", first_column))
+    assert names <= told
+
+
+def test_the_glossary_knows_every_state():
+    told = re.findall(r"^\| ([A-Z]+) \|", (DOCS / "glossary.md").read_text(), re.MULTILINE)
+    assert set(told) == {state.name for state in State}
