@@ -71,7 +71,10 @@ class Handling:
         """
         self._store.put_bodies(
             tx,
-            ((event.case_id, event.version, event.type, body) for event, body in arrived),
+            (
+                (event.case_id, event.version, event.type, body)
+                for event, body in arrived
+            ),
         )
         self._cases.keep(tx, [evolve(None, event) for event, _ in arrived])
 

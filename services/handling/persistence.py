@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from uuid import UUID
 
 from services.handling.ports import Listed, QueueFilter
 from services.kernel.clock import from_micros, micros
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from uuid import UUID
 
     from services.handling.domain.case import Case
     from services.kernel.store.database import Database, Tx

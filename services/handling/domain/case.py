@@ -1,4 +1,4 @@
-"""The case: what it is now, and how each event changes it.
+"""The case: what decisions read of it, and how each event changes it.
 
 Evolution refuses nothing and reads no clock: rules change, history does not.
 """
@@ -6,27 +6,97 @@ Evolution refuses nothing and reads no clock: rules change, history does not.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, assert_never
 
 from events.catalogue import (
+    AppealAccepted,
+    AppealDismissed,
+    AssignmentAccepted,
     AssignmentReturned,
     ComplaintAccepted,
     ComplaintAppealed,
+    ComplaintClosed,
+    ComplaintDeclined,
+    ComplaintInvestigated,
     ComplaintReceived,
+    ComplaintReopened,
+    ComplaintResolved,
+    ComplaintWithdrawn,
+    DecisionIssued,
     DepartmentAssigned,
+    EvidenceAdded,
+    FollowUpAttempted,
+    ReceiptAcknowledged,
+    RecordCorrected,
+    SatisfactionRecorded,
+    SettlementAgreed,
+    SettlementApproved,
+    SettlementProposed,
+    SettlementRefused,
+    SettlementReturned,
+    SubjectErased,
 )
-from events.vocabulary import AssignmentRole, State
+from events.vocabulary import (
+    AssignmentRole,
+    DocumentKind,
+    FollowUpResult,
+    SatisfactionSubject,
+    State,
+)
 
 if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from events.envelope import Envelope
+    from events.catalogue import Correction, Remedy
+    from events.envelope import Envelope, Money
+    from events.vocabulary import ComplaintClass, FactsMatch, Outcome, ScopeKind
+
+CaseEvent = (
+    ComplaintReceived
+    | ReceiptAcknowledged
+    | ComplaintAccepted
+    | ComplaintDeclined
+    | DepartmentAssigned
+    | AssignmentAccepted
+    | AssignmentReturned
+    | EvidenceAdded
+    | ComplaintInvestigated
+    | SettlementProposed
+    | SettlementApproved
+    | SettlementReturned
+    | DecisionIssued
+    | SettlementAgreed
+    | SettlementRefused
+    | ComplaintResolved
+    | FollowUpAttempted
+    | SatisfactionRecorded
+    | ComplaintClosed
+    | ComplaintAppealed
+    | AppealAccepted
+    | AppealDismissed
+    | ComplaintReopened
+    | ComplaintWithdrawn
+    | RecordCorrected
+    | SubjectErased
+)
+"""Every event of the catalogue; a new one without a meaning here fails in mypy."""
+
+
+class Happened(NamedTuple):
+    """An event that a later command may point at; `at` is the server's time."""
+
+    event_id: UUID
+    type: str
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A complaint's case, folded from its events. `version` counts them."""
+    """A complaint's case, folded from its events. `version` counts them.
+
+    After `level` come the facts that decisions alone read.
+    """
 
     id: UUID
     version: int
@@ -40,31 +110,155 @@ class Case:
     supplier: str | None = None
     severity: str | None = None
     department: str | None = None
+    """The department that leads, None while the front office has the case."""
     level: int = 0
+    """0 before any appeal, then the number of the appeal."""
+
+    history: tuple[Happened, ...] = ()
+    actors: frozenset[str] = frozenset()
+    """Everybody who ever acted on the case: none of them may review it (S115)."""
+    price: Money | None = None
+    expectation_known: bool = False
+    """The customer said what they want (S43)."""
+    complaint_class: ComplaintClass | None = None
+    scope_kind: ScopeKind | None = None
+    asked: frozenset[str] = frozenset()
+    """Contributing departments that have not signed yet."""
+    contributing: frozenset[str] = frozenset()
+    """Contributing departments that signed."""
+    returns: int = 0
+
+    facts_match: FactsMatch | None = None
+    responsible_unit: str | None = None
+    systemic: bool = False
+
+    revision: int = 0
+    proposer: str | None = None
+    proposed: tuple[Remedy, ...] = ()
+    approved: tuple[Remedy, ...] | None = None
+    """The remedies on offer: approved, and not yet carried out."""
+    refused: bool = False
+    """The customer refused the present revision."""
+    refusals: int = 0
+
+    outcome: Outcome | None = None
+    contestable: tuple[Happened, ...] = ()
+    """What may be appealed against, since the last appeal."""
+    told_at: datetime | None = None
+    """When the customer was last given a decision or a result to answer to."""
+    attempts: int = 0
+    """Follow-ups since then."""
+    unreached: int = 0
+    """Those of them that gave no answer (S105)."""
+    score: int | None = None
+    """What the customer said of the outcome since then, 1 to 5 (S106)."""
+    reviewer: str | None = None
+    """Who decides the appeal that runs."""
 
 
-def evolve(case: Case | None, event: Envelope[Any]) -> Case:
+def evolve(case: Case | None, event: Envelope[Any]) -> Case:  # noqa: C901, PLR0911, PLR0912 - one line a fact
     """Give the case after `event`. Raises ValueError where a history does not begin
     with ComplaintReceived: such a history was never stored by amends.
     """
-    data = event.data
+    data: CaseEvent = event.data
     if isinstance(data, ComplaintReceived):
         return _received(event, data)
     if case is None:
         raise ValueError(f"{event.type} cannot be a case's first event")
-    state = data.state_after(case.state) or case.state
-    case = replace(case, version=event.version, state=state)
+    this = Happened(event.event_id, event.type, event.recorded_at)
+    case = replace(
+        case,
+        version=event.version,
+        state=data.state_after(case.state) or case.state,
+        history=(*case.history, this),
+        actors=case.actors | {event.actor.id},
+    )
     match data:
-        case ComplaintAccepted():
-            return replace(case, category=data.category, severity=data.severity)
-        case DepartmentAssigned(role=AssignmentRole.LEAD):
-            return replace(case, department=data.department)
-        case AssignmentReturned(role=AssignmentRole.LEAD):
-            return replace(case, department=None)
-        case ComplaintAppealed():
-            return replace(case, level=data.level)
-        case _:  # the others change the state alone
+        case ReceiptAcknowledged():
             return case
+        case ComplaintAccepted():
+            return replace(
+                case,
+                category=data.category,
+                severity=data.severity,
+                complaint_class=data.complaint_class,
+                scope_kind=data.scope_kind,
+            )
+        case ComplaintDeclined():
+            return _told(case, this)
+        case DepartmentAssigned():
+            return _assigned(case, data)
+        case AssignmentAccepted(role=AssignmentRole.LEAD):
+            return case
+        case AssignmentAccepted():
+            return replace(
+                case,
+                asked=case.asked - {data.department},
+                contributing=case.contributing | {data.department},
+            )
+        case AssignmentReturned(role=AssignmentRole.LEAD):
+            return replace(case, department=None, returns=data.count)
+        case AssignmentReturned():
+            return replace(
+                case,
+                asked=case.asked - {data.department},
+                contributing=case.contributing - {data.department},
+                returns=data.count,
+            )
+        case EvidenceAdded():
+            says = data.document.kind is DocumentKind.DESIRED_OUTCOME
+            return replace(case, expectation_known=case.expectation_known or says)
+        case ComplaintInvestigated():
+            return replace(
+                case,
+                facts_match=data.facts_match,
+                responsible_unit=data.responsible_unit,
+                systemic=data.systemic,
+            )
+        case SettlementProposed():
+            return replace(
+                case,
+                revision=data.revision,
+                proposer=event.actor.id,
+                proposed=data.remedies,
+                approved=None,
+                refused=False,
+            )
+        case SettlementApproved():
+            return replace(case, approved=case.proposed)
+        case SettlementReturned():
+            return replace(case, approved=None)
+        case DecisionIssued():
+            return _told(replace(case, outcome=data.outcome), this)
+        case SettlementAgreed():
+            return case
+        case SettlementRefused():
+            return replace(case, approved=None, refused=True, refusals=data.count)
+        case ComplaintResolved():
+            return _told(replace(case, outcome=data.outcome, approved=None), this)
+        case FollowUpAttempted():
+            missed = data.result is not FollowUpResult.REACHED
+            return replace(
+                case, attempts=data.attempt, unreached=case.unreached + missed
+            )
+        case SatisfactionRecorded(about=SatisfactionSubject.OUTCOME):
+            return replace(case, score=data.score)
+        case SatisfactionRecorded() | ComplaintClosed() | ComplaintWithdrawn():
+            return case
+        case ComplaintAppealed():
+            return replace(case, level=data.level, contestable=(), reviewer=None)
+        case AppealAccepted():
+            return replace(case, reviewer=data.reviewer)
+        case AppealDismissed():
+            return _told(case, this)
+        case ComplaintReopened():
+            return replace(case, reviewer=None)
+        case RecordCorrected():
+            return _corrected(case, data.correction)
+        case SubjectErased():
+            return case
+        case _:
+            assert_never(data)
 
 
 def _received(event: Envelope[Any], data: ComplaintReceived) -> Case:
@@ -80,4 +274,46 @@ def _received(event: Envelope[Any], data: ComplaintReceived) -> Case:
         category=data.category,
         product=product.model if product else None,
         supplier=product.supplier if product else None,
+        history=(Happened(event.event_id, event.type, event.recorded_at),),
+        actors=frozenset({event.actor.id}),
+        price=product.price if product else None,
+        expectation_known=bool(data.demand) or data.desired_outcome is not None,
     )
+
+
+def _assigned(case: Case, data: DepartmentAssigned) -> Case:
+    if data.role is AssignmentRole.CONTRIBUTOR:
+        return replace(case, asked=case.asked | {data.department})
+    return replace(
+        case,
+        department=data.department,
+        asked=case.asked - {data.department},
+        contributing=case.contributing - {data.department},
+    )
+
+
+def _told(case: Case, this: Happened) -> Case:
+    """Begin the customer's time to answer and to appeal; earlier answers were to
+    something else.
+    """
+    return replace(
+        case,
+        contestable=(*case.contestable, this),
+        told_at=this.at,
+        attempts=0,
+        unreached=0,
+        score=None,
+    )
+
+
+def _corrected(case: Case, correction: Correction) -> Case:
+    """Show the right value where the case shows the field; guards keep what was."""
+    match correction.field:
+        case "category":
+            return replace(case, category=correction.value)
+        case "product.model":
+            return replace(case, product=correction.value)
+        case "product.supplier":
+            return replace(case, supplier=correction.value)
+        case _:
+            return case

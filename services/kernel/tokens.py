@@ -1,0 +1,296 @@
+"""Tokens of people and systems: issued, expired, revoked, each a fact of its own record.
+
+The record is an event store like any other, so that what somebody was allowed on a day
+can be replayed. Only a digest of a token is ever stored.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Final, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter
+
+from services.kernel.access import ANONYMOUS, Credential, new_token
+from services.kernel.clock import from_micros, micros, new_uuid7
+from services.kernel.errors import (
+    ForbiddenError,
+    NotFoundError,
+    RefusedError,
+    UnauthenticatedError,
+)
+from services.kernel.store.application import EventStore, open_store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from services.kernel.clock import Clock
+    from services.kernel.store.database import Database, Tx
+    from services.kernel.store.recorder import Ledger
+
+REMEMBERED = 5.0
+"""Seconds that a token is believed without looking again: a revoked one lives on so long."""
+
+_TABLE = """CREATE TABLE IF NOT EXISTS tokens (
+    digest TEXT PRIMARY KEY, token_id UUID NOT NULL, version BIGINT NOT NULL,
+    actor TEXT NOT NULL, role TEXT NOT NULL, department TEXT, channel TEXT,
+    issued_at BIGINT NOT NULL, expires_at BIGINT, revoked_at BIGINT)"""
+_COLUMNS = (
+    "token_id, version, actor, role, department, channel, issued_at, expires_at,"
+    " revoked_at"
+)
+
+Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+Department = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")
+]
+
+
+class _Fact(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    token_id: UUID
+    version: int
+    at: datetime
+    by: Code
+
+
+class TokenIssued(_Fact):
+    """Somebody, or a system, was given a way in."""
+
+    type: Literal["TokenIssued"] = "TokenIssued"
+    actor: Code
+    role: Code
+    department: Department | None = None
+    channel: Code | None = None
+    expires_at: datetime | None = None
+    digest: str
+
+
+class TokenRevoked(_Fact):
+    """The way in was closed."""
+
+    type: Literal["TokenRevoked"] = "TokenRevoked"
+
+
+Fact = TokenIssued | TokenRevoked
+_FACTS: Final[TypeAdapter[Fact]] = TypeAdapter(
+    Annotated[Fact, Field(discriminator="type")]
+)
+
+
+class _FactCodec:
+    def encode(self, event: Fact) -> bytes:
+        return event.model_dump_json(exclude_none=True).encode()
+
+    def decode(self, body: bytes) -> Fact:
+        return _FACTS.validate_json(body)
+
+    def key(self, event: Fact) -> tuple[UUID, int, str]:
+        return event.token_id, event.version, event.type
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """What is known of one token; never the token itself."""
+
+    token_id: UUID
+    actor: str
+    role: str
+    department: str | None
+    channel: str | None
+    issued_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+
+
+class TokenRegister:
+    """Issues, lists, revokes and recognises tokens."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        roles: frozenset[str],
+        now: Clock,
+        ledger: Ledger | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.store: EventStore[Fact] = open_store(
+            database, name="access", codec=_FactCodec(), now=now, ledger=ledger
+        )
+        self._database = database
+        self._roles = roles
+        self._now = now
+        self._monotonic = monotonic
+        self._believed: dict[str, tuple[float, Credential]] = {}
+        if not database.read_only:
+            database.migrate((_TABLE,))
+
+    def issue(
+        self,
+        *,
+        by: str,
+        role: str,
+        actor: str | None = None,
+        department: str | None = None,
+        channel: str | None = None,
+        expires_at: datetime | None = None,
+    ) -> tuple[str, Token]:
+        """Give a new token, shown this once, and what is known of it.
+
+        Raises RefusedError for a role that does not exist, a department's role without
+        a department, or an end that has passed.
+        """
+        now = self._now()
+        if role not in self._roles:
+            raise RefusedError(
+                "access.unknown_role",
+                f"There is no such role: choose one of {', '.join(sorted(self._roles))}.",
+            )
+        if expires_at is not None and expires_at <= now:
+            raise RefusedError(
+                "access.expired",
+                "The token would have expired already: choose a later end.",
+            )
+        token = new_token()
+        token_id = new_uuid7(now)
+        fact = TokenIssued(
+            token_id=token_id,
+            version=1,
+            at=now,
+            by=by,
+            actor=actor or f"{role}-{token_id.hex[-8:]}",
+            role=role,
+            department=department,
+            channel=channel,
+            expires_at=expires_at,
+            digest=_digest(token),
+        )
+        with self._database.write() as tx:
+            self.store.put(tx, [fact])
+            tx.execute(
+                f"INSERT INTO tokens (digest, {_COLUMNS})"  # noqa: S608 fixed words
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    fact.digest,
+                    token_id,
+                    1,
+                    fact.actor,
+                    role,
+                    department,
+                    channel,
+                    micros(now),
+                    None if expires_at is None else micros(expires_at),
+                    None,
+                ),
+            )
+            (known,) = self._select(tx, "token_id = ?", token_id)
+        return token, known
+
+    def revoke(self, token_id: UUID, *, by: str) -> Token:
+        """End a token; ending it twice changes nothing. Raises NotFoundError."""
+        now = self._now()
+        with self._database.write() as tx:
+            found = tx.fetchone(
+                "SELECT version, revoked_at FROM tokens WHERE token_id = ?", (token_id,)
+            )
+            if found is None:
+                raise NotFoundError(
+                    "access.no_token",
+                    "There is no such token: `amends access token list` shows all.",
+                )
+            if found[1] is None:
+                version = found[0] + 1
+                self.store.put(
+                    tx,
+                    [TokenRevoked(token_id=token_id, version=version, at=now, by=by)],
+                )
+                tx.execute(
+                    "UPDATE tokens SET version = ?, revoked_at = ? WHERE token_id = ?",
+                    (version, micros(now), token_id),
+                )
+            (known,) = self._select(tx, "token_id = ?", token_id)
+        self._believed.clear()
+        return known
+
+    def all(self) -> list[Token]:
+        """Give every token that ever was, oldest first."""
+        with self._database.read() as tx:
+            return self._select(tx, "1 = ?", 1)
+
+    def authenticate(self, header: str | None) -> Credential:
+        """Turn the `Authorization` header into a caller; none at all is anonymous.
+
+        Raises UnauthenticatedError for a token that is unknown, expired or revoked.
+        """
+        if header is None:
+            return ANONYMOUS
+        scheme, _, token = header.partition(" ")
+        digest = _digest(token.strip())
+        believed = self._believed.get(digest)
+        if believed and self._monotonic() - believed[0] < REMEMBERED:
+            return believed[1]
+        with self._database.read() as tx:
+            found = self._select(tx, "digest = ?", digest)
+        if scheme.lower() != "bearer" or not found or self._ended(found[0]):
+            raise UnauthenticatedError(
+                "access.unknown_token",
+                "Send `Authorization: Bearer TOKEN` with a token that is still valid,"
+                " or no such header at all.",
+            )
+        known = found[0]
+        caller = Credential(
+            actor=known.actor,
+            role=known.role,
+            department=known.department,
+            channel=known.channel,
+        )
+        if len(self._believed) > 10_000:  # noqa: PLR2004 a bound, not a rule
+            self._believed.clear()
+        self._believed[digest] = (self._monotonic(), caller)
+        return caller
+
+    def _ended(self, token: Token) -> bool:
+        expired = token.expires_at is not None and token.expires_at <= self._now()
+        return expired or token.revoked_at is not None
+
+    @staticmethod
+    def _select(tx: Tx, where: str, value: object) -> list[Token]:
+        rows = tx.fetchall(
+            f"SELECT {_COLUMNS} FROM tokens WHERE {where} ORDER BY issued_at, token_id",  # noqa: S608 fixed words
+            (value,),
+        )
+        return [
+            Token(
+                token_id=row[0],
+                actor=row[2],
+                role=row[3],
+                department=row[4],
+                channel=row[5],
+                issued_at=from_micros(row[6]),
+                expires_at=_instant(row[7]),
+                revoked_at=_instant(row[8]),
+            )
+            for row in rows
+        ]
+
+
+def require_role(caller: Credential, *roles: str) -> None:
+    """Raise ForbiddenError unless the caller has one of the roles."""
+    if caller.role not in roles:
+        raise ForbiddenError(
+            "access.role", f"This needs the role {' or '.join(roles)}."
+        )
+
+
+def _instant(microseconds: int | None) -> datetime | None:
+    return None if microseconds is None else from_micros(microseconds)
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()

@@ -1,0 +1,281 @@
+"""amends in one process: the broker's child, the three services, one HTTP origin.
+
+Start order: folder, broker, streams, services, HTTP. Stop order is the reverse, and
+every step is taken although another one failed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import structlog
+import uvicorn
+from fastapi import FastAPI
+
+from services.bus import CONSUMERS, streams
+from services.kernel.access import (
+    OPERATOR,
+    OperatorTokens,
+    Runtime,
+    new_token,
+    remove_runtime,
+    write_runtime,
+)
+from services.kernel.broker.connection import build_broker
+from services.kernel.broker.provision import provision
+from services.kernel.broker.server import NatsServer
+from services.kernel.clock import system_clock
+from services.kernel.errors import RefusedError
+from services.kernel.folder import DataFolder
+from services.kernel.web.edge import edge
+from services.kernel.web.health import health_router
+from services.kernel.web.metrics import HttpMetrics, metrics_router, new_registry
+from services.kernel.web.problems import install
+
+if TYPE_CHECKING:
+    from collections.abc import (
+        AsyncIterator,
+        Awaitable,
+        Callable,
+        Iterator,
+        Sequence,
+    )
+
+    from fastapi import APIRouter
+    from faststream.nats import NatsBroker
+    from nats.aio.client import Client
+
+    from services.kernel.settings import Settings
+    from services.kernel.web.health import Check
+
+_log = structlog.get_logger(__name__)
+
+SWITCH_INTERVAL = (
+    0.0005  # seconds; the writer threads share the processor with the loop
+)
+DRAIN = 10  # seconds that open requests have to end
+
+
+class Service(Protocol):
+    """One service as its `main` built it."""
+
+    name: str
+    routers: Sequence[APIRouter]
+    checks: Sequence[Check]
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Bus:
+    """The broker's address and secret, and what makes its streams."""
+
+    url: str
+    seed: str | None
+    monitor_url: str | None
+    prepare: Callable[[Client], Awaitable[None]]
+
+    def connection(self, name: str) -> NatsBroker:
+        return build_broker(self.url.split(","), name=f"amends-{name}", seed=self.seed)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its signals: it raises SIGTERM again before we have stopped."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def run_until_signal(
+    settings: Settings, ready: Callable[[Runtime], None]
+) -> None:
+    """Serve until Ctrl-C or SIGTERM."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    async with serving(settings) as runtime:
+        ready(runtime)
+        await stop.wait()
+
+
+@contextlib.asynccontextmanager
+async def serving(
+    settings: Settings, *, port: int | None = None
+) -> AsyncIterator[Runtime]:
+    """Serve while the block runs; `port` overrides the setting, 0 takes a free one.
+
+    Call it in the main thread: the broker's child ends with the thread that made it.
+    Raises `RefusedError` where the data folder or the port is taken.
+    """
+    sys.setswitchinterval(SWITCH_INTERVAL)
+    folder = DataFolder(settings.data)
+    folder.make()
+    async with AsyncExitStack() as stack:
+        stack.enter_context(folder.held())
+        listener = stack.enter_context(
+            contextlib.closing(
+                _listen(settings.host, settings.port if port is None else port)
+            )
+        )
+        token = new_token()
+        host, bound = listener.getsockname()[:2]
+        bus = await stack.enter_async_context(_bus(settings, folder))
+        runtime = Runtime(
+            url=f"http://{host}:{bound}",
+            token=token,
+            nats_url=bus.url,
+            pid=os.getpid(),
+        )
+        services = _build(settings, folder, bus, runtime)
+        for service in services:
+            stack.push_async_callback(_guarded, service.stop)
+            await service.start()
+        await stack.enter_async_context(_http(_app(services), listener))
+        write_runtime(folder.path, runtime)
+        stack.callback(remove_runtime, folder.path)
+        yield runtime
+        _log.info("amends.stopping")
+
+
+@contextlib.asynccontextmanager
+async def _bus(settings: Settings, folder: DataFolder) -> AsyncIterator[_Bus]:
+    """Use the broker that the settings name, or run one as our child."""
+    if settings.nats_url is not None:
+        credentials = settings.nats_credentials
+        seed = credentials.read_text().strip() if credentials else None
+        yield _prepared(settings, settings.nats_url, seed, settings.nats_monitor_url)
+        return
+    child = NatsServer(folder.path / "nats")
+    child.start()
+    watching = asyncio.create_task(child.supervise())
+    try:
+        yield _prepared(settings, child.url, child.seed, child.monitor_url)
+    finally:
+        watching.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await watching
+        child.stop()
+
+
+def _prepared(
+    settings: Settings, url: str, seed: str | None, monitor_url: str | None
+) -> _Bus:
+    once = asyncio.Lock()
+    done = False
+
+    async def prepare(client: Client) -> None:
+        """Make streams and durables once, whichever service comes first."""
+        nonlocal done
+        async with once:
+            if done:
+                return
+            report = await provision(
+                client.jetstream(),
+                streams(settings),
+                CONSUMERS,
+                monitor_url=monitor_url,
+            )
+            if report.durable is False:
+                _log.error(
+                    "broker.not_durable",
+                    sync_interval=report.sync_interval,
+                    remedy="set `sync_interval: always` in the server's configuration",
+                )
+            done = True
+
+    return _Bus(url, seed, monitor_url, prepare)
+
+
+def _build(
+    settings: Settings, folder: DataFolder, bus: _Bus, runtime: Runtime
+) -> list[Service]:
+    """Build the three services on one origin, each with a connection of its own."""
+    # Imported here: `amends --help` must not load them.
+    from services.handling import main as handling  # noqa: PLC0415
+
+    authenticator = OperatorTokens({runtime.token: OPERATOR})
+    return [
+        handling.build(
+            settings=settings,
+            folder=folder,
+            broker=bus.connection("handling"),
+            prepare=bus.prepare,
+            authenticator=authenticator,
+            now=system_clock,
+        ),
+    ]
+
+
+def _app(services: Sequence[Service]) -> Any:
+    """Join the services' routes on one origin, with health and metrics."""
+    app = FastAPI(
+        title="amends",
+        summary="Customer complaints, none of them lost.",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/openapi.json",
+    )
+    registry = new_registry()
+    checks = [check for service in services for check in service.checks]
+    app.include_router(health_router(checks))
+    app.include_router(metrics_router(registry))
+    for service in services:
+        for router in service.routers:
+            app.include_router(router)
+    install(app)
+    return edge(app, HttpMetrics(registry))
+
+
+@contextlib.asynccontextmanager
+async def _http(app: Any, listener: socket.socket) -> AsyncIterator[None]:
+    """Answer on the listener while the block runs, then let open requests end."""
+    server = _Server(
+        uvicorn.Config(
+            app,
+            lifespan="off",  # the services' lives are framed by `serving`
+            access_log=False,
+            log_config=None,
+            timeout_graceful_shutdown=DRAIN,
+            server_header=False,
+        )
+    )
+    serve = asyncio.create_task(server.serve(sockets=[listener]))
+    while not server.started and not serve.done():  # noqa: ASYNC110 uvicorn has no event
+        await asyncio.sleep(0.01)
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await serve
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Bind the address before anything is started, so that a taken one is told first."""
+    try:
+        return socket.create_server((host, port), backlog=2_048)
+    except OSError as error:
+        raise RefusedError(
+            "up.port_taken",
+            f"Cannot listen on {host}:{port} ({error.strerror}): stop what is there,"
+            " or choose another port with AMENDS_PORT.",
+        ) from error
+
+
+async def _guarded(stop: Callable[[], Awaitable[None]]) -> None:
+    """Take a step of the stop; the others are taken although it fails."""
+    try:
+        await stop()
+    except Exception:  # noqa: BLE001 the other steps must be taken
+        _log.exception("amends.stop_failed")
