@@ -91,9 +91,9 @@ def decode(body: bytes) -> Envelope[Event]:
     """
     try:
         envelope = _ENVELOPES.validate_json(body, strict=True, extra="ignore")
-    except ValidationError:
-        return _decode_other(body)
-    if envelope.schema_version == envelope.data.schema_version:
+    except ValidationError:  # quotes its input: nothing may be raised in here
+        envelope = None
+    if envelope and envelope.schema_version == envelope.data.schema_version:
         return envelope
     return _decode_other(body)
 

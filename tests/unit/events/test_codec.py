@@ -1,6 +1,7 @@
 """Bytes are read in one pass; what cannot be read is told apart and never quoted."""
 
 import json
+import traceback
 from typing import Any
 
 import pytest
@@ -155,7 +156,7 @@ def test_a_fault_names_the_field_and_quotes_nothing(body: bytes):
         codec.decode(body)
     assert "Wang" not in str(it.value)
     assert "138" not in str(it.value)
-    assert it.value.__cause__ is None or "Wang" not in str(it.value.__cause__)
+    assert "Wang" not in "".join(traceback.format_exception(it.value))
 
 
 def test_a_fault_names_its_place():

@@ -127,3 +127,10 @@ def test_an_amount_is_exact():
 def test_what_is_no_exact_amount_is_refused(amount: object):
     with pytest.raises(ValidationError):
         Money(amount=amount, currency="CNY")
+
+
+def test_only_an_envelope_of_one_type_names_it_in_its_schema():
+    assert (
+        "const" in Envelope[ComplaintClosed].model_json_schema()["properties"]["type"]
+    )
+    assert "const" not in Envelope.model_json_schema()["properties"]["type"]
