@@ -4,7 +4,6 @@ The one table from families of errors to statuses. A body never repeats what was
 """
 
 import json
-import re
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -34,9 +33,11 @@ STATUSES: Final[dict[type[AmendsError], int]] = {
     errors.TooManyError: 429,
     errors.UnavailableError: 503,
 }
-_DETAILS: Final = {
-    404: "There is nothing at this address; check it against the documentation.",
-    405: "Use a method that the Allow header names.",
+# Codes of the framework's own refusals; others are named by their number, because the
+# standard library has renamed phrases before.
+_HTTP: Final = {
+    404: ("http.not_found", "Check the address against the documentation."),
+    405: ("http.method_not_allowed", "Use a method that the Allow header names."),
 }
 _UNEXPECTED: Final = AmendsError(
     "internal.unexpected",
@@ -111,13 +112,11 @@ async def _amends(_request: Request, error: Exception) -> Response:
 
 async def _http(_request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - as registered, for mypy
-    status = HTTPStatus(error.status_code)
-    headers = dict(error.headers or {})
+    status, headers = error.status_code, dict(error.headers or {})
     if status < HTTPStatus.BAD_REQUEST:
         return Response(status_code=status, headers=headers)
-    name = re.sub(r"[^a-z]+", "_", status.phrase.lower())
-    told = AmendsError(f"http.{name}", _DETAILS.get(status, str(error.detail)))
-    return problem(told, status=status, headers=headers)
+    code, detail = _HTTP.get(status, (f"http.{status}", str(error.detail)))
+    return problem(AmendsError(code, detail), status=status, headers=headers)
 
 
 async def _validation(_request: Request, error: Exception) -> Response:
