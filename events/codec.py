@@ -123,10 +123,10 @@ def _decode_other(body: bytes) -> Envelope[Event]:
     if about.schema_version < event.schema_version:
         try:
             body = to_json(upcast(from_json(body), to=event.schema_version))
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError):
             raise MalformedEventError(
                 f"{about.type} version {about.schema_version} cannot be upcast"
-            ) from error
+            ) from None  # whose message may be a value of the data
     return _validated(_ENVELOPES.validate_json, body)
 
 
