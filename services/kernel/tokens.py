@@ -23,14 +23,13 @@ from services.kernel.errors import (
     RefusedError,
     UnauthenticatedError,
 )
-from services.kernel.store.application import EventStore, open_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from services.kernel.clock import Clock
-    from services.kernel.store.database import Database, Tx
-    from services.kernel.store.recorder import Ledger
+    from services.kernel.store.application import EventStore
+    from services.kernel.store.database import Tx
 
 REMEMBERED = 5.0
 """Seconds that a token is believed without looking again: a revoked one lives on so long."""
@@ -83,7 +82,9 @@ _FACTS: Final[TypeAdapter[Fact]] = TypeAdapter(
 )
 
 
-class _FactCodec:
+class FactCodec:
+    """Facts as JSON, for the event store."""
+
     def encode(self, event: Fact) -> bytes:
         return event.model_dump_json(exclude_none=True).encode()
 
@@ -92,6 +93,11 @@ class _FactCodec:
 
     def key(self, event: Fact) -> tuple[UUID, int, str]:
         return event.token_id, event.version, event.type
+
+
+def peek(body: bytes) -> tuple[UUID, int, str]:
+    """Read token, version and type; raises ValueError for what is no fact of ours."""
+    return FactCodec().key(_FACTS.validate_json(body))
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,17 +119,14 @@ class TokenRegister:
 
     def __init__(
         self,
-        database: Database,
+        store: EventStore[Fact],
         *,
         roles: frozenset[str],
         now: Clock,
-        ledger: Ledger | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.store: EventStore[Fact] = open_store(
-            database, name="access", codec=_FactCodec(), now=now, ledger=ledger
-        )
-        self._database = database
+        self.store = store
+        self._database = database = store.database
         self._roles = roles
         self._now = now
         self._monotonic = monotonic

@@ -13,7 +13,14 @@ from services.kernel.errors import (
     RefusedError,
     UnauthenticatedError,
 )
-from services.kernel.tokens import REMEMBERED, TokenIssued, TokenRegister, TokenRevoked
+from services.kernel.store.application import open_store
+from services.kernel.tokens import (
+    REMEMBERED,
+    FactCodec,
+    TokenIssued,
+    TokenRegister,
+    TokenRevoked,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,9 +51,12 @@ def clock() -> Hand:
 
 @pytest.fixture
 def register(make_database: Callable[..., Database], clock: Hand) -> TokenRegister:
-    return TokenRegister(
-        make_database("access"), roles=ROLES, now=clock, monotonic=clock.monotonic
-    )
+    return opened(make_database("access"), clock)
+
+
+def opened(database: Database, clock: Hand) -> TokenRegister:
+    store = open_store(database, name="access", codec=FactCodec(), now=clock)
+    return TokenRegister(store, roles=ROLES, now=clock, monotonic=clock.monotonic)
 
 
 def test_a_token_lets_in_whom_it_was_given_to(register: TokenRegister) -> None:
@@ -97,9 +107,7 @@ def test_a_revoked_token_is_refused_and_stays_in_the_list(
 def test_another_process_learns_of_it_within_the_remembered_time(
     register: TokenRegister, clock: Hand, make_database: Callable[..., Database]
 ) -> None:
-    other = TokenRegister(
-        make_database("access"), roles=ROLES, now=clock, monotonic=clock.monotonic
-    )
+    other = opened(make_database("access"), clock)
     token, known = register.issue(by="operator", role="agent")
     other.authenticate(f"Bearer {token}")
     register.revoke(known.token_id, by="operator")

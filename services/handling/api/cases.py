@@ -66,11 +66,11 @@ def router(handling: Handling, authenticator: Authenticator) -> APIRouter:
 
     @routes.get("/cases/{case}", summary="One case, by id or receipt number")
     def case(case: str, as_of: str | None = None) -> JSONResponse:
-        return JSONResponse(case_json(handling.history(case, _as_of(as_of))))
+        return JSONResponse(case_json(handling.history(case, read_as_of(as_of))))
 
     @routes.get("/cases/{case}/events", summary="Its events, read as today's versions")
     def events(case: str, as_of: str | None = None) -> Response:
-        history = handling.history(case, _as_of(as_of))
+        history = handling.history(case, read_as_of(as_of))
         return Response(events_json(history), media_type="application/json")
 
     return routes
@@ -107,7 +107,8 @@ def _value(value: object) -> object:
     return str(value) if isinstance(value, UUID) else value
 
 
-def _as_of(text: str | None) -> AsOf:
+def read_as_of(text: str | None) -> AsOf:
+    """Read `as_of`: a position, or an instant of knowledge time; raises MalformedError."""
     if text is None:
         return None
     if text.isascii() and text.isdigit():

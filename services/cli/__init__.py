@@ -1,0 +1,155 @@
+"""`amends`: one command; each verb imports what it needs when it is called."""
+
+import json
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from services.kernel.errors import AmendsError
+
+REFUSED = 1
+MISUSED = 2
+
+app = typer.Typer(
+    name="amends",
+    help="Customer complaints, none of them lost.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+case = typer.Typer(help="Look at cases.", no_args_is_help=True)
+access = typer.Typer(help="Who may come in.", no_args_is_help=True)
+token = typer.Typer(help="Tokens of people and systems.", no_args_is_help=True)
+audit = typer.Typer(help="Prove that history was not touched.", no_args_is_help=True)
+app.add_typer(case, name="case")
+app.add_typer(access, name="access")
+access.add_typer(token, name="token")
+app.add_typer(audit, name="audit")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+
+
+def main() -> NoReturn:
+    """Run the command. Exit status: 0 done, 1 refused or found wrong, 2 misused."""
+    from services.kernel.settings import SettingsError  # noqa: PLC0415 lazy
+
+    try:
+        app()
+    except SettingsError as error:
+        _tell(error)
+        sys.exit(MISUSED)
+    except AmendsError as error:
+        _tell(error)
+        sys.exit(REFUSED)
+    sys.exit(0)
+
+
+def _tell(error: AmendsError) -> None:
+    typer.echo(f"amends: {error.detail} [{error.code}]", err=True)
+    for fault in error.errors:
+        if fault.field not in error.detail:
+            typer.echo(f"  {fault.field}: {fault.message}. {fault.remedy}", err=True)
+
+
+def show(value: Any, *, as_json: bool, human: str) -> None:
+    """Print a result for a program or for a person."""
+    typer.echo(json.dumps(value, ensure_ascii=False) if as_json else human)
+
+
+@app.command()
+def up() -> None:
+    """Serve everything here: broker, services, HTTP. Ctrl-C stops in order."""
+    from services.cli import running  # noqa: PLC0415 lazy
+
+    running.up()
+
+
+@case.command("show")
+def case_show(
+    reference: Annotated[str, typer.Argument(help="Receipt number or case id.")],
+    as_of: Annotated[
+        str | None,
+        typer.Option(help="As it was known then: an RFC 3339 instant or a position."),
+    ] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Show a case and what happened to it, read from the record itself."""
+    from services.cli import cases  # noqa: PLC0415 lazy
+
+    cases.show_case(reference, as_of, as_json=as_json)
+
+
+@token.command("create")
+def token_create(
+    role: Annotated[str, typer.Option(help="What its holder is.")],
+    *,
+    actor: Annotated[str | None, typer.Option(help="Id of its holder.")] = None,
+    department: Annotated[str | None, typer.Option(help="The holder's unit.")] = None,
+    channel: Annotated[
+        str | None, typer.Option(help="The only channel it may submit on.")
+    ] = None,
+    expires: Annotated[
+        datetime | None, typer.Option(help="When it ends (UTC), 2027-01-31T00:00:00.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Issue a token; it is shown this once and stored only as a digest."""
+    from services.cli import tokens  # noqa: PLC0415 lazy
+
+    tokens.create(
+        {
+            "role": role,
+            "actor": actor,
+            "department": department,
+            "channel": channel,
+            "expires_at": expires.isoformat() + "Z" if expires else None,
+        },
+        as_json=as_json,
+    )
+
+
+@token.command("list")
+def token_list(*, as_json: AsJson = False) -> None:
+    """List every token that ever was, without the tokens themselves."""
+    from services.cli import tokens  # noqa: PLC0415 lazy
+
+    tokens.listing(as_json=as_json)
+
+
+@token.command("revoke")
+def token_revoke(
+    token_id: Annotated[str, typer.Argument(help="Its id, from `token list`.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """End a token; it is refused within five seconds everywhere."""
+    from services.cli import tokens  # noqa: PLC0415 lazy
+
+    tokens.revoke(token_id, as_json=as_json)
+
+
+@audit.command("verify")
+def audit_verify(
+    *,
+    against: Annotated[
+        list[Path] | None,
+        typer.Option(help="A checkpoint that was kept elsewhere; may be repeated."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Recompute every ledger from the stored bytes and name what was changed."""
+    from services.cli import auditing  # noqa: PLC0415 lazy
+
+    auditing.verify(against or [], as_json=as_json)
+
+
+@audit.command("checkpoint")
+def audit_checkpoint(*, as_json: AsJson = False) -> None:
+    """Print the signed head of every ledger, to be kept outside the house."""
+    from services.cli import auditing  # noqa: PLC0415 lazy
+
+    auditing.checkpoints(as_json=as_json)

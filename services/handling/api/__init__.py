@@ -1,0 +1,1 @@
+"""Handling over HTTP: cases and their queue; who may come in."""
