@@ -98,6 +98,11 @@ def decode(body: bytes) -> Envelope[Event]:
     return _decode_other(body)
 
 
+def key(envelope: Envelope[Event]) -> tuple[UUID, int, str]:
+    """Give case, version and type: where a store keeps the event."""
+    return envelope.case_id, envelope.version, envelope.type
+
+
 def peek(body: bytes) -> Peek:
     """Read case, version, type and schema version alone; raises MalformedEventError."""
     it = _validated(_PEEKS.validate_json, body)
