@@ -100,7 +100,7 @@ imports: $(DEV) ## who may import whom
 schemas: $(DEV) ## write schemas and reference pages again, from the code
 	$(BIN)/python -m events.schemas
 	$(BIN)/python -m events.reference docs/reference/events.md
-	$(BIN)/python -m tests.support.settings_page
+	$(BIN)/python -m tests.support.reference_pages
 	@git diff --stat -- events/schemas docs/reference
 
 .PHONY: docs
