@@ -1,0 +1,21 @@
+"""What people wrote, sealed with a key for each person, and the index that finds it."""
+
+from services.kernel.vault.documents import (
+    DamagedError,
+    Document,
+    ErasedError,
+    Sealed,
+    Tombstone,
+    Vault,
+)
+from services.kernel.vault.index import BlindIndex
+
+__all__ = [
+    "BlindIndex",
+    "DamagedError",
+    "Document",
+    "ErasedError",
+    "Sealed",
+    "Tombstone",
+    "Vault",
+]

@@ -1,0 +1,201 @@
+"""Finds people and cases by what they gave us, without keeping what they gave us.
+
+A mark (a phone number, an e-mail address, a customer, order, serial or lot number) is
+brought to one spelling and kept as HMAC-SHA256 under a secret of the key database.
+Only exact matches are found: no part of a number, no similar name. Whoever reads the
+store alone can see which cases share a mark, and nothing of the mark; whoever has the
+secret too can test guesses.
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+import unicodedata
+from typing import TYPE_CHECKING, Final, Literal
+
+import phonenumbers
+
+from services.kernel.store.database import IN_LIST_LIMIT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Mapping
+    from uuid import UUID
+
+    from services.kernel.store.database import Database, Dialect, Tx
+
+PERSONAL: Final = ("customer_no", "email", "phone")
+"""The kinds that tell a person, the surest first: families share a telephone."""
+KINDS: Final = frozenset({*PERSONAL, "order_no", "serial", "lot"})
+
+_SECRET_SIZE = 32
+_SECRETS = """CREATE TABLE IF NOT EXISTS vault_secret (
+    name TEXT PRIMARY KEY, value BYTEA NOT NULL)"""
+_MARK = """CREATE TABLE IF NOT EXISTS blind_mark (
+    digest BYTEA NOT NULL, case_id UUID NOT NULL, subject_id UUID NOT NULL,
+    PRIMARY KEY (digest, case_id))"""
+_BY_SUBJECT = "CREATE INDEX IF NOT EXISTS blind_mark_subject ON blind_mark (subject_id)"
+TABLES: dict[Dialect, tuple[str, ...]] = {
+    "sqlite": (f"{_MARK} WITHOUT ROWID", _BY_SUBJECT),  # narrow rows: one b-tree less
+    "postgres": (_MARK, _BY_SUBJECT),
+}
+_SEPARATORS = {"Cc", "Cf", "Pd", "Zl", "Zp", "Zs"}  # spaces, dashes, invisible ones
+
+
+class BlindIndex:
+    """Which marks belong to which person and case.
+
+    The rows of a person go in the transaction that records the erasure.
+    """
+
+    def __init__(
+        self,
+        keys: Database,
+        documents: Database,
+        *,
+        region: str | None = None,
+        randbytes: Callable[[int], bytes] = os.urandom,
+    ) -> None:
+        """`region` (`CN`) is where a phone number without a country code is at home.
+
+        Without it such numbers are not indexed.
+        """
+        keys.migrate((_SECRETS,))
+        documents.migrate(TABLES[documents.dialect])
+        self._region = region
+        with keys.write() as tx:
+            tx.execute(
+                "INSERT INTO vault_secret (name, value) VALUES (?, ?)"
+                " ON CONFLICT (name) DO NOTHING",
+                ("blind_index", randbytes(_SECRET_SIZE)),
+            )
+            row = tx.fetchone(
+                "SELECT value FROM vault_secret WHERE name = ?", ("blind_index",)
+            )
+        self._secret: bytes = row[0] if row else b""
+
+    def digest(self, kind: str, value: str) -> bytes | None:
+        """Turn a mark into its 32 bytes; None where it is not fit to find by.
+
+        Raises KeyError for a kind that does not exist.
+        """
+        normal = normalise(kind, value, region=self._region)
+        if normal is None:
+            return None
+        return hmac.digest(self._secret, f"{kind}\0{normal}".encode(), "sha256")
+
+    def identity(self, marks: Mapping[str, str | None]) -> tuple[bytes, ...]:
+        """Give the digests of the marks that tell a person, the surest first."""
+        digests = (
+            self.digest(kind, value)
+            for kind in PERSONAL
+            if (value := marks.get(kind)) is not None
+        )
+        return tuple(digest for digest in digests if digest is not None)
+
+    def owners(self, tx: Tx, digests: Collection[bytes]) -> dict[bytes, UUID]:
+        """Give the person of each known digest; among several the first known.
+
+        Ids of people are UUIDv7: the smallest is the oldest.
+        """
+        owners: dict[bytes, UUID] = {}
+        for digest, subject in _select(tx, "subject_id", digests):
+            owners[digest] = min(subject, owners.get(digest, subject))
+        return owners
+
+    def find_subject(self, tx: Tx, marks: Mapping[str, str | None]) -> UUID | None:
+        """Give the person whom the surest known mark tells, or None."""
+        digests = self.identity(marks)
+        owners = self.owners(tx, digests)
+        return next((owners[digest] for digest in digests if digest in owners), None)
+
+    def find_cases(self, tx: Tx, kind: str, value: str) -> list[UUID]:
+        """Give the cases that a mark was given for, in order of their ids."""
+        digest = self.digest(kind, value)
+        return (
+            []
+            if digest is None
+            else sorted(case for _, case in _select(tx, "case_id", [digest]))
+        )
+
+    def put(self, tx: Tx, marks: Iterable[tuple[str, str, UUID, UUID]]) -> None:
+        """Enter (kind, value, subject, case); what is unfit or known is passed over."""
+        rows = [
+            (digest, case_id, subject_id)
+            for kind, value, subject_id, case_id in marks
+            if (digest := self.digest(kind, value)) is not None
+        ]
+        tx.executemany(
+            "INSERT INTO blind_mark (digest, case_id, subject_id) VALUES (?, ?, ?)"
+            " ON CONFLICT (digest, case_id) DO NOTHING",
+            rows,
+        )
+
+    def erase(self, tx: Tx, subject_id: UUID) -> None:
+        """Forget every mark of a person."""
+        tx.execute("DELETE FROM blind_mark WHERE subject_id = ?", (subject_id,))
+
+
+def normalise(kind: str, value: str, *, region: str | None) -> str | None:
+    """Bring a mark to the one spelling that is compared; None where it is unfit.
+
+    Unfit is what many people would share: `none`, `-`, `0000`, a number that cannot be
+    dialled, an address without a domain. Raises KeyError for an unknown kind.
+    """
+    if kind not in KINDS:
+        raise KeyError(kind)
+    if kind == "phone":
+        return _phone(value, region)
+    return _email(value) if kind == "email" else _code(value)
+
+
+def _phone(value: str, region: str | None) -> str | None:
+    """E.164, and the extension where one was given: a switchboard is many people."""
+    try:
+        number = phonenumbers.parse(value, region)
+    except phonenumbers.NumberParseException:
+        return None
+    if not phonenumbers.is_valid_number(number):
+        return None
+    e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    return f"{e164};ext={number.extension}" if number.extension else e164
+
+
+def _email(value: str) -> str | None:
+    """Casefolded and composed, the domain in its ASCII form.
+
+    Capital letters never tell two people apart in practice; dots and plus signs may.
+    """
+    local, at, domain = unicodedata.normalize("NFC", value.strip()).rpartition("@")
+    try:
+        domain = domain.rstrip(".").encode("idna").decode("ascii").lower()
+    except UnicodeError:
+        return None
+    local = unicodedata.normalize("NFC", local.casefold())
+    if not (local and at and "." in domain) or any(map(str.isspace, local + domain)):
+        return None
+    return f"{local}@{domain}"
+
+
+def _code(value: str) -> str | None:
+    """Compatible forms made equal, in capitals, without spaces and dashes."""
+    wide = unicodedata.normalize("NFKC", value).upper()
+    code = "".join(c for c in wide if unicodedata.category(c) not in _SEPARATORS)
+    # A word is no number, and zeros are what people type when they have none.
+    return code if any(c.isdecimal() and c != "0" for c in code) else None
+
+
+def _select(
+    tx: Tx, column: Literal["subject_id", "case_id"], digests: Collection[bytes]
+) -> list[tuple[bytes, UUID]]:
+    found: list[tuple[bytes, UUID]] = []
+    wanted = list(dict.fromkeys(digests))
+    for start in range(0, len(wanted), IN_LIST_LIMIT):
+        some = wanted[start : start + IN_LIST_LIMIT]
+        places = ", ".join("?" * len(some))
+        found += tx.fetchall(
+            f"SELECT DISTINCT digest, {column} FROM blind_mark"  # noqa: S608 fixed words
+            f" WHERE digest IN ({places})",
+            some,
+        )
+    return found
