@@ -321,13 +321,13 @@ class SqlSnapshot:
     def _where(self, selection: Selection, position: int) -> tuple[str, list[object]]:
         """Give the condition that picks one row of each selected case."""
         last = self._tx.fetchone("SELECT MAX(position) FROM log_position")
-        if last is None or last[0] is None or position >= last[0]:
-            clauses, params = ["to_position IS NULL"], []
-        else:
+        clauses = ["to_position IS NULL"]
+        params: list[object] = []
+        if last is not None and last[0] is not None and position < last[0]:
             clauses = [
                 "from_position <= ? AND (to_position IS NULL OR to_position > ?)"
             ]
-            params: list[object] = [position, position]
+            params += [position, position]
         for received, comparison in (
             (selection.received_from, ">="),
             (selection.received_to, "<"),

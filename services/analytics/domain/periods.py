@@ -17,7 +17,7 @@ MOST_PERIODS: Final = 10_000
 """More periods than this in one figure are refused: 27 years of days."""
 
 _MONTHS: Final = {"month": 1, "quarter": 3, "year": 12}
-_EARLIEST: Final = date(1, 1, 8)
+_EARLIEST: Final = date(2, 1, 1)
 _LATEST: Final = date(9998, 12, 31)
 
 

@@ -1,0 +1,328 @@
+"""Read a figure's question from the address; every fault named with its remedy."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, cast
+from urllib.parse import urlencode
+from uuid import UUID
+
+from events.vocabulary import (
+    Channel,
+    ComplaintClass,
+    Origin,
+    Outcome,
+    ReportedVia,
+    Severity,
+    Source,
+    State,
+)
+from services.analytics.application.figures import BASES, AsOf, Basis
+from services.analytics.domain.figures import (
+    COUNTED_ORIGINS,
+    DEEPEST,
+    DIMENSIONS,
+    PATHS,
+    UNSTATED,
+    Selection,
+)
+from services.analytics.domain.periods import PERIODS, Period, midnight
+from services.kernel.clock import parse_rfc3339, rfc3339
+from services.kernel.errors import FieldError, MalformedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from enum import StrEnum
+    from zoneinfo import ZoneInfo
+
+T = TypeVar("T")
+
+MOST_VALUES: Final = 200
+"""A filter may name at most so many values."""
+
+MOST_CASES: Final = 1_000
+"""A page of cases holds at most so many."""
+
+_POSITION_DIGITS: Final = 18
+_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_CODE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_VOCABULARIES: Final[dict[str, type[StrEnum]]] = {
+    "channel": Channel,
+    "source": Source,
+    "reported_via": ReportedVia,
+    "state": State,
+    "complaint_class": ComplaintClass,
+    "severity": Severity,
+    "outcome": Outcome,
+    "origin": Origin,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FrequencyQuestion:
+    selection: Selection
+    dimensions: tuple[str, ...]
+    period: Period | None
+    level: int | None
+    as_of: AsOf
+
+
+@dataclass(frozen=True, slots=True)
+class CausesQuestion:
+    selection: Selection
+    basis: Basis
+    level: int | None
+    as_of: AsOf
+
+
+@dataclass(frozen=True, slots=True)
+class CasesQuestion:
+    selection: Selection
+    as_of: AsOf
+    after: UUID | None
+    limit: int
+
+
+class Parameters:
+    """The parameters of one request, read one by one; `done` raises all faults at once.
+
+    A parameter given twice must hold twice; values after a comma are alternatives.
+    """
+
+    def __init__(
+        self, given: Iterable[tuple[str, str]], *, zone: ZoneInfo, now: datetime
+    ) -> None:
+        self._given: dict[str, list[str]] = {}
+        for name, value in given:
+            self._given.setdefault(name, []).append(value)
+        self._zone = zone
+        self._now = now
+        self._read: list[str] = []
+        self._faults: list[FieldError] = []
+
+    def frequency(self) -> FrequencyQuestion:
+        names = self._names("group_by", (*DIMENSIONS, "period")) or ["category"]
+        period = cast("Period | None", self._choice("period", PERIODS))
+        if "period" in names and period is None:
+            period = "month"
+        question = FrequencyQuestion(
+            selection=self._selection(),
+            dimensions=tuple(name for name in names if name != "period"),
+            period=period,
+            level=self._number("level", 1, DEEPEST),
+            as_of=self._as_of(),
+        )
+        self._done()
+        return question
+
+    def causes(self) -> CausesQuestion:
+        question = CausesQuestion(
+            selection=self._selection(),
+            basis=cast("Basis", self._choice("basis", tuple(BASES)) or "reported"),
+            level=self._number("level", 1, DEEPEST),
+            as_of=self._as_of(),
+        )
+        self._done()
+        return question
+
+    def cases(self) -> CasesQuestion:
+        question = CasesQuestion(
+            selection=self._selection(),
+            as_of=self._as_of(),
+            after=self._one("after", UUID, "is no case id", "use the `next` you got"),
+            limit=self._number("limit", 1, MOST_CASES) or 100,
+        )
+        self._done()
+        return question
+
+    def _selection(self) -> Selection:
+        filters = [
+            (name, values)
+            for name in DIMENSIONS
+            for given in self._values(name)
+            if (values := self._filter(name, given))
+        ]
+        if "origin" not in self._given:
+            filters.append(("origin", COUNTED_ORIGINS))
+        received_from = self._received("from", ends=False)
+        received_to = self._received("to", ends=True)
+        if received_from and received_to and received_from > received_to:
+            self._fault("to", "lies before `from`", "exchange the two")
+        return Selection(tuple(filters), received_from, received_to)
+
+    def _filter(self, name: str, given: str) -> tuple[str, ...]:
+        values = tuple(dict.fromkeys(given.split(",")))
+        if len(values) > MOST_VALUES:
+            self._fault(name, f"names over {MOST_VALUES} values", "filter by fewer")
+            return ()
+        allowed = _VOCABULARIES.get(name)
+        for value in values:
+            if value == UNSTATED:
+                continue
+            if allowed is not None and value not in {word.value for word in allowed}:
+                words = ", ".join(word.value for word in allowed)
+                self._fault(name, "is not one of its words", f"use one of {words} or -")
+                return ()
+            if allowed is None and not _codes(name, value):
+                self._fault(name, "is no code", f"use {_form(name)}, or - for none")
+                return ()
+        return values
+
+    def _received(self, name: Literal["from", "to"], *, ends: bool) -> datetime | None:
+        """Read an instant, or a day of the tenant's calendar, which counts whole."""
+
+        def parse(text: str) -> datetime:
+            if _DAY.fullmatch(text):
+                day = date.fromisoformat(text)
+                return midnight(day + timedelta(days=1 if ends else 0), self._zone)
+            return parse_rfc3339(text)
+
+        return self._one(
+            name,
+            parse,
+            "is neither a day nor an instant",
+            "write 2026-01-31 or 2026-01-31T10:00:00Z (+ is %2B in an address)",
+        )
+
+    def _as_of(self) -> AsOf:
+        def parse(text: str) -> int | datetime:
+            if text.isascii() and text.isdigit() and len(text) <= _POSITION_DIGITS:
+                return int(text)
+            return parse_rfc3339(text)
+
+        as_of = self._one(
+            "as_of",
+            parse,
+            "is neither a position of the log nor an instant",
+            "write 4711 or 2026-01-31T10:00:00Z (+ is %2B in an address)",
+        )
+        if isinstance(as_of, datetime) and as_of > self._now:
+            self._fault("as_of", "lies in the future", "leave it out to ask for now")
+        return as_of
+
+    def _names(self, name: str, allowed: Sequence[str]) -> list[str]:
+        names = [
+            part for value in self._values(name) for part in value.split(",") if part
+        ]
+        if any(part not in allowed for part in names):
+            self._fault(name, "names no dimension", f"use some of {', '.join(allowed)}")
+            return []
+        return list(dict.fromkeys(names))
+
+    def _choice(self, name: str, allowed: Sequence[str]) -> str | None:
+        def parse(text: str) -> str:
+            return allowed[allowed.index(text)]
+
+        return self._one(
+            name, parse, "is not allowed", f"use one of {', '.join(allowed)}"
+        )
+
+    def _number(self, name: str, least: int, most: int) -> int | None:
+        def parse(text: str) -> int:
+            number = int(text) if text.isascii() and text.isdigit() else 0
+            if not least <= number <= most:
+                raise ValueError
+            return number
+
+        return self._one(
+            name, parse, "is out of range", f"use a number from {least} to {most}"
+        )
+
+    def _one(
+        self, name: str, parse: Callable[[str], T], message: str, remedy: str
+    ) -> T | None:
+        values = self._values(name)
+        if not values:
+            return None
+        if len(values) > 1:
+            self._fault(name, "is given more than once", "give it once")
+            return None
+        try:
+            return parse(values[0])
+        except (ValueError, OverflowError):
+            self._fault(name, message, remedy)
+            return None
+
+    def _values(self, name: str) -> list[str]:
+        self._read.append(name)
+        return self._given.get(name, [])
+
+    def _fault(self, field: str, message: str, remedy: str) -> None:
+        self._faults.append(FieldError(field, message, remedy))
+
+    def _done(self) -> None:
+        for name in self._given.keys() - set(self._read):
+            self._fault(
+                name[:64],
+                "is no parameter of this figure",
+                f"use some of {', '.join(sorted(self._read))}",
+            )
+        if self._faults:
+            raise MalformedError(
+                "analytics.question",
+                "Correct the named parameters.",
+                errors=sorted(self._faults, key=lambda fault: fault.field),
+            )
+
+
+_DOCUMENTED: Final = {
+    "group_by": f"Any of {', '.join(DIMENSIONS)}, period; commas between. category.",
+    "period": f"One of {', '.join(PERIODS)}, of receipt, in the tenant's time zone.",
+    "level": "How many codes of a path to keep, 1 to 4; without it whole paths.",
+    "basis": "reported: the category as stated; found: the root cause investigated.",
+    "after": "The case id to go on behind.",
+    "limit": f"How many cases to list, 1 to {MOST_CASES}; 100.",
+    "from": "First day or instant of receipt.",
+    "to": "Last day of receipt, whole, or the instant before which.",
+    "as_of": "What was known at a position of the log or at an instant; now.",
+}
+_FILTER: Final = "Values, commas between; - for none; given twice, both must hold."
+_PATH_FILTER: Final = f"{_FILTER} a: a and all below; a/-: a alone."
+
+
+def documented(*names: str) -> dict[str, Any]:
+    """Describe these parameters, and those that every figure takes, for OpenAPI."""
+    described = {name: _DOCUMENTED[name] for name in (*names, "from", "to", "as_of")}
+    described |= {
+        name: _PATH_FILTER if name in PATHS else _FILTER for name in DIMENSIONS
+    }
+    return {
+        "parameters": [
+            {
+                "name": name,
+                "in": "query",
+                "required": False,
+                "description": description,
+                "schema": {"type": "string"},
+            }
+            for name, description in described.items()
+        ]
+    }
+
+
+def address(path: str, selection: Selection, position: int) -> str:
+    """Give the address at which the cases of `selection` are listed."""
+    pairs = [(name, ",".join(values)) for name, values in selection.filters]
+    if selection.received_from is not None:
+        pairs.append(("from", rfc3339(selection.received_from)))
+    if selection.received_to is not None:
+        pairs.append(("to", rfc3339(selection.received_to)))
+    pairs.append(("as_of", str(position)))
+    return f"{path}?{urlencode(pairs, safe=':,/')}"
+
+
+def _codes(name: str, value: str) -> bool:
+    if name not in PATHS:
+        return _CODE.fullmatch(value) is not None
+    *codes, last = value.split("/")
+    return (
+        len(codes) < DEEPEST
+        and all(_CODE.fullmatch(code) for code in codes)
+        and (_CODE.fullmatch(last) is not None or (bool(codes) and last == UNSTATED))
+    )
+
+
+def _form(name: str) -> str:
+    return "codes joined by /" if name in PATHS else "a code"

@@ -1,0 +1,189 @@
+"""The analytics service over HTTP: figures, the cases behind them, the rebuild."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Depends, Request
+from starlette.concurrency import run_in_threadpool
+
+from services.analytics.api.parameters import Parameters, address, documented
+from services.analytics.domain.figures import DIMENSIONS
+from services.kernel.clock import rfc3339
+from services.kernel.web.caller import caller
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from zoneinfo import ZoneInfo
+
+    from services.analytics.application.figures import Figures, Known
+    from services.analytics.application.rebuilding import Rebuilder
+    from services.analytics.domain.figures import Selection
+    from services.analytics.domain.versions import Version
+    from services.kernel.access import Authenticator
+    from services.kernel.clock import Clock
+
+CASES: Final = "/api/analytics/cases"
+NOT_DETERMINED: Final = {"reported": "not_stated", "found": "not_determined"}
+"""How a Pareto calls the complaints that have no cause, by its basis."""
+
+
+def analytics_router(
+    figures: Figures,
+    rebuilder: Rebuilder,
+    authenticator: Authenticator,
+    *,
+    zone: ZoneInfo,
+    clock: Clock,
+) -> APIRouter:
+    """Serve services and the operator; staff follow with their roles."""
+    router = APIRouter(
+        prefix="/api/analytics",
+        tags=["analytics"],
+        dependencies=[Depends(caller(authenticator, service=True))],
+    )
+
+    def parameters(request: Request) -> Parameters:
+        pairs = request.query_params.multi_items()
+        return Parameters(pairs, zone=zone, now=clock())
+
+    @router.get("/frequency", openapi_extra=documented("group_by", "period", "level"))
+    async def frequency(request: Request) -> dict[str, Any]:
+        """How often people complain: counts by dimensions and period (S135)."""
+        asked = parameters(request).frequency()
+        answer = await run_in_threadpool(
+            figures.frequency,
+            asked.selection,
+            dimensions=asked.dimensions,
+            period=asked.period,
+            level=asked.level,
+            as_of=asked.as_of,
+        )
+        rows = [
+            {
+                **row.values,
+                "count": row.count,
+                "cases": address(CASES, row.cases, answer.known.position),
+            }
+            for row in answer.rows
+        ]
+        return {
+            "rows": rows,
+            "total": sum(row.count for row in answer.rows),
+            "definition": {
+                "figure": "frequency",
+                "group_by": [*(["period"] if asked.period else []), *asked.dimensions],
+                "period": asked.period,
+                "level": asked.level,
+                **_counted(asked.selection, zone),
+            },
+            **_state(answer.known),
+        }
+
+    @router.get("/root-causes", openapi_extra=documented("basis", "level"))
+    async def root_causes(request: Request) -> dict[str, Any]:
+        """Why people complain: causes by falling count, with shares (S137)."""
+        asked = parameters(request).causes()
+        answer = await run_in_threadpool(
+            figures.root_causes,
+            asked.selection,
+            basis=asked.basis,
+            level=asked.level,
+            as_of=asked.as_of,
+        )
+        unknown = NOT_DETERMINED[asked.basis]
+        rows = [
+            {
+                "cause": row.cause or unknown,
+                "count": row.count,
+                "share": round(row.share, 6),
+                "cumulative_share": round(row.cumulative_share, 6),
+                "cases": address(CASES, row.cases, answer.known.position),
+            }
+            for row in answer.rows
+        ]
+        return {
+            "rows": rows,
+            "total": sum(row.count for row in answer.rows),
+            unknown: sum(row.count for row in answer.rows if row.cause is None),
+            "definition": {
+                "figure": "root_causes",
+                "basis": asked.basis,
+                "level": asked.level,
+                "denominator": "all complaints counted",
+                **_counted(asked.selection, zone),
+            },
+            **_state(answer.known),
+        }
+
+    @router.get("/cases", openapi_extra=documented("after", "limit"))
+    async def cases(request: Request) -> dict[str, Any]:
+        """List the complaints that a figure counts; `next` leads to those after."""
+        asked = parameters(request).cases()
+        answer = await run_in_threadpool(
+            figures.cases,
+            asked.selection,
+            as_of=asked.as_of,
+            after=asked.after,
+            limit=asked.limit,
+        )
+        following = None
+        if answer.more:
+            here = address(CASES, asked.selection, answer.known.position)
+            on = {"after": answer.rows[-1].case_id, "limit": asked.limit}
+            following = f"{here}&{urlencode(on)}"
+        return {
+            "rows": [_listed(version) for version in answer.rows],
+            "next": following,
+            **_state(answer.known),
+        }
+
+    @router.post("/rebuild", status_code=202)
+    async def begin_rebuild() -> dict[str, Any]:
+        """Make all rows anew from handling's log; a second call joins the first."""
+        return asdict(rebuilder.begin())
+
+    @router.get("/rebuild")
+    async def rebuild() -> dict[str, Any]:
+        """Tell how far the rebuild is, and whether the rows were equal."""
+        return asdict(rebuilder.progress)
+
+    return router
+
+
+def _counted(selection: Selection, zone: ZoneInfo) -> dict[str, Any]:
+    """Say what is counted, by which time, and out of what."""
+    return {
+        "counts": "every complaint received, open or closed, once",
+        "time": "occurred_at of ComplaintReceived, as claimed",
+        "time_zone": zone.key,
+        "from": _instant(selection.received_from),
+        "before": _instant(selection.received_to),
+        "filters": [{name: list(values)} for name, values in selection.filters],
+    }
+
+
+def _state(known: Known) -> dict[str, Any]:
+    return {
+        "position": known.position,
+        "as_of": _instant(known.as_of),
+        "damaged": known.unfit > 0,
+    }
+
+
+def _listed(version: Version) -> dict[str, Any]:
+    facts = version.facts
+    return {
+        "case_id": str(version.case_id),
+        "receipt_no": facts.receipt_no,
+        "received_at": rfc3339(facts.received_at),
+        "received_precision": facts.received_precision,
+        **{name: getattr(facts, name) for name in DIMENSIONS},
+        "case": f"/api/handling/cases/{version.case_id}",
+    }
+
+
+def _instant(instant: datetime | None) -> str | None:
+    return None if instant is None else rfc3339(instant)

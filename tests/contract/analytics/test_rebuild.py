@@ -1,0 +1,247 @@
+"""A rebuild makes the same rows again, says so, and repairs what somebody altered."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from events.codec import encode
+from services.analytics.application.rebuilding import (
+    SLICE,
+    Page,
+    Progress,
+    Rebuilder,
+    run_rebuild,
+)
+from services.analytics.application.recording import record
+from services.analytics.persistence import SqlFactStore
+from services.analytics.ports import Known
+from services.kernel.errors import UnavailableError
+from tests.support.histories import Logged, made_up_log, shuffled
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from contextlib import AbstractAsyncContextManager
+
+    from services.kernel.store.database import Database
+
+
+class StoredLog:
+    """Handling's log, growing; what is asked of it can be made to happen meanwhile."""
+
+    def __init__(self, log: Sequence[Logged]) -> None:
+        self.log = list(log)
+        self.unreadable: set[int] = set()
+        self.meanwhile: list[Callable[[], None]] = []
+
+    async def __call__(self, after: int, limit: int) -> Page:
+        await asyncio.sleep(0)
+        if self.meanwhile:
+            self.meanwhile.pop(0)()
+        lines = [self._line(each) for each in self.log if each.position > after]
+        last = self.log[-1].position if self.log else 0
+        return Page(lines[:limit], last)
+
+    def _line(self, logged: Logged) -> Any:
+        body = encode(logged.event)
+        if logged.position in self.unreadable:
+            body = body.replace(b'"type":"', b'"type":"Unheard')
+        return _Line(logged.position, logged.committed_at, body)
+
+
+class _Line:
+    def __init__(self, position: int, committed_at: int, body: bytes) -> None:
+        self.position, self.committed_at, self.body = position, committed_at, body
+
+
+async def at_once(work: Callable[[], Any]) -> Any:
+    return work()
+
+
+def no_gate() -> AbstractAsyncContextManager[None]:
+    return nullcontext()
+
+
+def arrive(store: SqlFactStore, log: Sequence[Logged]) -> None:
+    with store.transaction() as tx:
+        unfit = record(store.live, tx, [each.entry for each in log])
+        store.live.note(tx, [Known(*each[:2]) for each in log])
+        store.settle(tx, unfit=unfit)
+
+
+def rebuilt(store: SqlFactStore, log: StoredLog) -> Progress:
+    reports: list[Progress] = []
+    done = asyncio.run(
+        run_rebuild(
+            store, fetch=log, write=at_once, gate=no_gate, report=reports.append
+        )
+    )
+    assert reports[-1] == done
+    positions = [report.position for report in reports]
+    assert positions == sorted(positions)
+    return done
+
+
+@pytest.fixture
+def database(make_database: Callable[..., Database]) -> Database:
+    return make_database("analytics")
+
+
+@pytest.fixture
+def store(database: Database) -> SqlFactStore:
+    return SqlFactStore(database)
+
+
+def test_unaltered_rows_are_equal(store: SqlFactStore) -> None:
+    log = made_up_log(31, cases=80, events=SLICE * 2 + 11)
+    arrive(store, shuffled(log, random.Random(1)))  # noqa: S311 - repeatable
+    before = store.digest(len(log), beside=False)
+    done = rebuilt(store, StoredLog(log))
+    assert (done.state, done.equal, done.compared_to) == ("done", True, len(log))
+    assert done.digest == done.live_digest == before
+    assert store.digest(len(log), beside=False) == before
+
+
+def test_a_rebuild_may_follow_a_rebuild(store: SqlFactStore) -> None:
+    log = made_up_log(32, cases=20, events=100)
+    arrive(store, log[:60])
+    for end in (60, 80, 100):
+        done = rebuilt(store, StoredLog(log[:end]))
+        assert (done.equal, done.held) == (True, 0)
+    arrive(store, log)
+    with store.snapshot() as rows:
+        assert rows.standing == (100, 0)
+
+
+@pytest.mark.parametrize(
+    "alteration",
+    [
+        "UPDATE complaint_row SET category = 'billing/other' WHERE from_position = 40",
+        "UPDATE complaint_row SET to_position = to_position - 1"  # noqa: ISC004 one statement
+        " WHERE from_position = (SELECT MIN(from_position) FROM complaint_row"
+        " WHERE to_position IS NOT NULL)",
+        "DELETE FROM complaint_row WHERE from_position = 40",
+        "UPDATE log_position SET committed_at = committed_at + 1 WHERE position = 40",
+    ],
+)
+def test_an_altered_row_is_found_and_repaired(
+    store: SqlFactStore, database: Database, alteration: str
+) -> None:
+    log = made_up_log(33, cases=200, events=200)
+    arrive(store, log)
+    sound = store.digest(200, beside=False)
+    with database.write() as tx:
+        tx.execute(alteration)
+    altered = store.digest(200, beside=False)
+    assert altered != sound
+    done = rebuilt(store, StoredLog(log))
+    assert (done.equal, done.live_digest, done.digest) == (False, altered, sound)
+    assert store.digest(200, beside=False) == sound
+    assert rebuilt(store, StoredLog(log)).equal is True
+
+
+def test_events_that_arrive_meanwhile_are_in_the_rows_after_the_swap(
+    store: SqlFactStore,
+) -> None:
+    log = made_up_log(34, cases=60, events=700)
+    arrive(store, log[:600])
+    stored = StoredLog(log[:600])
+
+    def more(start: int, end: int, *, live: bool) -> None:
+        stored.log = log[:end]
+        if live:
+            arrive(store, log[start:end])
+
+    stored.meanwhile = [
+        lambda: more(600, 620, live=True),
+        lambda: more(620, 640, live=True),
+        lambda: None,  # the log's end, for now; the comparison follows
+        lambda: more(640, 650, live=True),
+        lambda: more(650, 690, live=False),
+    ]
+    assert rebuilt(store, stored).equal is True
+    with store.snapshot() as rows:
+        assert rows.standing == (690, 0)
+    arrive(store, log[600:])  # the bus is behind: most of it is there already
+    with store.snapshot() as rows:
+        assert rows.standing == (700, 0)
+    assert rebuilt(store, StoredLog(log)).equal is True
+
+
+def test_a_swap_waits_until_the_rebuilt_rows_have_what_the_live_ones_have(
+    store: SqlFactStore,
+) -> None:
+    log = made_up_log(35, cases=30, events=90)
+    arrive(store, log)
+    store.begin_rebuild()
+    with store.transaction() as tx:
+        record(store.beside, tx, [each.entry for each in log[:80]])
+    before = store.digest(90, beside=False)
+    assert store.swap(80) is False
+    assert store.digest(90, beside=False) == before
+
+
+def test_what_cannot_be_read_is_held_with_its_case_and_no_other(
+    store: SqlFactStore,
+) -> None:
+    log = made_up_log(36, cases=10, events=200)
+    held = log[50]
+    behind = [each for each in log[50:] if each.event.case_id == held.event.case_id]
+    arrived = [each for each in log if each not in behind]
+    with store.transaction() as tx:
+        record(store.live, tx, [each.entry for each in arrived])
+        store.live.note(tx, [Known(*each[:2]) for each in log])
+        store.settle(tx)
+    stored = StoredLog(log)
+    stored.unreadable = {held.position}
+    done = rebuilt(store, stored)
+    assert (done.equal, done.held) == (True, len(behind))
+
+
+def test_an_empty_log_is_rebuilt_too(store: SqlFactStore) -> None:
+    done = rebuilt(store, StoredLog([]))
+    assert (done.state, done.equal, done.position) == ("done", True, 0)
+
+
+def test_one_rebuild_runs_at_a_time_and_a_failure_is_told() -> None:
+    async def scenario() -> None:
+        going = asyncio.Event()
+        runs = 0
+
+        async def run(report: Callable[[Progress], None]) -> Progress:
+            nonlocal runs
+            runs += 1
+            report(Progress(state="running", position=7))
+            await going.wait()
+            if runs == 1:
+                raise UnavailableError("handling.away", "Try again.")
+            if runs == 2:
+                raise RuntimeError
+            report(Progress(state="done", equal=True))
+            return Progress(state="done")
+
+        rebuilder = Rebuilder(run)
+        assert rebuilder.progress.state == "idle"
+        for expected in (
+            ("failed", "handling.away: Try again."),
+            ("failed", "RuntimeError: see the log of analytics"),
+            ("done", None),
+        ):
+            going.clear()
+            assert rebuilder.begin().state == "running"
+            await asyncio.sleep(0.01)
+            assert rebuilder.begin().position == 7
+            going.set()
+            await asyncio.sleep(0.01)
+            assert (rebuilder.progress.state, rebuilder.progress.fault) == expected
+        assert runs == 3
+        going.clear()
+        rebuilder.begin()
+        await asyncio.sleep(0.01)
+        await rebuilder.stop()
+
+    asyncio.run(scenario())
