@@ -20,6 +20,9 @@ from services.kernel.errors import FieldError, MalformedError
 CODE_LENGTH: Final = 64
 _MARK: Final = 8
 
+Kind = Literal["model", "supplier", "category"]
+"""What a text is made a code of."""
+
 
 def code_of(text: str, *, room: int = CODE_LENGTH) -> str:
     """Give a text's code, at most `room` long.
@@ -42,12 +45,12 @@ def room_of(parts: int) -> int:
 class Coder:
     """Gives codes for the texts of one run and notices two texts with one code."""
 
-    def __init__(self, tables: Mapping[str, Mapping[str, str]]) -> None:
+    def __init__(self, tables: Mapping[Kind, Mapping[str, str]]) -> None:
         self._tables = tables
         self._named = {kind: set(table.values()) for kind, table in tables.items()}
         self._texts: dict[tuple[str, str], str] = {}
 
-    def code(self, kind: str, text: str, *, room: int = CODE_LENGTH) -> str:
+    def code(self, kind: Kind, text: str, *, room: int = CODE_LENGTH) -> str:
         """Raise `MalformedError` (`mapping.code_collision`) where the code is taken."""
         named = self._tables.get(kind, {}).get(text)
         if named is not None:
@@ -91,7 +94,7 @@ class TableMapping(BaseModel):
     supplier: str
     category: Annotated[tuple[str, ...], Field(max_length=4)]
     channels: Mapping[str, str]
-    codes: Mapping[Literal["model", "supplier", "category"], Mapping[str, PlainCode]]
+    codes: Mapping[Kind, Mapping[str, PlainCode]]
 
     @model_validator(mode="after")
     def _models_leave_room(self) -> Self:
@@ -169,7 +172,7 @@ def submission_of(
     return line
 
 
-def _coded(kind: str, text: str, coder: Coder) -> str | None:
+def _coded(kind: Kind, text: str, coder: Coder) -> str | None:
     return coder.code(kind, text) if text else None
 
 

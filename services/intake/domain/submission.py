@@ -138,12 +138,10 @@ class Submission(_Given):
 
     @classmethod
     def parse(
-        cls, body: bytes, document: object, *, own: str | None, now: dt.datetime
+        cls, document: object, *, own: str | None = None, now: dt.datetime
     ) -> Self:
-        """Read one submission from `body`, which the edge has read as `document`.
+        """Read one submission from a JSON value that the edge has read strictly.
 
-        The document has its duplicate keys and the like refused already; the bytes are
-        read again because only from JSON are days and codes read without guessing.
         `own` is the channel that the credential names. Raises `MalformedError` with
         every fault.
         """
@@ -151,11 +149,11 @@ class Submission(_Given):
             raise _malformed([_fault_of("$", "is not an object", "Send {…}.")])
         if own is not None and "channel" not in document:
             document = {"channel": own, **document}
-            body = canonical(document)
         faults = list(_missing(document))
         submission = None
         try:
-            submission = cls.model_validate_json(body)
+            # Back to JSON: only from there are days and codes read without guessing.
+            submission = cls.model_validate_json(canonical(document))
         except ValidationError as refused:
             faults += (_translated(each) for each in refused.errors(include_url=False))
         else:

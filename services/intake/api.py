@@ -1,0 +1,271 @@
+"""Complaints over HTTP: hand one in, hand in many, ask where one stands."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any, Final
+
+import limits
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import JSONResponse, Response
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
+from starlette.concurrency import run_in_threadpool
+
+from services.intake.application import Intake, Receipt
+from services.intake.domain.submission import Submission
+from services.kernel.access import Authenticator, Credential
+from services.kernel.clock import Clock, rfc3339
+from services.kernel.errors import (
+    AmendsError,
+    FieldError,
+    MalformedError,
+    TooLargeError,
+    TooManyError,
+)
+from services.kernel.logs import correlation_id, new_correlation_id
+from services.kernel.web.caller import caller
+from services.kernel.web.problems import problem_of
+from services.kernel.web.reading import Line, ndjson, strict_json
+
+BATCH_LINES: Final = 10_000
+"""Most complaints of one batch request; their results are held until its end."""
+STATUS_PER_MINUTE: Final = 600
+"""How often one address may ask for the status of complaints."""
+
+_TOGETHER: Final = 500
+NDJSON: Final = "application/x-ndjson"
+
+
+def router(
+    intake: Intake,
+    authenticator: Authenticator,
+    *,
+    now: Clock,
+    status_per_minute: int = STATUS_PER_MINUTE,
+) -> APIRouter:
+    """Build the routes. Bodies are read by hand, strictly and once (hot path 7)."""
+    routes = APIRouter(prefix="/api/intake", tags=["intake"])
+    who = Depends(caller(authenticator))
+    limiter = _Limiter(status_per_minute)
+
+    @routes.post(
+        "/complaints",
+        summary="Hand in one complaint and get its receipt",
+        status_code=201,
+        responses=_ANSWERS,
+        openapi_extra={
+            "requestBody": {
+                "required": True,
+                "content": {"application/json": {"schema": submission_schema()}},
+            },
+            "parameters": [_KEY_PARAMETER],
+        },
+    )
+    async def submit(
+        request: Request, sender: Annotated[Credential, who]
+    ) -> JSONResponse:
+        document = strict_json(await request.body())
+        receipt = await intake.submit(
+            document,
+            key=request.headers.get("idempotency-key"),
+            caller=sender,
+            correlation_id=correlation_id() or new_correlation_id(),
+        )
+        told = receipt_json(receipt)
+        return JSONResponse(
+            told,
+            status_code=200 if receipt.repeated else 201,
+            headers={"Location": told["status_url"]},
+        )
+
+    @routes.post(
+        "/complaints:batch",
+        summary="Hand in many, one JSON object a line; a result for each line",
+        openapi_extra={
+            "requestBody": {
+                "required": True,
+                "content": {NDJSON: {"schema": {"type": "string"}}},
+            }
+        },
+    )
+    async def batch(request: Request, sender: Annotated[Credential, who]) -> Response:
+        # The whole request is read before the answer begins: a client that writes
+        # first and reads later would otherwise stop both sides.
+        results: list[bytes] = []
+        waiting: list[asyncio.Future[bytes]] = []
+        async for line in ndjson(request.stream()):
+            if len(results) + len(waiting) == BATCH_LINES:
+                results += await asyncio.gather(*waiting)
+                waiting = []
+                results.append(_refused(line.number, _too_many_lines()))
+            if len(results) > BATCH_LINES:
+                continue  # heard out, so that the answer is heard as well
+            waiting.append(asyncio.ensure_future(_one(intake, line, sender)))
+            if len(waiting) == _TOGETHER:
+                results += await asyncio.gather(*waiting)
+                waiting = []
+        results += await asyncio.gather(*waiting)
+        return Response(b"".join(results), media_type=NDJSON)
+
+    @routes.get(
+        "/complaints/{receipt_no}",
+        summary="Where a complaint stands; spaces in the number are welcome",
+    )
+    async def status(
+        receipt_no: str, request: Request, sender: Annotated[Credential, who]
+    ) -> JSONResponse:
+        if not sender.service:
+            limiter.hit(request.client.host if request.client else "")
+        progress = await run_in_threadpool(intake.progress, receipt_no)
+        return JSONResponse(
+            {
+                "receipt_no": progress.receipt_no,
+                "state": progress.standing.state,
+                "unit": progress.standing.unit,
+                "received_at": rfc3339(progress.received_at),
+                "promised": [],
+                "timeline": [
+                    {"type": step.type, "at": rfc3339(step.at)}
+                    for step in progress.steps
+                ],
+                "as_of": rfc3339(now()),
+            }
+        )
+
+    return routes
+
+
+def receipt_json(receipt: Receipt) -> dict[str, str]:
+    """Give the receipt as every interface tells it."""
+    return {
+        "receipt_no": receipt.receipt_no,
+        "access_code": receipt.access_code,
+        "case_id": str(receipt.case_id),
+        "status_url": f"/api/intake/complaints/{receipt.receipt_no}",
+        "received_at": rfc3339(receipt.received_at),
+    }
+
+
+async def _one(intake: Intake, line: Line, sender: Credential) -> bytes:
+    """Handle one line of a batch: a submission with its `idempotency_key` in it."""
+    try:
+        if line.fault is not None:
+            raise line.fault
+        document, key = line.value, None
+        if isinstance(document, dict):
+            document = dict(document)
+            key = document.pop("idempotency_key", None)
+            if key is not None and not isinstance(key, str):
+                raise _key_no_string()
+        receipt = await intake.submit(
+            document,
+            key=key,
+            caller=sender,
+            correlation_id=correlation_id() or new_correlation_id(),
+        )
+    except AmendsError as error:
+        return _refused(line.number, error)
+    status = 200 if receipt.repeated else 201
+    return _encoded({"line": line.number, "status": status, **receipt_json(receipt)})
+
+
+def _refused(number: int, error: AmendsError) -> bytes:
+    return _encoded({"line": number, **problem_of(error)})
+
+
+def _encoded(result: Mapping[str, Any]) -> bytes:
+    return json.dumps(result, separators=(",", ":")).encode() + b"\n"
+
+
+def _too_many_lines() -> TooLargeError:
+    return TooLargeError(
+        "intake.batch_too_long",
+        f"Send at most {BATCH_LINES} lines; this one and all behind it were not read.",
+    )
+
+
+def _key_no_string() -> MalformedError:
+    remedy = "Send idempotency_key as a string."
+    return MalformedError(
+        "intake.key_needed",
+        remedy,
+        errors=[FieldError("idempotency_key", "is no string", remedy)],
+    )
+
+
+class _Limiter:
+    """Counts one address's questions over the last minute, in this process."""
+
+    def __init__(self, per_minute: int) -> None:
+        self._limit = limits.RateLimitItemPerMinute(per_minute)
+        self._window = MovingWindowRateLimiter(MemoryStorage())
+
+    def hit(self, address: str) -> None:
+        if not self._window.hit(self._limit, address):
+            raise TooManyError(
+                "intake.too_many_questions",
+                "Ask again in a minute, and less often.",
+            )
+
+
+def submission_schema() -> dict[str, Any]:
+    """Give the JSON Schema of a submission, without references."""
+    schema = Submission.model_json_schema()
+    definitions = schema.pop("$defs", {})
+
+    def inlined(part: Any) -> Any:
+        if isinstance(part, list):
+            return [inlined(each) for each in part]
+        if not isinstance(part, dict):
+            return part
+        name = str(part.get("$ref", "")).removeprefix("#/$defs/")
+        found = {**definitions[name], **part} if name else part
+        return {key: inlined(value) for key, value in found.items() if key != "$ref"}
+
+    whole: dict[str, Any] = inlined(schema)
+    return whole
+
+
+_KEY_PARAMETER: Final = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "The same key and content again gives the same answer. Callers"
+    " without credentials must send a UUID.",
+    "schema": {"type": "string", "maxLength": 200},
+}
+_RECEIPT_SCHEMA: Final = {
+    "type": "object",
+    "required": [
+        "receipt_no",
+        "access_code",
+        "case_id",
+        "status_url",
+        "received_at",
+    ],
+    "properties": {
+        "receipt_no": {"type": "string", "pattern": "^[0-9]{16}$"},
+        "access_code": {"type": "string"},
+        "case_id": {"type": "string", "format": "uuid"},
+        "status_url": {"type": "string"},
+        "received_at": {"type": "string", "format": "date-time"},
+    },
+}
+_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
+    201: {
+        "description": "Received: committed, with its number",
+        "content": {"application/json": {"schema": _RECEIPT_SCHEMA}},
+    },
+    200: {
+        "description": "Received before under this key: the same answer again",
+        "content": {"application/json": {"schema": _RECEIPT_SCHEMA}},
+    },
+    400: {"description": "Not JSON"},
+    401: {"description": "A credential that proves nothing"},
+    403: {"description": "Not this caller's channel, origin or time"},
+    409: {"description": "The key was used for another complaint"},
+    413: {"description": "More than 1 MiB"},
+    422: {"description": "Fields at fault, each named with its remedy"},
+    503: {"description": "Not certain to be kept; ask again with the same key"},
+}

@@ -1,0 +1,1 @@
+"""`amends submit` and `amends import`: clients of the running intake over HTTP."""

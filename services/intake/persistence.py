@@ -1,0 +1,253 @@
+"""Intake's record in SQL: events, keys of submissions, who is who, where cases stand."""
+
+import os
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+from uuid import UUID
+
+import structlog
+from eventsourcing.persistence import IntegrityError, PersistenceError
+
+from events.envelope import Envelope
+from events.vocabulary import State
+from services.intake.domain.standing import SHOWN, Standing, advance
+from services.intake.ports import (
+    Filing,
+    Kept,
+    Marks,
+    Progress,
+    Seen,
+    Step,
+    TakenError,
+)
+from services.kernel.clock import from_micros, micros
+from services.kernel.errors import UnavailableError
+from services.kernel.store.application import EventStore
+from services.kernel.store.database import IN_LIST_LIMIT, Database, Tx
+from services.kernel.vault import BlindIndex, Sealed, Vault
+
+TABLES: Final = (
+    """CREATE TABLE IF NOT EXISTS submission (
+        case_id UUID PRIMARY KEY, channel TEXT NOT NULL, client TEXT NOT NULL,
+        key TEXT NOT NULL, digest BYTEA NOT NULL, receipt_no TEXT NOT NULL UNIQUE,
+        received_at BIGINT NOT NULL, UNIQUE (channel, client, key))""",
+    """CREATE TABLE IF NOT EXISTS standing (
+        case_id UUID PRIMARY KEY, state TEXT NOT NULL, unit TEXT)""",
+    """CREATE TABLE IF NOT EXISTS step (
+        case_id UUID NOT NULL, version BIGINT NOT NULL, type TEXT NOT NULL,
+        occurred_at BIGINT NOT NULL, PRIMARY KEY (case_id, version))""",
+    """CREATE TABLE IF NOT EXISTS refused_message (
+        message_id TEXT PRIMARY KEY, document_id UUID NOT NULL, channel TEXT NOT NULL,
+        code TEXT NOT NULL, fields TEXT NOT NULL, refused_at BIGINT NOT NULL)""",
+)
+"""DDL of the room. Instants are microseconds UTC. `step` is what a customer may see."""
+
+_SECRETS: Final = (
+    "CREATE TABLE IF NOT EXISTS intake_secret (name TEXT PRIMARY KEY, value BYTEA)"
+)
+_log = structlog.get_logger(__name__)
+
+
+class IntakeRecord:
+    """`ports.Record` over one store database and the database of the keys."""
+
+    def __init__(
+        self,
+        store: EventStore[Envelope[Any]],
+        vault: Vault,
+        index: BlindIndex,
+        *,
+        keys: Database,
+    ) -> None:
+        self._store = store
+        self._database = store.database
+        self._vault = vault
+        self._index = index
+        self._database.migrate((*TABLES, _SECRETS))
+        keys.migrate((_SECRETS,))
+        self.secret = _secret(self._database, "case")
+        self.access_secret = _secret(keys, "access")
+
+    def identity(self, marks: Marks) -> tuple[bytes, ...]:
+        return self._index.identity(marks)
+
+    def look(
+        self,
+        cases: Collection[UUID],
+        numbers: Collection[str],
+        digests: Collection[bytes],
+    ) -> Seen:
+        with _told(), self._database.read() as tx:
+            rows = _in(
+                tx,
+                "SELECT case_id, digest, receipt_no, received_at FROM submission"
+                " WHERE case_id IN",
+                cases,
+            )
+            taken = _in(
+                tx, "SELECT receipt_no FROM submission WHERE receipt_no IN", numbers
+            )
+            owners = self._index.owners(tx, digests)
+        kept = {
+            case: Kept(case, bytes(digest), number, from_micros(received_at))
+            for case, digest, number, received_at in rows
+        }
+        return Seen(kept, frozenset(number for (number,) in taken), owners)
+
+    def keep(self, filings: Sequence[Filing]) -> None:
+        with _told(), self._database.write() as tx:
+            tx.executemany(
+                "INSERT INTO submission (case_id, channel, client, key, digest,"
+                " receipt_no, received_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                [
+                    (
+                        each.kept.case_id,
+                        each.key.channel,
+                        each.key.client,
+                        each.key.key,
+                        each.kept.digest,
+                        each.kept.receipt_no,
+                        micros(each.kept.received_at),
+                    )
+                    for each in filings
+                ],
+            )
+            self._store.put(tx, [each.event for each in filings])
+            self._vault.put(tx, [paper for each in filings for paper in each.documents])
+            self._index.put(
+                tx,
+                [
+                    (kind, value, each.event.data.subject_id, each.kept.case_id)
+                    for each in filings
+                    for kind, value in each.marks.items()
+                ],
+            )
+            advance_rows(tx, [each.event for each in filings])
+
+    def progress(self, receipt_no: str) -> Progress | None:
+        with _told(), self._database.read() as tx:
+            row = tx.fetchone(
+                "SELECT submission.case_id, received_at, state, unit FROM submission"
+                " JOIN standing ON standing.case_id = submission.case_id"
+                " WHERE receipt_no = ?",
+                (receipt_no,),
+            )
+            if row is None:
+                return None
+            case, received_at, state, unit = row
+            steps = tx.fetchall(
+                "SELECT type, occurred_at FROM step WHERE case_id = ? ORDER BY version",
+                (case,),
+            )
+        return Progress(
+            receipt_no,
+            from_micros(received_at),
+            Standing(State(state), unit),
+            tuple(Step(type_, from_micros(at)) for type_, at in steps),
+        )
+
+    def refuse(
+        self,
+        paper: Sealed,
+        *,
+        message_id: str,
+        channel: str,
+        code: str,
+        fields: Sequence[str],
+        refused_at: int,
+    ) -> None:
+        """Keep a message that is no complaint, sealed, with why; once for each id."""
+        with _told(), self._database.write() as tx:
+            known = tx.fetchone(
+                "SELECT document_id FROM refused_message WHERE message_id = ?",
+                (message_id,),
+            )
+            if known is not None:
+                return
+            self._vault.put(tx, [paper])
+            tx.execute(
+                "INSERT INTO refused_message (message_id, document_id, channel, code,"
+                " fields, refused_at) VALUES (?, ?, ?, ?, ?, ?)",
+                (
+                    message_id,
+                    paper.document_id,
+                    channel,
+                    code,
+                    " ".join(fields),
+                    refused_at,
+                ),
+            )
+
+
+def advance_rows(tx: Tx, events: Sequence[Envelope[Any]]) -> None:
+    """Bring the standing and the steps of cases forward by events in case order.
+
+    Version 1 comes twice, from intake itself and back from handling: the second time
+    it changes nothing.
+    """
+    rows = _in(
+        tx,
+        "SELECT case_id, state, unit FROM standing WHERE case_id IN",
+        {event.case_id for event in events},
+    )
+    standings = {case: Standing(State(state), unit) for case, state, unit in rows}
+    moved: dict[UUID, Standing] = {}
+    for event in events:
+        if event.version > 1 or event.case_id not in standings:
+            now = advance(standings.get(event.case_id), event)
+            standings[event.case_id] = moved[event.case_id] = now
+    tx.executemany(
+        "INSERT INTO standing (case_id, state, unit) VALUES (?, ?, ?)"
+        " ON CONFLICT (case_id) DO UPDATE SET state = excluded.state,"
+        " unit = excluded.unit",
+        [(case, standing.state, standing.unit) for case, standing in moved.items()],
+    )
+    tx.executemany(
+        "INSERT INTO step (case_id, version, type, occurred_at) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT (case_id, version) DO NOTHING",
+        [
+            (event.case_id, event.version, event.type, micros(event.occurred_at))
+            for event in events
+            if event.type in SHOWN
+        ],
+    )
+
+
+def _in(tx: Tx, sql: str, values: Collection[object]) -> list[tuple[Any, ...]]:
+    """Run `sql … IN` for any number of values."""
+    rows: list[tuple[Any, ...]] = []
+    waiting = list(values)
+    while waiting:
+        some, waiting = waiting[:IN_LIST_LIMIT], waiting[IN_LIST_LIMIT:]
+        rows += tx.fetchall(f"{sql} ({', '.join('?' * len(some))})", some)
+    return rows
+
+
+def _secret(database: Database, name: str) -> bytes:
+    """Give the secret of a name, made in the first transaction that asks for it."""
+    with database.write() as tx:
+        tx.execute(
+            "INSERT INTO intake_secret (name, value) VALUES (?, ?)"
+            " ON CONFLICT (name) DO NOTHING",
+            (name, os.urandom(32)),
+        )
+        row = tx.fetchone("SELECT value FROM intake_secret WHERE name = ?", (name,))
+    assert row is not None  # noqa: S101 written above
+    return bytes(row[0])
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Turn the database's errors into the port's."""
+    try:
+        yield
+    except IntegrityError as error:
+        raise TakenError from error
+    except PersistenceError as error:
+        _log.warning("intake.store_failed", exc_info=True)
+        raise UnavailableError(
+            "intake.store_unavailable",
+            "It is not certain that this was kept: send it again with the same key.",
+            retry_after=5,
+        ) from error

@@ -1,0 +1,111 @@
+"""What intake needs of its record and its vault; persistence gives it."""
+
+import datetime as dt
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+from uuid import UUID
+
+from events.catalogue import ComplaintReceived
+from events.envelope import Envelope
+from services.intake.domain.standing import Standing
+from services.kernel.vault import Sealed
+
+
+class TakenError(Exception):
+    """A unique rule was broken: another writer was first. Look, and decide anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What makes a repeated submission known as one (design.md section 3)."""
+
+    channel: str
+    client: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What was answered under a key, and the keyed digest of what had been sent."""
+
+    case_id: UUID
+    digest: bytes
+    receipt_no: str
+    received_at: dt.datetime
+
+
+Marks = Mapping[str, str]
+"""What a person or a case may be found by again: kind (`email`) and value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filing:
+    """All that one new complaint adds to the record, in one transaction."""
+
+    key: Key
+    kept: Kept
+    event: Envelope[ComplaintReceived]
+    documents: tuple[Sealed, ...]
+    marks: Marks
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the record knew of a batch at one moment."""
+
+    kept: Mapping[UUID, Kept]
+    taken: frozenset[str]
+    """Receipt numbers, of those asked for, that some complaint has."""
+    owners: Mapping[bytes, UUID]
+    """The known person of each digest that is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that a customer may know happened to the case (S110)."""
+
+    type: str
+    at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a case stands and how it came there, as far as intake has heard."""
+
+    receipt_no: str
+    received_at: dt.datetime
+    standing: Standing
+    steps: tuple[Step, ...]
+
+
+class Record(Protocol):
+    """Intake's own database: the record of what was received.
+
+    Every method may raise `UnavailableError`.
+    """
+
+    @property
+    def secret(self) -> bytes:
+        """32 bytes that case ids and receipt numbers derive from; never replaced."""
+
+    @property
+    def access_secret(self) -> bytes:
+        """32 bytes that access codes derive from; they lie with the keys."""
+
+    def identity(self, marks: Marks) -> tuple[bytes, ...]:
+        """Give the keyed digests that tell a person, the surest first (B5)."""
+
+    def look(
+        self,
+        cases: Collection[UUID],
+        numbers: Collection[str],
+        digests: Collection[bytes],
+    ) -> Seen:
+        """Look up cases, receipt numbers and people, as of one moment."""
+
+    def keep(self, filings: Sequence[Filing]) -> None:
+        """Commit everything at once. Raises `TakenError`."""
+
+    def progress(self, receipt_no: str) -> Progress | None:
+        """Give where the case of a receipt number stands."""
