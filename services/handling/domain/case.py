@@ -157,8 +157,10 @@ class Case:
 
 
 def evolve(case: Case | None, event: Envelope[Any]) -> Case:  # noqa: C901, PLR0911, PLR0912 - one line a fact
-    """Give the case after `event`. Raises ValueError where a history does not begin
-    with ComplaintReceived: such a history was never stored by amends.
+    """Give the case after `event`.
+
+    Raises ValueError where a history does not begin with ComplaintReceived: such a
+    history was never stored by amends.
     """
     data: CaseEvent = event.data
     if isinstance(data, ComplaintReceived):
@@ -293,9 +295,7 @@ def _assigned(case: Case, data: DepartmentAssigned) -> Case:
 
 
 def _told(case: Case, this: Happened) -> Case:
-    """Begin the customer's time to answer and to appeal; earlier answers were to
-    something else.
-    """
+    """Begin the customer's time to answer and to appeal; old answers no longer count."""
     return replace(
         case,
         contestable=(*case.contestable, this),

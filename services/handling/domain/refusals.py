@@ -32,7 +32,7 @@ REFUSALS: Final[dict[str, str]] = {
         "The route of this category needs approval: let one who may approve it assign."
     ),
     # when
-    "case.ended": "The case has ended: reopen it with new facts, or appeal.",
+    "case.ended": "The case has ended: appeal or reopen it, where that is allowed.",
     "case.already_assessed": "The complaint was assessed before: go on from there.",
     "case.not_assignable": (
         "A department is assigned from acceptance until the cause is found; one that"

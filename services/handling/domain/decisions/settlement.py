@@ -1,0 +1,201 @@
+"""From investigation to the customer's answer: evidence, cause, proposal, decision."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from events.catalogue import (
+    ComplaintInvestigated,
+    DecisionIssued,
+    EvidenceAdded,
+    Finding,
+    SettlementAgreed,
+    SettlementApproved,
+    SettlementProposed,
+    SettlementRefused,
+    SettlementReturned,
+)
+from events.vocabulary import AppealRoute, FactsMatch, State
+from services.handling.domain.commands import (
+    AddEvidence,
+    AgreeSettlement,
+    ApproveSettlement,
+    IssueDecision,
+    ProposeSettlement,
+    RecordInvestigation,
+    RefuseSettlement,
+    ReturnSettlement,
+)
+from services.handling.domain.decisions.rules import (
+    Rule,
+    concerned,
+    every,
+    only_in,
+    require_amounts,
+    require_authority,
+    require_state,
+    while_open,
+)
+from services.handling.domain.refusals import forbidden, refused
+
+if TYPE_CHECKING:
+    from services.handling.domain.decisions.rules import Decided, Scene
+
+
+def add_evidence(_on: Scene, command: AddEvidence) -> Decided:
+    return (EvidenceAdded(document=command.document, source=command.source),)
+
+
+def investigate(on: Scene, command: RecordInvestigation) -> Decided:
+    """Record the cause; an unknown one only after a joint investigation (S53, S54, S77)."""
+    root, *_ = command.root_cause.path.split("/")
+    if root == on.policy.unknown_cause and not on.case.contributing:
+        raise refused("case.joint_investigation_needed")
+    if command.responsible_unit not in on.policy.departments:
+        raise refused("case.unknown_department")
+    return (
+        ComplaintInvestigated(
+            findings=tuple(
+                Finding(statement=found.statement, evidence=found.evidence)
+                for found in command.findings
+            ),
+            facts_match=command.facts_match,
+            root_cause=command.root_cause,
+            responsible_unit=command.responsible_unit,
+            systemic=command.systemic,
+            level=on.case.level,
+        ),
+    )
+
+
+def propose(on: Scene, command: ProposeSettlement) -> Decided:
+    """Propose what answers the customer's wish, with amounts and improvement (S83, S99)."""
+    require_amounts(on, command.remedies)
+    if command.improvement is None and on.case.facts_match is not FactsMatch.NO:
+        raise refused("case.improvement_missing")
+    return (
+        SettlementProposed(
+            revision=on.case.revision + 1,
+            remedies=command.remedies,
+            proposal=command.proposal,
+            improvement=command.improvement,
+        ),
+    )
+
+
+def approve(on: Scene, _command: ApproveSettlement) -> Decided:
+    row = require_authority(on, on.case.proposed)
+    return (SettlementApproved(revision=on.case.revision, authority=row.code),)
+
+
+def send_back(on: Scene, command: ReturnSettlement) -> Decided:
+    return (
+        SettlementReturned(
+            revision=on.case.revision, reason=command.reason, note=command.note
+        ),
+    )
+
+
+def issue(on: Scene, command: IssueDecision) -> Decided:
+    """Answer in writing; the way to appeal follows from the level (S98, S99, S116)."""
+    if command.medium not in on.policy.written_media:
+        raise refused("case.not_written")
+    last = on.case.level >= on.policy.last_appeal_level
+    return (
+        DecisionIssued(
+            letter=command.letter,
+            outcome=command.outcome,
+            medium=command.medium,
+            appeal_route=(
+                AppealRoute.OUTSIDE_BODY if last else AppealRoute.INTERNAL_REVIEW
+            ),
+            level=on.case.level,
+        ),
+    )
+
+
+def agree(_on: Scene, command: AgreeSettlement) -> Decided:
+    return (SettlementAgreed(agreement=command.agreement),)
+
+
+def refuse(on: Scene, command: RefuseSettlement) -> Decided:
+    return (
+        SettlementRefused(
+            reason=command.reason, note=command.note, count=on.case.refusals + 1
+        ),
+    )
+
+
+def _leads_the_investigation(on: Scene) -> None:
+    """Let the lead investigate, in an appeal the reviewer alone (S53, S115)."""
+    require_state(on, "case.not_under_investigation", State.INVESTIGATING)
+    if on.case.reviewer is not None:
+        if on.actor.id != on.case.reviewer:
+            raise forbidden("case.not_the_reviewer")
+        return
+    concerned(on)
+    if on.actor.department != on.case.department:
+        raise forbidden("case.not_your_department")
+
+
+def _expectation_known(on: Scene) -> None:
+    """Ask for what the customer wants before anything is proposed (S43)."""
+    if not on.case.expectation_known:
+        raise refused("case.expectation_unknown")
+
+
+def _may_approve(on: Scene) -> None:
+    """Let another than the proposer approve, within authority (S58, S86-S88)."""
+    case, actor, policy = on.case, on.actor, on.policy
+    require_state(on, "case.not_proposed", State.PROPOSED)
+    concerned(on)
+    if case.refused:
+        raise refused("case.revision_refused")
+    if actor.id == case.proposer:
+        raise forbidden("case.own_proposal")
+    outside = case.responsible_unit in policy.third_parties
+    if outside and actor.role not in policy.third_party_approvers:
+        raise forbidden("case.third_party")
+    require_authority(on, case.proposed)
+
+
+def _names_the_outside_body(on: Scene) -> None:
+    """Refuse a decision of the last level while the policy names nobody (S116)."""
+    if on.case.level >= on.policy.last_appeal_level and on.policy.outside_body is None:
+        raise refused("case.outside_body_missing")
+
+
+def _on_offer(on: Scene) -> None:
+    """Take an answer to a decision with a settlement (S87, S100)."""
+    require_state(on, "case.not_replied", State.REPLIED)
+    if on.case.approved is None:
+        raise refused("case.nothing_to_agree")
+
+
+def _may_still_refuse(on: Scene) -> None:
+    """Negotiate so often and no more; then only appeal remains (S114)."""
+    _on_offer(on)
+    if on.case.refusals >= on.policy.max_refusals:
+        raise refused("case.no_more_refusals")
+
+
+def _agreed_before(on: Scene) -> bool:
+    return on.case.state is State.IMPLEMENTING
+
+
+_PROPOSED = only_in("case.not_proposed", State.PROPOSED)
+_INVESTIGATED = only_in("case.not_investigated", State.INVESTIGATED)
+_APPROVED = only_in("case.not_approved", State.APPROVED)
+
+RULES = (
+    Rule(AddEvidence, every(while_open, concerned), add_evidence),
+    Rule(RecordInvestigation, _leads_the_investigation, investigate),
+    Rule(
+        ProposeSettlement, every(_INVESTIGATED, concerned, _expectation_known), propose
+    ),
+    Rule(ApproveSettlement, _may_approve, approve),
+    Rule(ReturnSettlement, every(_PROPOSED, concerned), send_back),
+    Rule(IssueDecision, every(_APPROVED, _names_the_outside_body), issue),
+    Rule(AgreeSettlement, _on_offer, agree, _agreed_before),
+    Rule(RefuseSettlement, _may_still_refuse, refuse),
+)
