@@ -167,9 +167,11 @@ class Intake:
             except TakenError:
                 continue
         if len(requests) == 1:
-            raise UnavailableError(
-                "intake.contended", "Send the same complaint again with its key."
-            )
+            return [
+                UnavailableError(
+                    "intake.contended", "Send the same complaint again with its key."
+                )
+            ]
         half = len(requests) // 2
         return self.file(requests[:half]) + self.file(requests[half:])
 

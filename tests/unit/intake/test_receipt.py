@@ -6,14 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.intake.domain.receipt import (
-    access_code,
-    as_receipt_no,
-    case_id,
-    keyed,
-    receipt_no,
-    spoken,
-)
+from services.intake.application import as_receipt_no, receipt_no
+from services.intake.domain.receipt import access_code, case_id, keyed, spoken
 
 SECRET = bytes(range(32))
 CASE = UUID("018f0000-0000-8000-8000-000000000001")

@@ -1,7 +1,6 @@
 """What a channel must hand in, and that every fault is told at once, without echo."""
 
 import datetime as dt
-import json
 
 import pytest
 from hypothesis import given
@@ -20,7 +19,7 @@ GOOD = {
 
 
 def parse(document, own=None):
-    return Submission.parse(json.dumps(document).encode(), document, own=own, now=NOW)
+    return Submission.parse(document, own=own, now=NOW)
 
 
 def faults(document, own=None):
