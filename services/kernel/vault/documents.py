@@ -170,7 +170,7 @@ class Vault:
         return Sealed(
             document_id=document_id,
             subject_id=subject_id,
-            kind=str(kind),  # psycopg would store the name of an enum's member
+            kind=kind,
             media_type=media_type,
             nonce=nonce,
             ciphertext=cipher.encrypt(nonce, salted, _bound(document_id, subject_id)),

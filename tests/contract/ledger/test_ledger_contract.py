@@ -184,6 +184,19 @@ def test_an_edited_body_with_a_fitting_leaf_is_named(written: Record) -> None:
     assert found(written) == [(fourth(written), "body_altered")]
 
 
+@pytest.mark.parametrize(
+    "value", ["CAST(body AS TEXT)", "replace(CAST(body AS TEXT), 'N', 'n')", "7", "x''"]
+)
+def test_a_body_that_a_database_shell_left_as_something_else_is_named(
+    written: Record, value: str
+) -> None:
+    if written.database.dialect != "sqlite":
+        pytest.skip("PostgreSQL keeps bytes in a column of bytes")
+    where = fourth(written)
+    written.edit(f"UPDATE stored_events SET body = {value} WHERE position = {where}")  # noqa: S608 our own
+    assert found(written) == [(where, "body_altered")]
+
+
 def test_an_edited_leaf_is_named(written: Record) -> None:
     flip(written, "stored_events", "leaf", "position = ?", fourth(written))
     assert found(written) == [(fourth(written), "leaf_altered")]

@@ -106,6 +106,21 @@ def test_every_consistency_proof_of_small_trees_verifies() -> None:
                 check(first_root=leaf_hash(b"another history"))
 
 
+def test_a_smaller_size_than_the_proof_is_of_is_refused() -> None:
+    two = root_by_definition(LEAVES[:2])
+    with pytest.raises(ProofError, match="too long"):
+        verify_inclusion(index=0, size=1, leaf=LEAVES[0], proof=[LEAVES[1]], root=two)
+    three = root_by_definition(LEAVES[:3])
+    with pytest.raises(ProofError, match="too long"):
+        verify_consistency(
+            first=1,
+            second=2,
+            first_root=LEAVES[0],
+            second_root=three,
+            proof=[LEAVES[1], LEAVES[2]],
+        )
+
+
 @pytest.mark.parametrize(("index", "size"), [(-1, 4), (4, 4), (0, 0)])
 def test_there_is_no_proof_of_a_leaf_outside_the_tree(index: int, size: int) -> None:
     with pytest.raises(ValueError, match="no leaf"):
