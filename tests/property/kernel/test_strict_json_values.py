@@ -2,7 +2,7 @@
 
 import json
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from services.kernel.errors import AmendsError, MalformedError
@@ -57,10 +57,15 @@ def test_almost_json_is_read_as_the_standard_reads_it_or_refused(text: str) -> N
     assert _depth(value) <= DEPTH_LIMIT
 
 
-@given(st.integers(1, 60), st.sampled_from(["array", "object"]))
-def test_depth_is_counted_exactly(depth: int, kind: str) -> None:
+@given(
+    st.integers(2, 60), st.sampled_from(["array", "object"]), st.sampled_from([0, 99])
+)
+@example(DEPTH_LIMIT, "array", 99)
+@example(DEPTH_LIMIT + 1, "object", 0)
+def test_depth_is_counted_exactly(depth: int, kind: str, beside: int) -> None:
     opening, closing = ("[", "]") if kind == "array" else ('{"a":', "}")
-    body = (opening * depth + "1" + closing * depth).encode()
+    inner = opening * (depth - 1) + "1" + closing * (depth - 1)
+    body = f"[{'[],' * beside}{inner}]".encode()
     try:
         strict_json(body)
     except MalformedError:

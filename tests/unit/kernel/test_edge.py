@@ -41,13 +41,13 @@ def log() -> Iterator[io.StringIO]:
 def service() -> FastAPI:
     app = FastAPI()
     install(app)
-    cases = APIRouter(prefix="/cases")
+    cases = APIRouter()
 
     @cases.get("/{case_id}")
     async def case(case_id: str) -> dict[str, str | None]:
         return {"case": case_id, "correlation": logs.correlation_id()}
 
-    app.include_router(cases)
+    app.include_router(cases, prefix="/cases")
 
     @app.post("/complaints")
     async def submit(request: Request) -> int:

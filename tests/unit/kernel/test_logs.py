@@ -79,7 +79,8 @@ def test_levels_and_formats_can_be_changed() -> None:
     assert quiet.getvalue() == ""
     console = configured("info", "console")
     OURS.info("case.opened", note="two\nlines \x1b[31mred")
-    assert console.getvalue().count("\n") == 1
+    logging.getLogger("services.other").info("two\nlines \x1b[31mred")
+    assert console.getvalue().count("\n") == 2
     assert "\x1b" not in console.getvalue()  # no terminal, no colour, no forgery
 
 
@@ -106,7 +107,12 @@ def _bad_model() -> None:
 
 
 def _refused_by_postgres() -> None:
-    message = f"duplicate key\nDETAIL:  Key (phone)=({WORDS}) already exists."
+    message = f"null value\nDETAIL:  Failing row contains (1, {WORDS})."
+    raise RuntimeError(message)
+
+
+def _refused_on_one_line() -> None:
+    message = f"duplicate key: Key (phone)=({WORDS}) already exists."
     raise RuntimeError(message)
 
 
@@ -130,6 +136,7 @@ def _in_a_group() -> None:
         _missing_key,
         _bad_model,
         _refused_by_postgres,
+        _refused_on_one_line,
         _inner_words,
         _in_a_group,
     ],
