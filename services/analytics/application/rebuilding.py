@@ -86,16 +86,18 @@ async def run_rebuild(
     write: Write,
     gate: Callable[[], AbstractAsyncContextManager[object]],
     report: Callable[[Progress], None],
+    patience: float = PATIENCE,
 ) -> Progress:
     """Rebuild, compare, swap; live rows go on meanwhile, but for the moment of the swap.
 
     `gate()` holds live batches back while it is open. Live rows that differ are
-    replaced all the same: the log is the truth.
+    replaced all the same: the log is the truth. For `patience` seconds the comparison
+    waits for live rows that lag.
     """
     run = _Run(store, fetch, write, report)
     await write(store.begin_rebuild)
     await run.catch_up()
-    await run.compare()
+    await run.compare(patience)
     async with gate():
         await run.swap()
     await write(store.drop_replaced)
@@ -146,9 +148,9 @@ class _Run:
                 held=self.progress.held + unfit + len(known) - len(entries),
             )
 
-    async def compare(self) -> None:
+    async def compare(self, patience: float) -> None:
         """Hash both sets of rows as they stood at the last position that both have."""
-        position = min(self.progress.position, await self._live_position())
+        position = min(self.progress.position, await self._live_position(patience))
         beside, live = await asyncio.to_thread(
             lambda: (
                 self._store.digest(position, beside=True),
@@ -164,7 +166,7 @@ class _Run:
             equal=live == beside,
         )
 
-    async def _live_position(self) -> int:
+    async def _live_position(self, patience: float) -> int:
         """Wait a while for the live rows to arrive where the rebuilt ones are."""
 
         def look() -> int:
@@ -173,7 +175,7 @@ class _Run:
 
         reached = await asyncio.to_thread(look)
         waited = 0.0
-        while reached < self.progress.position and waited < PATIENCE:
+        while reached < self.progress.position and waited < patience:
             await asyncio.sleep(PAUSE)
             waited += PAUSE
             reached = await asyncio.to_thread(look)

@@ -77,7 +77,12 @@ def rebuilt(store: SqlFactStore, log: StoredLog) -> Progress:
     reports: list[Progress] = []
     done = asyncio.run(
         run_rebuild(
-            store, fetch=log, write=at_once, gate=no_gate, report=reports.append
+            store,
+            fetch=log,
+            write=at_once,
+            gate=no_gate,
+            report=reports.append,
+            patience=0,
         )
     )
     assert reports[-1] == done

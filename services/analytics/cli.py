@@ -1,0 +1,127 @@
+"""`amends analytics …`: figures as tables or JSON, and the rebuild with its progress."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.table import Table
+
+from services.kernel.errors import UnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+FREQUENCY: Final = "/api/analytics/frequency"
+ROOT_CAUSES: Final = "/api/analytics/root-causes"
+REBUILD: Final = "/api/analytics/rebuild"
+
+LOOK_AGAIN: Final = 0.2  # seconds between two looks at a running rebuild
+_LINKS: Final = "cases"
+
+
+class Ask(Protocol):
+    def __call__(
+        self, method: str, path: str, query: Sequence[tuple[str, str]] = ()
+    ) -> Any:
+        """Give the JSON of an answer; raises AmendsError as the service refused."""
+
+
+def frequency(ask: Ask, query: Sequence[tuple[str, str]], *, as_json: bool) -> None:
+    """Print how often people complain; `query` is that of the HTTP interface."""
+    _figure(ask("GET", FREQUENCY, query), as_json=as_json)
+
+
+def root_causes(ask: Ask, query: Sequence[tuple[str, str]], *, as_json: bool) -> None:
+    """Print why people complain, the most frequent cause first."""
+    _figure(ask("GET", ROOT_CAUSES, query), as_json=as_json)
+
+
+def rebuild(
+    ask: Ask, *, as_json: bool, sleep: Callable[[float], None] = time.sleep
+) -> bool:
+    """Make the rows anew from handling's log; give whether they were equal.
+
+    Raises `UnavailableError` where the rebuild failed: the live rows are untouched.
+    """
+    progress = ask("POST", REBUILD)
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        console=Console(stderr=True),
+        disable=as_json or not sys.stderr.isatty(),
+        transient=True,
+    )
+    with bar:
+        task = bar.add_task("Reading the log", total=None)
+        while progress["state"] == "running":
+            sleep(LOOK_AGAIN)
+            progress = ask("GET", REBUILD)
+            bar.update(
+                task,
+                completed=progress["position"],
+                total=progress["last_position"] or None,
+            )
+    if progress["state"] != "done":
+        raise UnavailableError(
+            "analytics.rebuild_failed",
+            f"The rebuild did not finish ({progress['fault'] or progress['state']});"
+            " the live figures are untouched. Try again.",
+        )
+    if as_json:
+        _print(json.dumps(progress))
+    else:
+        _print(_told(progress))
+    return bool(progress["equal"])
+
+
+def _figure(answer: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        _print(json.dumps(answer, ensure_ascii=False))
+        return
+    columns = [name for name in (answer["rows"] or [{}])[0] if name != _LINKS]
+    table = Table(box=None, header_style="bold")
+    for name in columns:
+        table.add_column(name, justify="right" if name in _NUMBERS else "left")
+    for row in answer["rows"]:
+        table.add_row(*(_cell(name, row[name]) for name in columns))
+    console = Console()
+    console.print(table if columns else "No complaint yet.")
+    console.print(
+        f"{answer['total']} complaints, as known at position {answer['position']}"
+        f" ({answer['as_of'] or 'an empty log'})."
+    )
+    if answer["damaged"]:
+        console.print("Some rows are damaged: run `amends analytics rebuild`.")
+
+
+_NUMBERS: Final = frozenset({"count", "share", "cumulative_share"})
+
+
+def _cell(name: str, value: object) -> str:
+    if isinstance(value, float) and name in _NUMBERS:
+        return f"{value:.1%}"
+    return "-" if value is None else str(value)
+
+
+def _told(progress: dict[str, Any]) -> str:
+    found = (
+        "The rows were equal"
+        if progress["equal"]
+        else "The rows DIFFERED and were replaced"
+    )
+    held = progress["held"]
+    return (
+        f"{found} (compared at position {progress['compared_to']}, digest"
+        f" {progress['digest'][:16]}…). Rebuilt to position {progress['position']}"
+        f"{f', {held} events held back as unreadable' if held else ''}."
+    )
+
+
+def _print(text: str) -> None:
+    sys.stdout.write(text + "\n")
