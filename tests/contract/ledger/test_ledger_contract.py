@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -205,6 +206,51 @@ def test_an_edited_leaf_is_named(written: Record) -> None:
 def test_an_edited_leaf_of_the_ledger_is_named(written: Record) -> None:
     flip(written, "ledger_node", "hash", "level = 0 AND idx = 3")
     assert found(written) == [(fourth(written), "ledger_altered")]
+
+
+def test_an_edited_leaf_that_no_node_covers_yet_is_named(record: Record) -> None:
+    record.write(5)
+    flip(record, "ledger_node", "hash", "level = 0 AND idx = 4")
+    assert found(record) == [  # which of the two was edited, only the root could tell
+        (record.store.last_position(), "body_altered"),
+        (None, "checkpoint_contradicts"),
+    ]
+
+
+def test_a_leaf_of_nobody_at_no_position_is_found(written: Record) -> None:
+    flip(written, "ledger_node", "hash", "level = 0 AND idx = 3")
+    written.edit("UPDATE ledger_node SET position = 1 WHERE level = 0 AND idx = 3")
+    faults = found(written)
+    assert (None, "ledger_altered") in faults
+    assert (fourth(written), "row_inserted") in faults
+
+
+def test_a_leaf_without_a_number_is_found(written: Record) -> None:
+    if written.database.dialect != "sqlite":
+        pytest.skip("PostgreSQL keeps numbers in a column of numbers")
+    written.edit("INSERT INTO ledger_node VALUES (0, 'x', x'00', 'y')")
+    assert found(written) == [(None, "ledger_altered")]
+
+
+def test_proofs_from_a_damaged_tree_are_refused_not_wrong(written: Record) -> None:
+    first = written.positions()[0]
+    written.edit("DELETE FROM ledger_node WHERE level = 1 AND idx = 1")
+    with (
+        written.database.read() as tx,
+        pytest.raises(LedgerError, match=r"Node \(1, 1\) is missing"),
+    ):
+        prove_inclusion(tx, first)
+    written.edit("DELETE FROM ledger_node WHERE level = 0 AND idx = 14")
+    with (
+        written.database.read() as tx,
+        pytest.raises(LedgerError, match="Leaf 14 is missing"),
+    ):
+        prove_inclusion(tx, first)
+
+
+def test_errors_survive_the_way_back_from_a_child_process() -> None:
+    error = pickle.loads(pickle.dumps(LedgerError("why")))  # noqa: S301 our own bytes
+    assert (error.code, error.detail) == ("ledger.damaged", "why")
 
 
 def test_an_edited_node_is_named_once_with_what_it_covers(written: Record) -> None:
