@@ -23,6 +23,7 @@ from fastapi import FastAPI
 from services.bus import CONSUMERS, streams
 from services.kernel.access import (
     OPERATOR,
+    Credential,
     OperatorTokens,
     Runtime,
     new_token,
@@ -33,8 +34,10 @@ from services.kernel.broker.connection import build_broker
 from services.kernel.broker.provision import provision
 from services.kernel.broker.server import NatsServer
 from services.kernel.clock import system_clock
-from services.kernel.errors import RefusedError
+from services.kernel.errors import RefusedError, UnauthenticatedError
 from services.kernel.folder import DataFolder
+from services.kernel.record import open_record
+from services.kernel.tokens import FactCodec, TokenRegister
 from services.kernel.web.edge import edge
 from services.kernel.web.health import health_router
 from services.kernel.web.metrics import HttpMetrics, metrics_router, new_registry
@@ -67,9 +70,14 @@ DRAIN = 10  # seconds that open requests have to end
 class Service(Protocol):
     """One service as its `main` built it."""
 
-    name: str
-    routers: Sequence[APIRouter]
-    checks: Sequence[Check]
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def routers(self) -> Sequence[APIRouter]: ...
+
+    @property
+    def checks(self) -> Sequence[Check]: ...
 
     async def start(self) -> None: ...
 
@@ -201,21 +209,57 @@ def _prepared(
 def _build(
     settings: Settings, folder: DataFolder, bus: _Bus, runtime: Runtime
 ) -> list[Service]:
-    """Build the three services on one origin, each with a connection of its own."""
+    """Build the services on one origin, each with a connection of its own."""
     # Imported here: `amends --help` must not load them.
     from services.handling import main as handling  # noqa: PLC0415
 
-    authenticator = OperatorTokens({runtime.token: OPERATOR})
+    policy = handling.default_policy()
+    access = _Access(settings, folder, handling.roles(policy), runtime.token)
     return [
-        handling.build(
+        access,
+        handling.HandlingService(
             settings=settings,
             folder=folder,
             broker=bus.connection("handling"),
             prepare=bus.prepare,
-            authenticator=authenticator,
-            now=system_clock,
+            authenticator=access,
+            register=access.register,
+            policy=policy,
         ),
     ]
+
+
+class _Access:
+    """Who may come in: the operator of this run, and everybody with a token."""
+
+    name = "access"
+    routers: Sequence[APIRouter] = ()
+    checks: Sequence[Check] = ()
+
+    def __init__(
+        self,
+        settings: Settings,
+        folder: DataFolder,
+        roles: frozenset[str],
+        operator: str,
+    ) -> None:
+        self._record = open_record(
+            settings, folder, name=self.name, codec=FactCodec(), now=system_clock
+        )
+        self._operator = OperatorTokens({operator: OPERATOR})
+        self.register = TokenRegister(self._record.store, roles=roles, now=system_clock)
+
+    def authenticate(self, header: str | None) -> Credential:
+        try:
+            return self._operator.authenticate(header)
+        except UnauthenticatedError:
+            return self.register.authenticate(header)
+
+    async def start(self) -> None:
+        self._record.start()
+
+    async def stop(self) -> None:
+        await asyncio.to_thread(self._record.stop)
 
 
 def _app(services: Sequence[Service]) -> Any:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 from contextlib import closing
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rich.console import Console
-from rich.progress import Progress
+from rich.progress import Progress, TaskID
 
 from events import codec
 from services.cli import REFUSED, show
@@ -54,9 +55,7 @@ def verify(against: Sequence[Path], *, as_json: bool) -> None:
                     store.verifier,
                     against=_of(store.verifier.name, kept),
                     peek=store.peek,
-                    progress=lambda at, last, task=task: bar.update(
-                        task, completed=at, total=last
-                    ),
+                    progress=partial(_advance, bar, task),
                 )
     ok = all(report.ok for report in reports.values())
     found = {"ok": ok, "stores": [_plain(*pair) for pair in reports.items()]}
@@ -64,6 +63,10 @@ def verify(against: Sequence[Path], *, as_json: bool) -> None:
     show(found, as_json=as_json, human=human)
     if not ok:
         sys.exit(REFUSED)
+
+
+def _advance(bar: Progress, task: TaskID, position: int, last: int) -> None:
+    bar.update(task, completed=position, total=last)
 
 
 def checkpoints(*, as_json: bool) -> None:

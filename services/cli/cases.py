@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from services.handling.api.cases import case_json, events_json, read_as_of
-from services.handling.application import History
+from services.handling.application.cases import History
 from services.handling.main import open_for_reading
 from services.kernel.clock import rfc3339
 from services.kernel.folder import DataFolder
@@ -33,7 +33,10 @@ def show_case(reference: str, as_of: str | None, *, as_json: bool) -> None:
     with open_for_reading(settings, folder) as handling:
         history = handling.history(reference, read_as_of(as_of))
     if as_json:
-        found = {**case_json(history), **json.loads(events_json(history))}
+        found = {
+            **case_json(history),
+            **json.loads(events_json(history.events, history.position)),
+        }
         print(json.dumps(found, ensure_ascii=False))  # noqa: T201 the verb's output
     else:
         _print(history)

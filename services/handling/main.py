@@ -2,24 +2,140 @@
 
 from __future__ import annotations
 
+import asyncio
+import tomllib
 from contextlib import closing, contextmanager
-from itertools import chain
-from typing import TYPE_CHECKING, Any
+from importlib import resources
+from typing import TYPE_CHECKING
 
 from events import codec
-from services.handling.api import access, cases
-from services.handling.application import Handling
-from services.handling.persistence import WorkList
-from services.kernel.clock import system_clock
+from events.subjects import Stream
+from services.handling.api import access, cases, commands
+from services.handling.application.cases import Handling
+from services.handling.application.commanding import Commanding
+from services.handling.domain.policy import Policy, parse_policy
+from services.handling.domain.visibility import staff
+from services.handling.messaging import case_message
+from services.handling.persistence import HandlingRecord, WorkList
+from services.kernel.broker.life import Life
+from services.kernel.clock import new_uuid7, system_clock
+from services.kernel.record import open_record
+from services.kernel.relay import Relay
 from services.kernel.store.application import open_store
 from services.kernel.store.database import open_database
+from services.kernel.store.secret import kept_secret
+from services.kernel.store.writer import Writer
+from services.kernel.vault import Vault
+from services.kernel.web.health import Check, Health
+from services.kernel.web.log_endpoint import log_router
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Awaitable, Callable, Iterator
+
+    from fastapi import APIRouter
+    from faststream.nats import NatsBroker
+    from nats.aio.client import Client
+
+    from services.kernel.access import Authenticator
+    from services.kernel.broker.life import Part
+    from services.kernel.clock import Clock
     from services.kernel.folder import DataFolder
     from services.kernel.settings import Settings
+    from services.kernel.tokens import TokenRegister
 
 NAME = "handling"
+
+
+class HandlingService:
+    """The running service: its routes, its checks, its life."""
+
+    name = NAME
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        folder: DataFolder,
+        broker: NatsBroker,
+        prepare: Callable[[Client], Awaitable[None]],
+        authenticator: Authenticator,
+        register: TokenRegister,
+        policy: Policy,
+        now: Clock = system_clock,
+    ) -> None:
+        self._record = open_record(
+            settings, folder, name=NAME, codec=codec, now=now, secure_delete=True
+        )
+        store, database = self._record.store, self._record.database
+        self._keys = open_database(
+            folder.database_url(NAME, "keys", server=settings.database_url),
+            schema=f"{NAME}_keys",
+            secure_delete=True,
+        )
+        vault = Vault(self._keys, database)
+        work_list = WorkList(database)
+        handling = Handling(store, work_list)
+        commanding = Commanding(
+            HandlingRecord(store, work_list, vault),
+            vault,
+            policy=policy,
+            secret=kept_secret(self._keys, "command"),
+            tenant=settings.tenant,
+            now=now,
+            new_id=new_uuid7,
+        )
+        self._writer = Writer(NAME)
+        self._relay: Relay | None = None
+        self._life = Life(broker, prepare=prepare, parts=self._parts)
+        self.routers: list[APIRouter] = [
+            cases.router(handling, authenticator, policy=policy, now=now),
+            commands.router(commanding, self._writer, authenticator),
+            access.router(register, authenticator),
+            log_router(store, authenticator),
+        ]
+        self.checks = [
+            # While the broker is away complaints and commands are still taken.
+            Check("handling.broker", self._life.health, required=False),
+            Check("handling.relay", self._relay_health),
+        ]
+
+    async def start(self) -> None:
+        self._record.start()
+        self._writer.start()
+        await self._life.start()
+
+    async def stop(self) -> None:
+        """Stop taking in, end the writer, then the broker, then close the record."""
+        await asyncio.to_thread(self._writer.stop)
+        await self._life.stop()
+        await asyncio.to_thread(self._record.stop)
+        self._keys.close()
+
+    def _parts(self, client: Client) -> list[Part]:
+        self._relay = Relay(
+            client,
+            log=self._record.store,
+            stream=Stream.CASES,
+            outgoing=case_message,
+        )
+        return [self._relay]
+
+    async def _relay_health(self) -> Health:
+        if self._relay is None:
+            return Health(ok=True, detail="waits for the broker")
+        status = self._relay.status()
+        return Health(status.state != "mismatch", status.fault or "")
+
+
+def default_policy() -> Policy:
+    """Give the rules that amends comes with."""
+    text = resources.files("services.handling").joinpath("policy/default.toml")
+    return parse_policy(tomllib.loads(text.read_text(encoding="utf-8")))
+
+
+def roles(policy: Policy) -> frozenset[str]:
+    """Name what somebody with a token can be: staff, a channel, a customer."""
+    return staff(policy) | {"channel", "complainant"}
 
 
 @contextmanager

@@ -1,18 +1,28 @@
-"""The work list of handling: one row a case, kept in the transaction of its events."""
+"""Handling's record in SQL: the work list and the keys of commands, beside the events."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
-from services.handling.ports import Listed, QueueFilter
+import structlog
+from eventsourcing.persistence import IntegrityError, PersistenceError
+
+from events import codec
+from services.handling.ports import KeyRow, Listed, QueueFilter, TakenError
 from services.kernel.clock import from_micros, micros
+from services.kernel.errors import UnavailableError
+from services.kernel.store.database import IN_LIST_LIMIT
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from uuid import UUID
 
+    from events.envelope import Envelope
     from services.handling.domain.case import Case
+    from services.kernel.store.application import EventStore
     from services.kernel.store.database import Database, Tx
+    from services.kernel.vault import Sealed, Vault
 
 WORK_LIST = (
     """CREATE TABLE IF NOT EXISTS work_list (
@@ -25,6 +35,15 @@ WORK_LIST = (
         ON work_list (department, state, received_at)""",
 )
 """DDL of the room. `received_at` is the claimed time, microseconds UTC."""
+
+COMMAND_KEYS = (
+    """CREATE TABLE IF NOT EXISTS command_key (
+        actor TEXT NOT NULL, key TEXT NOT NULL, case_id UUID NOT NULL,
+        digest BYTEA NOT NULL, result TEXT NOT NULL, PRIMARY KEY (actor, key))""",
+)
+"""Kept as long as the case: the same key gives the same answer for ever."""
+
+_log = structlog.get_logger(__name__)
 
 _COLUMNS = (
     "case_id, receipt_no, version, state, department, channel, category, product,"
@@ -81,6 +100,74 @@ class WorkList:
                 params,
             )
         return row[0] if row else 0
+
+
+class HandlingRecord:
+    """`ports.Record`: events, rows, documents and keys in one transaction."""
+
+    def __init__(
+        self, store: EventStore[Envelope[Any]], cases: WorkList, vault: Vault
+    ) -> None:
+        self._store = store
+        self._cases = cases
+        self._vault = vault
+        store.database.migrate(COMMAND_KEYS)
+
+    @contextmanager
+    def writing(self) -> Iterator[Tx]:
+        try:
+            with self._store.database.write() as tx:
+                yield tx
+        except IntegrityError as error:
+            raise TakenError from error
+        except PersistenceError as error:
+            _log.warning("handling.store_failed", exc_info=True)
+            raise UnavailableError(
+                "handling.store_unavailable",
+                "It is not certain that this was done: send it again with the same key.",
+                retry_after=5,
+            ) from error
+
+    def load(self, tx: Tx, case_id: UUID) -> list[Envelope[Any]]:
+        rows = tx.fetchall(
+            "SELECT body FROM stored_events WHERE case_id = ? ORDER BY version",
+            (case_id,),
+        )
+        return [codec.decode(body) for (body,) in rows]
+
+    def keys(
+        self, tx: Tx, wanted: Iterable[tuple[str, str]]
+    ) -> dict[tuple[str, str], KeyRow]:
+        pairs = list(wanted)
+        found: dict[tuple[str, str], KeyRow] = {}
+        for start in range(0, len(pairs), IN_LIST_LIMIT):
+            some = pairs[start : start + IN_LIST_LIMIT]
+            places = " OR ".join(["(actor = ? AND key = ?)"] * len(some))
+            for row in tx.fetchall(
+                "SELECT actor, key, case_id, digest, result FROM command_key"
+                f" WHERE {places}",
+                [value for pair in some for value in pair],
+            ):
+                found[row[0], row[1]] = KeyRow._make(row)
+        return found
+
+    def keep(
+        self,
+        tx: Tx,
+        *,
+        events: Sequence[Envelope[Any]],
+        cases: Sequence[Case],
+        documents: Sequence[Sealed],
+        keys: Sequence[KeyRow],
+    ) -> None:
+        self._store.put(tx, events)
+        self._cases.keep(tx, cases)
+        self._vault.put(tx, documents)
+        tx.executemany(
+            "INSERT INTO command_key (actor, key, case_id, digest, result)"
+            " VALUES (?, ?, ?, ?, ?)",
+            keys,
+        )
 
 
 def _row(case: Case) -> tuple[object, ...]:

@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from contextlib import AbstractContextManager
     from datetime import datetime
     from uuid import UUID
 
+    from events.envelope import Envelope
     from services.handling.domain.case import Case
+    from services.kernel.vault import Sealed
 
 
 class Listed(NamedTuple):
@@ -90,3 +93,41 @@ class CaseList(Protocol):
     def page(self, wanted: QueueFilter, *, limit: int) -> list[Listed]: ...
 
     def count(self, wanted: QueueFilter) -> int: ...
+
+
+class KeyRow(NamedTuple):
+    """A command that was carried out under its caller's key, and what it answered."""
+
+    actor: str
+    key: str
+    case_id: UUID
+    digest: bytes
+    result: str
+
+
+class TakenError(Exception):
+    """Another process wrote the same version or key first: decide anew."""
+
+
+class Record(Protocol):
+    """What commands read and write, in one transaction of the writer."""
+
+    def writing(self) -> AbstractContextManager[Any]:
+        """Open the transaction; raises TakenError, UnavailableError at its end."""
+
+    def load(self, tx: Any, case_id: UUID) -> list[Envelope[Any]]: ...
+
+    def keys(
+        self, tx: Any, wanted: Iterable[tuple[str, str]]
+    ) -> dict[tuple[str, str], KeyRow]:
+        """Give the kept ones of (actor, key)."""
+
+    def keep(
+        self,
+        tx: Any,
+        *,
+        events: Sequence[Envelope[Any]],
+        cases: Sequence[Case],
+        documents: Sequence[Sealed],
+        keys: Sequence[KeyRow],
+    ) -> None: ...

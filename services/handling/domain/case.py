@@ -104,6 +104,8 @@ class Case:
     receipt_no: str
     origin: str
     received_at: datetime
+    subject_id: UUID
+    """The person whose key seals what is written in the case."""
     channel: str | None = None
     category: str | None = None
     product: str | None = None
@@ -270,6 +272,7 @@ def _received(event: Envelope[Any], data: ComplaintReceived) -> Case:
         version=event.version,
         state=State.RECEIVED,
         receipt_no=data.receipt_no,
+        subject_id=data.subject_id,
         origin=event.origin,
         received_at=event.occurred_at,
         channel=event.channel,

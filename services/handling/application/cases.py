@@ -99,7 +99,7 @@ class Handling:
         for each in known:
             case = evolve(case, each.event)
         if case is None:
-            raise _no_case()
+            raise no_case()
         return History(case, known, position)
 
     def queue(self, wanted: QueueFilter, *, limit: int) -> Page:
@@ -118,15 +118,16 @@ class Handling:
         if digits.isdecimal() and len(digits) == RECEIPT_DIGITS:
             found = self._cases.find(digits)
             if found is None:
-                raise _no_case()
+                raise no_case()
             return found
         try:
             return UUID(reference)
         except ValueError:
-            raise _no_case() from None
+            raise no_case() from None
 
 
-def _no_case() -> NotFoundError:
+def no_case() -> NotFoundError:
+    """Say that there is nothing here, or nothing that this caller may know of."""
     return NotFoundError(
         "handling.no_case",
         "There is no such case (or was none at that time): give the 16 digits of the"

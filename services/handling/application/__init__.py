@@ -1,0 +1,1 @@
+"""What handling does: take over complaints, show cases, carry out commands."""

@@ -1,0 +1,347 @@
+"""Commands: what is asked of cases is decided in order and committed together.
+
+Commands that wait together are one transaction, each decided on what the ones before it
+made of its case; the result is the same as if each had come alone. For each: first the
+idempotency key, then the version that the caller saw, then the guards. Nobody is
+answered before the commit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from pydantic import ValidationError
+
+from events.envelope import DocumentRef, Envelope, envelop
+from events.vocabulary import Origin
+from services.handling.domain.case import Case, evolve
+from services.handling.domain.commands import COMMANDS, Command, sealed
+from services.handling.domain.decisions import decide
+from services.handling.ports import KeyRow, TakenError
+from services.kernel.errors import (
+    AmendsError,
+    FieldError,
+    MalformedError,
+    NotFoundError,
+    RefusedError,
+    StaleError,
+    UnavailableError,
+)
+from services.kernel.web.reading import malformed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
+
+    from events.envelope import Actor
+    from events.vocabulary import Channel, DocumentKind
+    from services.handling.domain.policy import Policy
+    from services.handling.ports import Record
+    from services.kernel.clock import Clock
+    from services.kernel.vault import Sealed, Vault
+
+WORDS_LIMIT = 20_000
+"""Characters in one text of a command."""
+KEY_LIMIT = 200
+"""Characters in an idempotency key."""
+CASES_REMEMBERED = 10_000
+"""States kept in memory by the one writer; the oldest go first."""
+
+_PLAIN = "text/plain; charset=utf-8"
+_UNSEALED = UUID(int=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One command as it came, with who gives it: from the credential, not the body."""
+
+    case_id: UUID
+    name: str
+    payload: Mapping[str, Any]
+    actor: Actor
+    correlation_id: str
+    key: str | None = None
+    """The caller's own name for it; the same again gives the same answer."""
+    expected_version: int | None = None
+    channel: Channel | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a command did. `repeated`: it had been done before, under the same key."""
+
+    case_id: UUID
+    version: int
+    state: str
+    events: tuple[str, ...]
+    repeated: bool = False
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What the commands of one transaction have made so far."""
+
+    cases: dict[UUID, Case]
+    keys: dict[tuple[str, str], KeyRow]
+    events: list[Envelope[Any]] = field(default_factory=list)
+    documents: list[Sealed] = field(default_factory=list)
+    new_keys: list[KeyRow] = field(default_factory=list)
+    changed: dict[UUID, Case] = field(default_factory=dict)
+
+
+class Commanding:
+    """Carries out commands; `carry_out` runs in the writer's thread."""
+
+    def __init__(
+        self,
+        record: Record,
+        vault: Vault,
+        *,
+        policy: Policy,
+        secret: bytes,
+        tenant: str,
+        now: Clock,
+        new_id: Callable[[datetime], UUID],
+    ) -> None:
+        self._record = record
+        self._vault = vault
+        self._policy = policy
+        self._secret = secret
+        self._tenant = tenant
+        self._now = now
+        self._new_id = new_id
+        self._known: OrderedDict[UUID, Case] = OrderedDict()
+
+    def check(self, asked: Asked) -> None:
+        """Refuse at the edge what no case could accept.
+
+        Raises NotFoundError for a command that does not exist, MalformedError that
+        names every field at fault.
+        """
+        model = COMMANDS.get(asked.name)
+        if model is None:
+            raise NotFoundError(
+                "handling.no_command",
+                f"There is no such command: use one of {', '.join(COMMANDS)}.",
+            )
+        if asked.key is not None and not 0 < len(asked.key) <= KEY_LIMIT:
+            raise MalformedError(
+                "handling.key",
+                f"Send an Idempotency-Key of 1 to {KEY_LIMIT} characters.",
+            )
+        faults: list[FieldError] = []
+
+        def measured(text: str, kind: DocumentKind) -> DocumentRef:
+            if not text.strip() or len(text) > WORDS_LIMIT:
+                faults.append(
+                    FieldError(
+                        kind,
+                        f"has {len(text)} characters",
+                        f"Write 1 to {WORDS_LIMIT} characters.",
+                    )
+                )
+            return DocumentRef(document_id=_UNSEALED, digest="0" * 64, kind=kind)
+
+        _read(model, asked.payload, measured)
+        if faults:
+            raise MalformedError(
+                "request.invalid",
+                "Correct the named texts; nothing was stored.",
+                errors=faults,
+            )
+
+    def carry_out(self, batch: Sequence[Asked]) -> list[Done | Exception]:
+        """Decide and commit; one result a command, in order.
+
+        A conflict with another process makes the whole be decided anew, once; then the
+        halves by themselves.
+        """
+        for _ in range(2):
+            try:
+                return self._committed(batch)
+            except TakenError:
+                self._known.clear()
+        if len(batch) == 1:
+            return [_busy()]
+        middle = len(batch) // 2
+        return self.carry_out(batch[:middle]) + self.carry_out(batch[middle:])
+
+    def _committed(self, batch: Sequence[Asked]) -> list[Done | Exception]:
+        try:
+            with self._record.writing() as tx:
+                found = self._record.keys(
+                    tx, {(each.actor.id, each.key) for each in batch if each.key}
+                )
+                working = _Batch({}, found)
+                results = [self._one(tx, each, working) for each in batch]
+                self._record.keep(
+                    tx,
+                    events=working.events,
+                    cases=list(working.changed.values()),
+                    documents=working.documents,
+                    keys=working.new_keys,
+                )
+        except BaseException:
+            self._known.clear()
+            raise
+        self._remember(working.changed)
+        return results
+
+    def _one(self, tx: Any, asked: Asked, batch: _Batch) -> Done | Exception:
+        try:
+            return self._decided(tx, asked, batch)
+        except AmendsError as refusal:
+            return refusal
+
+    def _decided(self, tx: Any, asked: Asked, batch: _Batch) -> Done:
+        digest = self._digest(asked)
+        if asked.key and (kept := batch.keys.get((asked.actor.id, asked.key))):
+            return _again(kept, digest)
+        case = batch.cases.get(asked.case_id) or self._case(tx, asked.case_id)
+        batch.cases[case.id] = case
+        if asked.expected_version not in (None, case.version):
+            raise StaleError(
+                "handling.stale",
+                f"The case has version {case.version} by now: look at it again, then"
+                " decide.",
+            )
+        now = self._now()
+        documents: list[Sealed] = []
+        command = self._sealed_command(asked, case, documents, now)
+        facts = decide(case, command, actor=asked.actor, now=now, policy=self._policy)
+        before = case
+        events: list[Envelope[Any]] = []
+        for fact in facts:
+            event = envelop(
+                fact,
+                event_id=self._new_id(now),
+                case_id=case.id,
+                version=case.version + 1,
+                occurred_at=now,
+                recorded_at=now,
+                tenant=self._tenant,
+                actor=asked.actor,
+                correlation_id=asked.correlation_id,
+                origin=Origin(case.origin),
+                channel=asked.channel,
+                policy={self._policy.name: self._policy.version},
+            )
+            case = evolve(case, event)
+            events.append(
+                event.model_copy(update={"departments": _concerned(before, case)})
+            )
+            before = case
+        done = Done(
+            case.id, case.version, case.state, tuple(event.type for event in events)
+        )
+        batch.cases[case.id] = batch.changed[case.id] = case
+        batch.events += events
+        batch.documents += documents
+        if asked.key:
+            row = KeyRow(asked.actor.id, asked.key, case.id, digest, _result(done))
+            batch.keys[asked.actor.id, asked.key] = row
+            batch.new_keys.append(row)
+        return done
+
+    def _case(self, tx: Any, case_id: UUID) -> Case:
+        known = self._known.get(case_id)
+        if known is not None:
+            return known
+        case: Case | None = None
+        for event in self._record.load(tx, case_id):
+            case = evolve(case, event)
+        if case is None:
+            raise NotFoundError(
+                "handling.no_case", "There is no such case: check the case id."
+            )
+        return case
+
+    def _remember(self, changed: Mapping[UUID, Case]) -> None:
+        for case_id, case in changed.items():
+            self._known[case_id] = case
+            self._known.move_to_end(case_id)
+        while len(self._known) > CASES_REMEMBERED:
+            self._known.popitem(last=False)
+
+    def _sealed_command(
+        self, asked: Asked, case: Case, documents: list[Sealed], now: datetime
+    ) -> Command:
+        """Seal the texts under the key of the case's person, and read the command."""
+
+        def seal(text: str, kind: DocumentKind) -> DocumentRef:
+            if not documents:
+                self._vault.ensure_keys([case.subject_id])
+            paper = self._vault.seal(
+                document_id=self._new_id(now),
+                subject_id=case.subject_id,
+                kind=kind,
+                media_type=_PLAIN,
+                plaintext=text.encode(),
+            )
+            documents.append(paper)
+            return DocumentRef(
+                document_id=paper.document_id, digest=paper.digest, kind=kind
+            )
+
+        return _read(COMMANDS[asked.name], asked.payload, seal)
+
+    def _digest(self, asked: Asked) -> bytes:
+        content = json.dumps(
+            [str(asked.case_id), asked.name, asked.payload], sort_keys=True
+        )
+        return hmac.digest(self._secret, content.encode(), hashlib.sha256)
+
+
+def _read(
+    model: type[Command],
+    payload: Mapping[str, Any],
+    seal: Callable[[str, DocumentKind], DocumentRef],
+) -> Command:
+    try:
+        return model.model_validate_json(json.dumps(sealed(model, payload, seal)))
+    except ValidationError as refused:
+        raise malformed(refused) from None
+
+
+def _again(kept: KeyRow, digest: bytes) -> Done:
+    if not hmac.compare_digest(kept.digest, digest):
+        raise RefusedError(
+            "handling.key_reused",
+            "This Idempotency-Key was used for another command: make a new key.",
+        )
+    result = json.loads(kept.result)
+    return Done(
+        kept.case_id,
+        result["version"],
+        result["state"],
+        tuple(result["events"]),
+        repeated=True,
+    )
+
+
+def _result(done: Done) -> str:
+    return json.dumps(
+        {"version": done.version, "state": done.state, "events": done.events}
+    )
+
+
+def _concerned(before: Case, after: Case) -> tuple[str, ...]:
+    """Name every department that had or has to do with the case."""
+    named = {before.department, after.department} - {None}
+    for case in (before, after):
+        named |= case.asked | case.contributing
+    return tuple(sorted(name for name in named if name is not None))
+
+
+def _busy() -> UnavailableError:
+    return UnavailableError(
+        "handling.busy",
+        "Others change this case at the same time: send it again with the same key.",
+        retry_after=1,
+    )
