@@ -1,19 +1,24 @@
 """The documentation is complete, true to the code, and fetches nothing."""
 
+import json
 import re
 import subprocess
 import sys
 import tomllib
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
 from events.vocabulary import State
+from services.intake.domain.submission import Submission
 from tests.support.reference_pages import PAGES
+from tests.support.running import RunningAmends
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
+OUTSIDE_SCHEMA = {"GET /metrics"}
 
 
 @pytest.fixture(scope="module")
@@ -89,3 +94,32 @@ def test_the_glossary_knows_every_state():
         r"^\| ([A-Z]+) \|", (DOCS / "glossary.md").read_text(), re.MULTILINE
     )
     assert set(told) == {state.name for state in State}
+
+
+@pytest.mark.e2e
+def test_every_route_is_documented(tmp_path: Path):
+    """`### GET /api/…` heads what the reference says of a route."""
+    amends = RunningAmends(tmp_path / "data")
+    try:
+        amends.start()
+        schema = amends.client().get("/api/openapi.json").json()
+    finally:
+        amends.end()
+    served = {
+        f"{method.upper()} {path}"
+        for path, methods in schema["paths"].items()
+        for method in methods
+    }
+    page = (DOCS / "reference/http.md").read_text()
+    told = set(re.findall(r"^### `([A-Z]+ /\S*)`$", page, re.MULTILINE))
+    assert told - OUTSIDE_SCHEMA == served
+    assert told >= OUTSIDE_SCHEMA
+
+
+def test_the_complaint_that_the_reference_shows_is_one():
+    page = (DOCS / "reference/http.md").read_text()
+    shown = json.loads(
+        re.search(r"^```json\n(.*?)^```", page, re.MULTILINE | re.DOTALL)[1]
+    )
+    read = Submission.parse(shown, now=datetime(2026, 1, 1, tzinfo=UTC))
+    assert read.verifiable()
