@@ -6,6 +6,7 @@ import hashlib
 import json
 from contextlib import contextmanager
 from dataclasses import fields
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
@@ -37,6 +38,7 @@ _TYPES: Final = {
 _FACTS: Final = tuple(field.name for field in fields(Facts))
 _COLUMNS: Final = ("case_id", "from_position", "to_position", "applied", *_FACTS)
 _SELECTED: Final = ", ".join(_COLUMNS)
+_facts_of: Final = attrgetter(*_FACTS)
 _AT: Final = _FACTS.index("received_at")
 _BY: Final = _FACTS.index("set_by")
 
@@ -391,7 +393,7 @@ def _marks(values: Sequence[object]) -> str:
 
 
 def _values(row: Version) -> tuple[object, ...]:
-    facts = [getattr(row.facts, name) for name in _FACTS]
+    facts = list(_facts_of(row.facts))
     facts[_AT] = micros(row.facts.received_at)
     facts[_BY] = json.dumps({name: str(by) for name, by in row.facts.set_by})
     return row.case_id, row.from_position, row.to_position, row.applied, *facts
