@@ -12,7 +12,7 @@ from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 from starlette.concurrency import run_in_threadpool
 
-from services.intake.application import Intake, Receipt
+from services.intake.application import Intake
 from services.intake.domain.submission import Submission
 from services.kernel.access import Authenticator, Credential
 from services.kernel.clock import Clock, rfc3339
@@ -72,7 +72,7 @@ def router(
             caller=sender,
             correlation_id=correlation_id() or new_correlation_id(),
         )
-        told = receipt_json(receipt)
+        told = receipt.told()
         return JSONResponse(
             told,
             status_code=200 if receipt.repeated else 201,
@@ -136,17 +136,6 @@ def router(
     return routes
 
 
-def receipt_json(receipt: Receipt) -> dict[str, str]:
-    """Give the receipt as every interface tells it."""
-    return {
-        "receipt_no": receipt.receipt_no,
-        "access_code": receipt.access_code,
-        "case_id": str(receipt.case_id),
-        "status_url": f"/api/intake/complaints/{receipt.receipt_no}",
-        "received_at": rfc3339(receipt.received_at),
-    }
-
-
 async def _one(intake: Intake, line: Line, sender: Credential) -> bytes:
     """Handle one line of a batch: a submission with its `idempotency_key` in it."""
     try:
@@ -167,7 +156,7 @@ async def _one(intake: Intake, line: Line, sender: Credential) -> bytes:
     except AmendsError as error:
         return _refused(line.number, error)
     status = 200 if receipt.repeated else 201
-    return _encoded({"line": line.number, "status": status, **receipt_json(receipt)})
+    return _encoded({"line": line.number, "status": status, **receipt.told()})
 
 
 def _refused(number: int, error: AmendsError) -> bytes:

@@ -31,7 +31,7 @@ from services.intake.domain.submission import (
 )
 from services.intake.ports import Filing, Kept, Key, Marks, Progress, Record, TakenError
 from services.kernel.access import Credential
-from services.kernel.clock import Clock
+from services.kernel.clock import Clock, rfc3339
 from services.kernel.errors import (
     FieldError,
     ForbiddenError,
@@ -72,6 +72,16 @@ class Receipt:
     case_id: UUID
     received_at: dt.datetime
     repeated: bool
+
+    def told(self) -> dict[str, str]:
+        """Give the receipt as every interface tells it."""
+        return {
+            "receipt_no": self.receipt_no,
+            "access_code": self.access_code,
+            "case_id": str(self.case_id),
+            "status_url": f"/api/intake/complaints/{self.receipt_no}",
+            "received_at": rfc3339(self.received_at),
+        }
 
 
 class Intake:

@@ -1,6 +1,5 @@
 """Intake's record in SQL: events, keys of submissions, who is who, where cases stand."""
 
-import os
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
@@ -25,6 +24,7 @@ from services.kernel.clock import from_micros, micros
 from services.kernel.errors import UnavailableError
 from services.kernel.store.application import EventStore
 from services.kernel.store.database import IN_LIST_LIMIT, Database, Tx
+from services.kernel.store.secret import kept_secret
 from services.kernel.vault import BlindIndex, Sealed, Vault
 
 TABLES: Final = (
@@ -43,9 +43,6 @@ TABLES: Final = (
 )
 """DDL of the room. Instants are microseconds UTC. `step` is what a customer may see."""
 
-_SECRETS: Final = (
-    "CREATE TABLE IF NOT EXISTS intake_secret (name TEXT PRIMARY KEY, value BYTEA)"
-)
 _log = structlog.get_logger(__name__)
 
 
@@ -64,10 +61,9 @@ class IntakeRecord:
         self._database = store.database
         self._vault = vault
         self._index = index
-        self._database.migrate((*TABLES, _SECRETS))
-        keys.migrate((_SECRETS,))
-        self.secret = _secret(self._database, "case")
-        self.access_secret = _secret(keys, "access")
+        self._database.migrate(TABLES)
+        self.secret = kept_secret(self._database, "case")
+        self.access_secret = kept_secret(keys, "access")
 
     def identity(self, marks: Marks) -> tuple[bytes, ...]:
         return self._index.identity(marks)
@@ -222,19 +218,6 @@ def _in(tx: Tx, sql: str, values: Collection[object]) -> list[tuple[Any, ...]]:
         some, waiting = waiting[:IN_LIST_LIMIT], waiting[IN_LIST_LIMIT:]
         rows += tx.fetchall(f"{sql} ({', '.join('?' * len(some))})", some)
     return rows
-
-
-def _secret(database: Database, name: str) -> bytes:
-    """Give the secret of a name, made in the first transaction that asks for it."""
-    with database.write() as tx:
-        tx.execute(
-            "INSERT INTO intake_secret (name, value) VALUES (?, ?)"
-            " ON CONFLICT (name) DO NOTHING",
-            (name, os.urandom(32)),
-        )
-        row = tx.fetchone("SELECT value FROM intake_secret WHERE name = ?", (name,))
-    assert row is not None  # noqa: S101 written above
-    return bytes(row[0])
 
 
 @contextmanager

@@ -312,6 +312,6 @@ def test_a_mistyped_number_is_told_apart_from_an_unknown_one(intake):
 def test_the_access_secret_lies_with_the_keys(intake):
     """A stolen store alone opens no case."""
     with intake.store.database.read() as tx:
-        assert tx.fetchall("SELECT name FROM intake_secret") == [("case",)]
+        assert tx.fetchall("SELECT name FROM kept_secret") == [("case",)]
     with intake.keys.read() as tx:
-        assert tx.fetchall("SELECT name FROM intake_secret") == [("access",)]
+        assert tx.fetchall("SELECT name FROM kept_secret") == [("access",)]

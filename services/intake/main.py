@@ -1,0 +1,110 @@
+"""Intake put together: the only place that knows its concrete parts."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Final
+
+from faststream.nats import NatsBroker
+from nats.aio.client import Client
+
+from events import codec
+from events.subjects import Stream
+from services.intake.api import router
+from services.intake.application import Intake
+from services.intake.messaging import answer_questions, received_message
+from services.intake.persistence import IntakeRecord
+from services.kernel.access import Authenticator
+from services.kernel.broker.life import Life, Part
+from services.kernel.clock import Clock, new_uuid7, system_clock
+from services.kernel.folder import DataFolder
+from services.kernel.record import open_record
+from services.kernel.relay import Relay
+from services.kernel.settings import Settings
+from services.kernel.store.database import open_database
+from services.kernel.store.writer import Writer
+from services.kernel.vault import BlindIndex, Vault
+from services.kernel.web.health import Check, Health
+from services.kernel.web.log_endpoint import log_router
+
+if TYPE_CHECKING:
+    from fastapi import APIRouter
+
+NAME: Final = "intake"
+
+
+class IntakeService:
+    """The running service: its routes, its checks, its life."""
+
+    name = NAME
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        folder: DataFolder,
+        broker: NatsBroker,
+        prepare: Callable[[Client], Awaitable[None]],
+        authenticator: Authenticator,
+        now: Clock = system_clock,
+    ) -> None:
+        self._record = open_record(
+            settings, folder, name=NAME, codec=codec, now=now, secure_delete=True
+        )
+        store, database = self._record.store, self._record.database
+        self._keys = open_database(
+            folder.database_url(NAME, "keys", server=settings.database_url),
+            schema=f"{NAME}_keys",
+            secure_delete=True,
+        )
+        vault = Vault(self._keys, database)
+        record = IntakeRecord(
+            store, vault, BlindIndex(self._keys, database), keys=self._keys
+        )
+        self._writer = Writer(NAME)
+        intake = Intake(
+            record,
+            vault,
+            writer=self._writer,
+            tenant=settings.tenant,
+            now=now,
+            new_id=new_uuid7,
+        )
+        answer_questions(broker, intake)
+        self._relay: Relay | None = None
+        self._life = Life(broker, prepare=prepare, parts=self._parts)
+        self.routers: list[APIRouter] = [
+            router(intake, authenticator, now=now),
+            log_router(store, authenticator),
+        ]
+        self.checks = [
+            # While the broker is away complaints are still taken.
+            Check("intake.broker", self._life.health, required=False),
+            Check("intake.relay", self._relay_health),
+        ]
+
+    async def start(self) -> None:
+        self._record.start()
+        self._writer.start()
+        await self._life.start()
+
+    async def stop(self) -> None:
+        """Stop taking in, end the writer, then the broker, then close the record."""
+        await asyncio.to_thread(self._writer.stop)
+        await self._life.stop()
+        await asyncio.to_thread(self._record.stop)
+        self._keys.close()
+
+    def _parts(self, client: Client) -> Sequence[Part]:
+        self._relay = Relay(
+            client,
+            log=self._record.store,
+            stream=Stream.INTAKE,
+            outgoing=received_message,
+        )
+        return [self._relay]
+
+    async def _relay_health(self) -> Health:
+        if self._relay is None:
+            return Health(ok=True, detail="waits for the broker")
+        status = self._relay.status()
+        return Health(status.state != "mismatch", status.fault or "")
