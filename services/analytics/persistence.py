@@ -251,6 +251,9 @@ class SqlSnapshot:
 
     def __init__(self, tx: Tx) -> None:
         self._tx = tx
+        if tx.dialect == "postgres":
+            # Before anything is read: a swap comes wholly before or wholly after.
+            tx.execute("LOCK TABLE complaint_row, log_position IN ACCESS SHARE MODE")
         row = tx.fetchone("SELECT complete_to, unfit FROM analytics_state")
         self.standing = Standing(*row) if row else Standing(0, 0)
 
