@@ -151,7 +151,7 @@ def _leaf(annotation: Any, path: list[str]) -> Any:
         if isinstance(each, type) and issubclass(each, BaseModel):
             if name in each.model_fields:
                 field = each.model_fields[name]
-                return _leaf(Annotated[field.annotation, *field.metadata], below)
+                return _leaf(Annotated[field.annotation, field], below)
         elif get_origin(each) is tuple and name.isdecimal():
             return _leaf(get_args(each)[0], below)
     raise refused("case.no_such_field")
