@@ -43,6 +43,10 @@ COMMAND_KEYS = (
 )
 """Kept as long as the case: the same key gives the same answer for ever."""
 
+_SELECT_KEYS = (
+    "SELECT actor, key, case_id, digest, result FROM command_key WHERE (actor, key) IN"
+)
+
 _log = structlog.get_logger(__name__)
 
 _COLUMNS = (
@@ -142,12 +146,9 @@ class HandlingRecord:
         found: dict[tuple[str, str], KeyRow] = {}
         for start in range(0, len(pairs), IN_LIST_LIMIT):
             some = pairs[start : start + IN_LIST_LIMIT]
-            places = " OR ".join(["(actor = ? AND key = ?)"] * len(some))
-            for row in tx.fetchall(
-                "SELECT actor, key, case_id, digest, result FROM command_key"
-                f" WHERE {places}",
-                [value for pair in some for value in pair],
-            ):
+            places = ", ".join(["(?, ?)"] * len(some))
+            select = f"{_SELECT_KEYS} (VALUES {places})"
+            for row in tx.fetchall(select, [value for pair in some for value in pair]):
                 found[row[0], row[1]] = KeyRow._make(row)
         return found
 

@@ -148,11 +148,14 @@ class Commanding:
                 )
             return DocumentRef(document_id=_UNSEALED, digest="0" * 64, kind=kind)
 
-        _read(model, asked.payload, measured)
+        try:
+            _read(model, asked.payload, measured)
+        except MalformedError as error:
+            faults += error.errors
         if faults:
             raise MalformedError(
                 "request.invalid",
-                "Correct the named texts; nothing was stored.",
+                "Correct the named fields; nothing was stored.",
                 errors=faults,
             )
 

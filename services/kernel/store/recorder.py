@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from eventsourcing.persistence import (
@@ -14,6 +13,7 @@ from eventsourcing.persistence import (
 )
 
 from services.kernel.clock import micros
+from services.kernel.ledger.merkle import leaf_hash
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -76,10 +76,6 @@ class Ledger(Protocol):
     """What the recorder needs of the ledger: it grows in the same transaction."""
 
     def extend(self, tx: Tx, leaves: Sequence[tuple[int, bytes]]) -> None: ...
-
-
-def leaf_hash(body: bytes) -> bytes:
-    return hashlib.sha256(b"\x00" + body).digest()
 
 
 class EventRecorder(ApplicationRecorder):

@@ -64,7 +64,11 @@ def test_a_token_lets_in_whom_it_was_given_to(register: TokenRegister) -> None:
         by="operator", role="handler", actor="li", department="quality"
     )
     caller = register.authenticate(f"Bearer {token}")
-    assert (caller.actor, caller.role, caller.department) == ("li", "handler", "quality")
+    assert (caller.actor, caller.role, caller.department) == (
+        "li",
+        "handler",
+        "quality",
+    )
     assert not caller.service
     assert known.actor == "li"
 

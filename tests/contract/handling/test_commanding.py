@@ -1,0 +1,229 @@
+"""Commands: decided in order, committed together, answered once, on both databases."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import pytest
+
+from events import codec
+from events.catalogue import AssignmentAccepted, ComplaintAccepted
+from events.envelope import Actor
+from events.examples import EXAMPLES
+from services.handling.application.cases import Handling
+from services.handling.application.commanding import Asked, Commanding, Done
+from services.handling.persistence import HandlingRecord, WorkList
+from services.handling.ports import QueueFilter
+from services.kernel.clock import new_uuid7
+from services.kernel.errors import (
+    ForbiddenError,
+    MalformedError,
+    NotFoundError,
+    RefusedError,
+    StaleError,
+)
+from services.kernel.store.application import EventStore, open_store
+from services.kernel.vault import Vault
+from tests.support.given import AGENT, DEFAULT_POLICY, QUALITY
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from services.kernel.store.database import Database
+
+NOW = dt.datetime(2026, 3, 1, 8, 0, tzinfo=dt.UTC)
+RECEIVED = EXAMPLES["ComplaintReceived"]
+CASE = RECEIVED.case_id
+ACCEPT: dict[str, Any] = {
+    "complaint_class": "grievance",
+    "category": "product/noise",
+    "scope_kind": 1,
+    "order_check": "found",
+    "shipment_check": "found",
+}
+
+
+class Desk:
+    """Handling over one database, with one received case in it."""
+
+    def __init__(self, make_database: Callable[..., Database]) -> None:
+        self.database = make_database("handling")
+        self.store: EventStore[Any] = open_store(
+            self.database, name="handling", codec=codec, now=lambda: NOW
+        )
+        self.vault = Vault(make_database("keys", secure_delete=True), self.database)
+        self.work_list = WorkList(self.database)
+        self.handling = Handling(self.store, self.work_list)
+        self.commanding = Commanding(
+            HandlingRecord(self.store, self.work_list, self.vault),
+            self.vault,
+            policy=DEFAULT_POLICY,
+            secret=b"s" * 32,
+            tenant="default",
+            now=lambda: NOW,
+            new_id=new_uuid7,
+        )
+
+    def receive(self, case_id: UUID = CASE, receipt_no: str | None = None) -> None:
+        data = RECEIVED.data
+        if receipt_no:
+            data = data.model_copy(update={"receipt_no": receipt_no})
+        event = RECEIVED.model_copy(
+            update={"case_id": case_id, "data": data, "event_id": new_uuid7(NOW)}
+        )
+        with self.database.write() as tx:
+            self.handling.take_over(tx, [(event, codec.encode(event))])
+
+    def ask(self, *asked: Asked) -> list[Done | Exception]:
+        return self.commanding.carry_out(asked)
+
+
+@pytest.fixture
+def desk(make_database: Callable[..., Database]) -> Desk:
+    desk = Desk(make_database)
+    desk.receive()
+    return desk
+
+
+def accept(**changes: Any) -> Asked:
+    asked = Asked(
+        case_id=CASE, name="accept", payload=ACCEPT, actor=AGENT, correlation_id="c1"
+    )
+    return dataclasses.replace(asked, **changes)
+
+
+def sign_for(**changes: Any) -> Asked:
+    return accept(name="sign-for", payload={}, actor=QUALITY, **changes)
+
+
+def test_acceptance_and_the_routed_assignment_are_one_decision(desk: Desk) -> None:
+    (done,) = desk.ask(accept())
+    assert done == Done(
+        CASE, 3, "ASSIGNED", ("ComplaintAccepted", "DepartmentAssigned")
+    )
+    history = desk.handling.history(RECEIVED.data.receipt_no)
+    assert [known.event.version for known in history.events] == [1, 2, 3]
+    accepted = history.events[1].event
+    assert isinstance(accepted.data, ComplaintAccepted)
+    assert accepted.actor == AGENT
+    assert accepted.policy == {DEFAULT_POLICY.name: DEFAULT_POLICY.version}
+    (row,) = desk.handling.queue(QueueFilter(department="quality"), limit=10).rows
+    assert (row.state, row.version) == ("ASSIGNED", 3)
+
+
+def test_commands_of_one_batch_see_what_the_ones_before_did(desk: Desk) -> None:
+    first, second = desk.ask(accept(), sign_for())
+    assert isinstance(first, Done)
+    assert isinstance(second, Done)
+    assert (second.version, second.state) == (4, "INVESTIGATING")
+    assert isinstance(desk.store.load(CASE)[-1].data, AssignmentAccepted)
+
+
+def test_the_same_key_and_content_gives_the_stored_answer(desk: Desk) -> None:
+    (first,) = desk.ask(accept(key="k1"))
+    assert isinstance(first, Done)
+    repeated = dataclasses.replace(first, repeated=True)
+    # Even in the same batch, and whatever If-Match says by now.
+    assert desk.ask(accept(key="k1", expected_version=1), accept(key="k1")) == [
+        repeated,
+        repeated,
+    ]
+    assert len(desk.store.load(CASE)) == 3
+
+
+def test_the_same_key_with_other_content_is_refused(desk: Desk) -> None:
+    other = accept(key="k1", payload={**ACCEPT, "category": "product/leak"})
+    _, refused = desk.ask(accept(key="k1"), other)
+    assert isinstance(refused, RefusedError)
+    assert refused.code == "handling.key_reused"
+
+
+def test_keys_are_the_callers_own(desk: Desk) -> None:
+    (_, second) = desk.ask(accept(key="k1"), sign_for(key="k1"))
+    assert isinstance(second, Done)
+    assert not second.repeated
+
+
+def test_a_decision_on_an_old_version_is_stale(desk: Desk) -> None:
+    (_, stale) = desk.ask(accept(), sign_for(expected_version=1))
+    assert isinstance(stale, StaleError)
+    (done,) = desk.ask(sign_for(expected_version=3))
+    assert isinstance(done, Done)
+
+
+def test_a_refusal_leaves_nothing_and_stops_no_other(desk: Desk) -> None:
+    other = UUID("018f0000-0000-8000-8000-00000000000b")
+    desk.receive(other, "4837291500627722")
+    refused, done = desk.ask(
+        accept(name="resolve", payload={"outcome": "upheld"}), accept(case_id=other)
+    )
+    assert isinstance(refused, RefusedError)
+    assert isinstance(done, Done)
+    assert len(desk.store.load(CASE)) == 1
+
+
+def test_who_may_not_is_told_so_and_an_unknown_case_too(desk: Desk) -> None:
+    nobody = Actor(id="x", role="auditor")
+    forbidden, missing = desk.ask(accept(actor=nobody), accept(case_id=UUID(int=7)))
+    assert isinstance(forbidden, ForbiddenError)
+    assert isinstance(missing, NotFoundError)
+
+
+def test_words_are_sealed_and_never_in_the_event(desk: Desk) -> None:
+    words = "不予受理:产品不是我们的 <b>sorry</b>"
+    decline = accept(
+        name="decline", payload={"reason": "not_responsible", "explanation": words}
+    )
+    desk.commanding.check(decline)
+    (done,) = desk.ask(decline)
+    assert isinstance(done, Done), done
+    event = desk.store.load(CASE)[-1]
+    assert words not in codec.encode(event).decode()
+    document = desk.vault.open(event.data.explanation.document_id)
+    assert document.plaintext.decode() == words
+    assert document.subject_id == RECEIVED.data.subject_id
+    assert document.digest == event.data.explanation.digest
+
+
+@pytest.mark.parametrize(
+    ("name", "payload", "field"),
+    [
+        ("accept", {**ACCEPT, "scope_kind": 9}, "scope_kind"),
+        ("accept", {**ACCEPT, "mood": "bad"}, "mood"),
+        ("accept", {}, "category"),
+        ("decline", {"reason": "not_responsible", "explanation": " "}, "explanation"),
+        (
+            "decline",
+            {"reason": "not_responsible", "explanation": "x" * 20_001},
+            "explanation",
+        ),
+    ],
+)
+def test_what_no_case_could_accept_is_refused_at_the_edge(
+    desk: Desk, name: str, payload: dict[str, Any], field: str
+) -> None:
+    with pytest.raises(MalformedError) as refused:
+        desk.commanding.check(accept(name=name, payload=payload))
+    assert field in {error.field for error in refused.value.errors}
+
+
+def test_a_command_that_does_not_exist_is_named(desk: Desk) -> None:
+    with pytest.raises(NotFoundError, match="accept"):
+        desk.commanding.check(accept(name="acept"))
+
+
+def test_another_process_in_between_makes_it_decided_anew(
+    make_database: Callable[..., Database], desk: Desk
+) -> None:
+    """The state kept in memory is stale; the versions in the store decide."""
+    desk.ask(accept())
+    other = Desk(make_database)
+    (signed,) = other.ask(sign_for())
+    assert isinstance(signed, Done)
+    (again,) = desk.ask(sign_for())
+    assert isinstance(again, Done)
+    assert again.version == 4  # done already: nothing is added
+    assert again.events == ()
