@@ -1,0 +1,409 @@
+"""No sequence of commands leaves the graph of domain.md 6.3 or breaks what guards promise."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, Final
+
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
+
+from events import codec
+from events.catalogue import (
+    EVENTS,
+    AppealAccepted,
+    ComplaintAppealed,
+    ComplaintResolved,
+    DecisionIssued,
+    Remedy,
+    SettlementAgreed,
+    SettlementApproved,
+    SettlementProposed,
+    SettlementRefused,
+)
+from events.envelope import Actor, Envelope, Event
+from events.vocabulary import DocumentKind, RemedyKind, State
+from services.handling.domain.case import Case, evolve
+from services.handling.domain.commands import COMMANDS, Command
+from services.handling.domain.decisions import available, decide
+from services.handling.domain.decisions.rules import OPEN
+from services.kernel.errors import ForbiddenError, RefusedError
+from tests.support.given import (
+    AGENT,
+    AUDITOR,
+    CLOCK,
+    CUSTOMER,
+    DEFAULT_POLICY,
+    GENERAL_MANAGER,
+    GM_OFFICE,
+    HEAD,
+    HOUR,
+    LOGISTICS,
+    MANAGER,
+    QUALITY,
+    REVIEWER,
+    REVIEWER_2,
+    doc,
+    envelope,
+    enveloped,
+    folded,
+    money,
+    received,
+)
+from tests.support.minimal_commands import minimal_commands
+
+GRAPH: Final = """
+RECEIVED ComplaintAccepted ACCEPTED
+RECEIVED ComplaintDeclined DECLINED
+ACCEPTED DepartmentAssigned ASSIGNED
+ACCEPTED ComplaintResolved RESOLVED
+ASSIGNED AssignmentReturned ACCEPTED
+ASSIGNED AssignmentAccepted INVESTIGATING
+INVESTIGATING DepartmentAssigned ASSIGNED
+INVESTIGATING ComplaintInvestigated INVESTIGATED
+INVESTIGATED SettlementProposed PROPOSED
+PROPOSED SettlementReturned INVESTIGATED
+PROPOSED SettlementApproved APPROVED
+APPROVED DecisionIssued REPLIED
+REPLIED SettlementAgreed IMPLEMENTING
+REPLIED SettlementRefused PROPOSED
+REPLIED ComplaintClosed CLOSED
+IMPLEMENTING ComplaintResolved RESOLVED
+RESOLVED ComplaintClosed CLOSED
+RESOLVED ComplaintReopened INVESTIGATING
+CLOSED ComplaintReopened INVESTIGATING
+DECLINED ComplaintAppealed APPEALED
+REPLIED ComplaintAppealed APPEALED
+RESOLVED ComplaintAppealed APPEALED
+CLOSED ComplaintAppealed APPEALED
+APPEALED AppealAccepted INVESTIGATING
+APPEALED AppealDismissed REPLIED
+"""
+"""domain.md 6.3 restricted to the catalogue, written down once more by hand."""
+
+TRANSITIONS: Final = {tuple(line.split()) for line in GRAPH.strip().splitlines()} | {
+    (state, "ComplaintWithdrawn", "WITHDRAWN") for state in OPEN
+}
+STAYING: Final = {
+    "ReceiptAcknowledged",
+    "EvidenceAdded",
+    "FollowUpAttempted",
+    "SatisfactionRecorded",
+    "RecordCorrected",
+}
+CONTRIBUTORS: Final = {"DepartmentAssigned", "AssignmentAccepted", "AssignmentReturned"}
+
+PRODUCTION = Actor(id="production", role="department_handler", department="production")
+ACTORS: Final = (
+    CUSTOMER,
+    AGENT,
+    QUALITY,
+    LOGISTICS,
+    PRODUCTION,
+    GM_OFFICE,
+    HEAD,
+    HEAD.model_copy(update={"id": "front-head", "department": "front-office"}),
+    MANAGER,
+    GENERAL_MANAGER,
+    REVIEWER,
+    REVIEWER_2,
+    CLOCK,
+    AUDITOR,
+)
+
+REMEDIES = st.lists(
+    st.builds(
+        Remedy,
+        kind=st.sampled_from(RemedyKind),
+        amount=st.sampled_from(
+            [None, money("10.00"), money("5000.00"), money("9.00", "EUR")]
+        ),
+    ),
+    max_size=2,
+).map(tuple)
+
+CHANGES: Final[dict[str, dict[str, st.SearchStrategy[Any]]]] = {
+    "accept": {
+        "complaint_class": st.sampled_from(["grievance", "claim", "market"]),
+        "category": st.sampled_from(["product/safety", "contract/price", "billing"]),
+        "scope_kind": st.integers(1, 6),
+        "severity": st.sampled_from([None, "minor", "critical"]),
+        "contract": st.sampled_from([None, doc(DocumentKind.CONTRACT)]),
+        "first_contact": st.booleans(),
+    },
+    "assign": {
+        "department": st.sampled_from(
+            [None, "quality", "logistics", "production", "gm-office", "nowhere"]
+        ),
+        "role": st.sampled_from(["lead", "contributor"]),
+    },
+    "investigate": {
+        "facts_match": st.sampled_from(["yes", "no", "partly"]),
+        "root_cause": st.just({"path": "unknown", "confidence": "possible"}),
+        "responsible_unit": st.sampled_from(["quality", "external", "nowhere"]),
+        "systemic": st.booleans(),
+    },
+    "propose": {"remedies": REMEDIES, "improvement": st.none()},
+    "issue": {"medium": st.sampled_from(["letter", "phone"])},
+    "resolve": {"remedies": REMEDIES, "outcome": st.sampled_from([None, "goodwill"])},
+    "follow-up": {"result": st.sampled_from(["reached", "no_answer"])},
+    "rate": {
+        "score": st.integers(1, 5),
+        "about": st.sampled_from(["outcome", "process"]),
+    },
+}
+"""What may differ from the least that a command needs."""
+
+
+class CaseLife(RuleBasedStateMachine):
+    """Random commands by random people, mostly such as are on offer."""
+
+    case: Case
+    history: list[Envelope[Event]]
+
+    @initialize(asked=st.booleans())
+    def receive(self, asked: bool) -> None:
+        demand = ("refund",) if asked else ()
+        self.history = enveloped(
+            received(demand=("return",) if demand else (), desired_outcome=None)
+        )
+        self.case = folded(self.history)
+        self.now = self.history[-1].recorded_at
+
+    @rule(data=st.data(), after=st.sampled_from([1, 1, 1, 24, 24 * 57, 24 * 181]))
+    def do_what_is_offered(self, data: st.DataObject, after: int) -> None:
+        self.now += after * HOUR
+        offers = [
+            (actor, name)
+            for actor in ACTORS
+            for name in available(self.case, actor, DEFAULT_POLICY, self.now)
+        ]
+        if offers:
+            actor, name = data.draw(st.sampled_from(offers))
+            self.give(data, actor, name)
+
+    @rule(
+        data=st.data(),
+        actor=st.sampled_from(ACTORS),
+        name=st.sampled_from(list(COMMANDS)),
+    )
+    def do_anything(self, data: st.DataObject, actor: Actor, name: str) -> None:
+        self.now += HOUR
+        self.give(data, actor, name)
+
+    def give(self, data: st.DataObject, actor: Actor, name: str) -> None:
+        command = minimal_commands(self.case, DEFAULT_POLICY, self.now)[name]
+        fields = CHANGES.get(name, {})
+        changed = data.draw(st.sets(st.sampled_from(sorted(fields)))) if fields else ()
+        changes = {field: data.draw(fields[field]) for field in sorted(changed)}
+        command = type(command).model_validate({**dict(command), **changes})
+        try:
+            decided = decide(
+                self.case, command, actor=actor, now=self.now, policy=DEFAULT_POLICY
+            )
+        except (RefusedError, ForbiddenError):
+            return
+        for event in decided:
+            self.happen(event, actor)
+
+    def happen(self, event: Event, actor: Actor) -> None:
+        before = self.case
+        new = envelope(event, actor, before.version + 1, self.now)
+        self.history.append(new)
+        self.case = evolve(before, new)
+        check_transition(before.state, event, self.case.state)
+        for promise in PROMISES:
+            promise(self.history)
+
+    @invariant()
+    @precondition(lambda self: hasattr(self, "case"))
+    def offers_are_kept_and_nothing_else_is(self) -> None:
+        commands = minimal_commands(self.case, DEFAULT_POLICY, self.now)
+        for actor in ACTORS:
+            offered = available(self.case, actor, DEFAULT_POLICY, self.now)
+            done = [
+                name
+                for name, command in commands.items()
+                if leads_to_events(self.case, command, actor, self.now)
+            ]
+            assert list(offered) == done, actor
+
+    def teardown(self) -> None:
+        if hasattr(self, "case"):
+            assert [each.version for each in self.history] == list(
+                range(1, self.case.version + 1)
+            )
+            stored = [codec.decode(codec.encode(each)) for each in self.history]
+            assert folded(stored) == self.case
+
+
+def leads_to_events(case: Case, command: Command, actor: Actor, now: Any) -> bool:
+    try:
+        return bool(decide(case, command, actor=actor, now=now, policy=DEFAULT_POLICY))
+    except (RefusedError, ForbiddenError):
+        return False
+
+
+def check_transition(before: State, event: Event, after: State) -> None:
+    name = type(event).__name__
+    if (
+        name in CONTRIBUTORS and getattr(event, "role", None) == "contributor"
+    ) or name in STAYING:
+        assert after is before
+    else:
+        assert (before, name, after) in TRANSITIONS
+
+
+# What guards promise, read from the history alone.
+
+
+def last_of(history: list[Envelope[Event]], type_: type[Event]) -> Envelope[Any] | None:
+    return next((e for e in reversed(history) if isinstance(e.data, type_)), None)
+
+
+def nobody_approves_their_own(history: list[Envelope[Event]]) -> None:  # S86
+    *_, new = history
+    if isinstance(new.data, SettlementApproved):
+        proposal = last_of(history, SettlementProposed)
+        assert proposal is not None
+        assert proposal.actor.id != new.actor.id
+        assert proposal.data.revision == new.data.revision
+
+
+def reviewers_are_uninvolved(history: list[Envelope[Event]]) -> None:  # S115
+    *earlier, new = history
+    if isinstance(new.data, AppealAccepted):
+        assert new.actor.id not in {event.actor.id for event in earlier}
+
+
+def a_decision_was_approved(history: list[Envelope[Event]]) -> None:  # S87
+    *_, new = history
+    if isinstance(new.data, DecisionIssued):
+        proposal = last_of(history, SettlementProposed)
+        approval = last_of(history, SettlementApproved)
+        assert proposal is not None
+        assert approval is not None
+        assert approval.data.revision == proposal.data.revision
+
+
+def a_resolution_was_agreed(history: list[Envelope[Event]]) -> None:  # S100
+    *_, new = history
+    if isinstance(new.data, ComplaintResolved) and not new.data.first_contact:
+        agreement = last_of(history, SettlementAgreed)
+        decision = last_of(history, DecisionIssued)
+        proposal = last_of(history, SettlementProposed)
+        assert agreement is not None
+        assert decision is not None
+        assert proposal is not None
+        assert agreement.version > decision.version > proposal.version
+        assert new.data.remedies == proposal.data.remedies
+
+
+def patience_has_limits(history: list[Envelope[Event]]) -> None:  # S114, S116
+    *_, new = history
+    if isinstance(new.data, SettlementRefused):
+        assert new.data.count <= DEFAULT_POLICY.max_refusals
+    if isinstance(new.data, ComplaintAppealed):
+        assert new.data.level <= DEFAULT_POLICY.last_appeal_level
+
+
+def nobody_answers_for_the_customer(history: list[Envelope[Event]]) -> None:  # 6.5
+    *_, new = history
+    if isinstance(new.data, SettlementAgreed | SettlementRefused | ComplaintAppealed):
+        assert new.actor.role == "complainant"
+
+
+PROMISES: Final = (
+    nobody_approves_their_own,
+    reviewers_are_uninvolved,
+    a_decision_was_approved,
+    a_resolution_was_agreed,
+    patience_has_limits,
+    nobody_answers_for_the_customer,
+)
+
+TestCaseLife = CaseLife.TestCase
+
+
+# Every event and every transition is reached by commands alone.
+
+TO_INVESTIGATED = "accept:agent sign-for:quality investigate:quality"
+ANSWERED = "propose:quality approve:manager issue:agent"
+TO_REPLIED = f"{TO_INVESTIGATED} {ANSWERED}"
+TO_RESOLVED = f"{TO_REPLIED} agree:customer resolve:agent"
+TO_CLOSED = f"{TO_RESOLVED} rate:customer close:agent"
+REVIEWED = "appeal:customer accept-appeal:reviewer investigate:reviewer"
+
+STORIES: Final = (
+    f"acknowledge:agent add-evidence:customer {TO_RESOLVED} follow-up:agent",
+    f"{TO_CLOSED} reopen:agent assign:agent",
+    f"{TO_CLOSED} correct:agent {REVIEWED} {ANSWERED} agree:customer resolve:agent",
+    f"{TO_CLOSED} {REVIEWED} {ANSWERED} appeal:customer dismiss-appeal:reviewer-2",
+    f"{TO_RESOLVED} appeal:customer",
+    f"{TO_RESOLVED} reopen:agent investigate:quality propose:agent send-back:head",
+    f"{TO_REPLIED} refuse:customer send-back:agent",
+    f"{TO_REPLIED} lapse:clock close:clock",
+    f"{TO_REPLIED} {REVIEWED}",
+    "decline:agent appeal:customer dismiss-appeal:reviewer",
+    "accept:agent return:quality assign:agent",
+    "accept-at-once:agent resolve:agent",
+    "withdraw:customer",
+    "accept-at-once:agent withdraw:customer",
+    "accept:agent withdraw:customer",
+    "accept:agent sign-for:quality withdraw:customer",
+    f"{TO_INVESTIGATED} withdraw:customer",
+    f"{TO_INVESTIGATED} propose:quality withdraw:customer",
+    f"{TO_INVESTIGATED} propose:quality approve:manager withdraw:customer",
+    f"{TO_REPLIED} withdraw:customer",
+    f"{TO_REPLIED} agree:customer withdraw:customer",
+    f"{TO_RESOLVED} withdraw:customer",
+    f"{TO_REPLIED} appeal:customer withdraw:customer",
+)
+
+
+def told(story: str) -> Iterator[tuple[State, Event, State]]:
+    """Give each command in turn; what it leads to is what happens."""
+    case = folded(enveloped(received()))
+    now = case.received_at + timedelta(days=1)
+    actors = {actor.id: actor for actor in ACTORS}
+    for step in story.split():
+        name, who = step.split(":")
+        now += HOUR
+        if name == "lapse":
+            now += DEFAULT_POLICY.answer_window
+            continue
+        commands = minimal_commands(case, DEFAULT_POLICY, now)
+        at_once = commands["accept"].model_copy(update={"first_contact": True})
+        command = {**commands, "accept-at-once": at_once}[name]
+        decided = decide(
+            case, command, actor=actors[who], now=now, policy=DEFAULT_POLICY
+        )
+        assert decided, step
+        for event in decided:
+            before = case
+            case = evolve(case, envelope(event, actors[who], before.version + 1, now))
+            yield before.state, event, case.state
+
+
+def test_commands_reach_every_event_and_every_transition():
+    steps = [step for story in STORIES for step in told(story)]
+    for before, event, after in steps:
+        check_transition(before, event, after)
+    reached = {type(event) for _, event, _ in steps}
+    not_by_command = {"ComplaintReceived", "SubjectErased"}
+    assert {event.__name__ for event in reached} == EVENTS.keys() - not_by_command
+    walked = {(before, type(event).__name__, after) for before, event, after in steps}
+    unreachable = {("EXTERNAL", "ComplaintWithdrawn", "WITHDRAWN")}
+    assert TRANSITIONS - walked == unreachable
+
+
+def test_evolution_gives_the_same_case_every_time():
+    history = enveloped(received())
+    assert folded(history) == folded(history)
+    assert replace(folded(history), level=1) != folded(history)

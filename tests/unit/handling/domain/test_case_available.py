@@ -1,0 +1,73 @@
+"""What a page may offer: the commands that a role may give at each point."""
+
+import pytest
+
+from events.envelope import Actor
+from services.handling.domain.commands import COMMANDS
+from services.handling.domain.decisions import RULES, available
+from tests.support.given import (
+    AGENT,
+    AUDITOR,
+    CUSTOMER,
+    GM_OFFICE,
+    HEAD,
+    HOUR,
+    LOGISTICS,
+    MANAGER,
+    QUALITY,
+    REVIEWER,
+    STAGES,
+    given,
+)
+
+
+@pytest.mark.parametrize(
+    ("stage", "by", "commands"),
+    [
+        ("received", AGENT, "acknowledge accept decline add-evidence correct"),
+        ("received", CUSTOMER, "add-evidence withdraw"),
+        ("received", QUALITY, ""),
+        ("accepted", AGENT, "acknowledge assign add-evidence resolve correct"),
+        ("assigned", QUALITY, "assign sign-for return add-evidence correct"),
+        ("assigned", LOGISTICS, ""),
+        ("signed", QUALITY, "assign add-evidence investigate correct"),
+        ("signed", GM_OFFICE, "assign add-evidence correct"),
+        ("investigated", QUALITY, "add-evidence propose correct"),
+        ("proposed", QUALITY, "add-evidence correct"),
+        ("proposed", HEAD, "add-evidence approve send-back correct"),
+        ("proposed", MANAGER, "approve send-back"),
+        ("approved", AGENT, "acknowledge add-evidence issue correct"),
+        ("replied", CUSTOMER, "add-evidence agree refuse rate appeal withdraw"),
+        ("replied", AGENT, "acknowledge add-evidence follow-up rate correct"),
+        ("agreed", AGENT, "acknowledge add-evidence resolve correct"),
+        (
+            "resolved",
+            AGENT,
+            "acknowledge add-evidence follow-up rate reopen correct",
+        ),
+        ("resolved", CUSTOMER, "add-evidence rate appeal withdraw"),
+        ("closed", CUSTOMER, "rate appeal"),
+        ("declined", CUSTOMER, "appeal"),
+        ("appealed", REVIEWER, "accept-appeal dismiss-appeal"),
+        (
+            "taken up",
+            REVIEWER,
+            "assign add-evidence investigate",
+        ),
+        ("withdrawn", CUSTOMER, ""),
+    ],
+)
+def test_a_role_is_offered_what_it_may_do_now(stage: str, by: Actor, commands: str):
+    history = given(STAGES[stage])
+    offered = available(history.case, by, history.policy, history.last + HOUR)
+    assert offered == tuple(commands.split())
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_an_auditor_is_offered_nothing(stage: str):  # domain.md 6.5
+    history = given(STAGES[stage])
+    assert available(history.case, AUDITOR, history.policy, history.last) == ()
+
+
+def test_every_command_has_one_rule():
+    assert RULES.keys() == set(COMMANDS.values())

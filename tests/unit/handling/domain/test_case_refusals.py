@@ -1,0 +1,44 @@
+"""Refusals: every code is in the table, in the code, and in a test."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from services.handling.domain.refusals import REFUSALS, forbidden, refused
+
+ROOT = Path(__file__).parents[4]
+DOMAIN = ROOT / "services/handling/domain"
+CODE = re.compile(r"case\.[a-z_]+")
+
+
+def codes_in(folder: Path, *, but: str) -> set[str]:
+    """Every whole string that is a code, in the files below a folder but one."""
+    return {
+        node.value
+        for file in folder.rglob("*.py")
+        if file.name != but
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and CODE.fullmatch(node.value)
+    }
+
+
+def test_the_table_holds_every_refusal_and_no_other():
+    assert codes_in(DOMAIN, but="refusals.py") == REFUSALS.keys()
+
+
+def test_every_refusal_is_provoked_by_a_test():
+    assert codes_in(Path(__file__).parent, but=Path(__file__).name) == REFUSALS.keys()
+
+
+@pytest.mark.parametrize("code", REFUSALS)
+def test_a_refusal_is_one_sentence_that_says_what_to_do(code: str):
+    sentence = REFUSALS[code]
+    assert CODE.fullmatch(code)
+    assert re.fullmatch(r"[A-Z].{20,}\.", sentence)
+    assert "  " not in sentence
+    for error in (refused(code), forbidden(code)):
+        assert (error.code, error.detail) == (code, sentence)
