@@ -14,12 +14,14 @@ import socket
 import sys
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
 import uvicorn
 from fastapi import FastAPI
 
+from services.asyncapi import describe
 from services.bus import CONSUMERS, streams
 from services.kernel.access import (
     OPERATOR,
@@ -36,8 +38,9 @@ from services.kernel.broker.server import NatsServer
 from services.kernel.clock import system_clock
 from services.kernel.errors import RefusedError, UnauthenticatedError
 from services.kernel.folder import DataFolder
+from services.kernel.grants import FactCodec
 from services.kernel.record import open_record
-from services.kernel.tokens import FactCodec, TokenRegister
+from services.kernel.tokens import TokenRegister
 from services.kernel.web.edge import edge
 from services.kernel.web.health import health_router
 from services.kernel.web.metrics import HttpMetrics, metrics_router, new_registry
@@ -212,11 +215,19 @@ def _build(
     """Build the services on one origin, each with a connection of its own."""
     # Imported here: `amends --help` must not load them.
     from services.handling import main as handling  # noqa: PLC0415
+    from services.intake import main as intake  # noqa: PLC0415
 
     policy = handling.default_policy()
     access = _Access(settings, folder, handling.roles(policy), runtime.token)
     return [
         access,
+        intake.IntakeService(
+            settings=settings,
+            folder=folder,
+            broker=bus.connection("intake"),
+            prepare=bus.prepare,
+            authenticator=access,
+        ),
         handling.HandlingService(
             settings=settings,
             folder=folder,
@@ -278,6 +289,12 @@ def _app(services: Sequence[Service]) -> Any:
     for service in services:
         for router in service.routers:
             app.include_router(router)
+    bus = describe(version("amends"))
+
+    @app.get("/asyncapi", tags=["documentation"], summary="The bus, as AsyncAPI 3")
+    def asyncapi() -> dict[str, Any]:
+        return bus
+
     install(app)
     return edge(app, HttpMetrics(registry))
 

@@ -1,0 +1,67 @@
+"""The bus described for its users: AsyncAPI of everything published and consumed.
+
+One broker that is never started declares each published type and each consumed stream:
+on a live one a declared stream would be consumed a second time.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from faststream.nats import NatsBroker
+from faststream.specification.asyncapi import AsyncAPI
+
+from events.catalogue import EVENTS, ComplaintReceived
+from events.envelope import Event, envelope_type
+from events.subjects import SUBJECTS, Stream
+from events.vocabulary import Audience
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def published() -> list[tuple[Stream, type[Event], str]]:
+    """List (stream, type, subject) of everything that goes out."""
+    found: list[tuple[Stream, type[Event], str]] = [
+        (Stream.INTAKE, ComplaintReceived, f"{_stem(Stream.INTAKE)}.{{channel}}")
+    ]
+    for name, event in EVENTS.items():
+        found.append(
+            (Stream.CASES, event, f"{_stem(Stream.CASES)}.{{partition}}.{name}")
+        )
+        if event.audience is Audience.DEPARTMENTS:
+            subject = f"{_stem(Stream.DEPARTMENTS)}.{{department}}.{name}"
+            found.append((Stream.DEPARTMENTS, event, subject))
+    return found
+
+
+def describe(version: str, live: Sequence[NatsBroker] = ()) -> dict[str, Any]:
+    """Give the AsyncAPI 3 document of the whole bus, the same at every call."""
+    paper = NatsBroker()
+    for stream, event, subject in published():
+        paper.publisher(
+            subject,
+            schema=envelope_type(event),
+            title=f"{stream}.{event.__name__}",
+            description=f"{event.__doc__} ({event.zh})",
+        )
+    document = AsyncAPI(
+        paper,
+        *live,
+        title="amends",
+        version=version,
+        description="Every event of a complaint's life; the body of a message is the"
+        " stored event byte for byte, CloudEvents headers repeat what routers need.",
+    )
+    plain: dict[str, Any] = json.loads(document.to_specification().to_json())
+    plain.pop("servers", None)  # an installation's own affair
+    for channel in plain["channels"].values():
+        channel.pop("servers", None)
+    for part in ("channels", "operations"):
+        plain[part] = dict(sorted(plain[part].items()))
+    return plain
+
+
+def _stem(stream: Stream) -> str:
+    return SUBJECTS[stream].removesuffix(".>")
