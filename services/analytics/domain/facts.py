@@ -201,8 +201,6 @@ def _received(event: Envelope[Event], data: ComplaintReceived) -> Facts:
 
 
 _CORRECTABLE: Final[Mapping[str, tuple[str, ...]]] = {
-    "occurred_at": ("received_at",),
-    "channel": ("channel",),
     "reported_via": ("reported_via",),
     "source": ("source",),
     "category": ("reported_category", "category"),
@@ -221,22 +219,9 @@ _CORRECTABLE: Final[Mapping[str, tuple[str, ...]]] = {
 def _corrected(facts: Facts, data: RecordCorrected) -> Facts:
     """Put the right value where the corrected event's value still stands."""
     set_by = dict(facts.set_by)
-    value: object = data.correction.value
-    if data.correction.field == "occurred_at":
-        value = _instant(data.correction.value)
-        if value is None:  # there is no complaint without a time of receipt
-            return facts
     changes: dict[str, Any] = {
-        name: value
+        name: data.correction.value
         for name in _CORRECTABLE.get(data.correction.field, ())
         if set_by.get(name, facts.receipt_event) == data.target_event_id
     }
     return replace(facts, **changes)
-
-
-def _instant(text: str | None) -> datetime | None:
-    try:
-        instant = datetime.fromisoformat(text or "")
-    except ValueError:
-        return None
-    return instant if instant.utcoffset() is not None else None
