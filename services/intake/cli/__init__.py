@@ -1,1 +1,150 @@
 """`amends submit` and `amends import`: clients of the running intake over HTTP."""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import httpx
+
+R = TypeVar("R")
+
+
+class Session(Protocol):
+    """Gives a piece of work a client with the operator's token.
+
+    The services are those that run, or are started for the length of the work.
+    """
+
+    def __call__(self, work: "Callable[[httpx.Client], R]", /) -> R: ...
+
+
+def add_verbs(
+    app: typer.Typer, session: Session, settled: "Callable[[httpx.Client], None]"
+) -> None:
+    """Add both verbs to the command.
+
+    `settled` returns when handling and analytics have passed what intake has received.
+    """
+
+    @app.command("submit")
+    def submit(  # noqa: PLR0917 each is a flag, given by its name
+        channel: Annotated[
+            str | None, typer.Option(help="How it reached you: phone, letter, …")
+        ] = None,
+        statement: Annotated[
+            str | None, typer.Option(help="What happened, in the customer's words.")
+        ] = None,
+        name: Annotated[str | None, typer.Option(help="The customer's name.")] = None,
+        email: Annotated[str | None, typer.Option(help="name@example.org")] = None,
+        phone: Annotated[str | None, typer.Option(help="+86 10 1234 5678")] = None,
+        customer_no: Annotated[str | None, typer.Option()] = None,
+        order_no: Annotated[str | None, typer.Option()] = None,
+        model: Annotated[str | None, typer.Option(help="The product's model.")] = None,
+        serial: Annotated[str | None, typer.Option(help="Its serial number.")] = None,
+        lot: Annotated[str | None, typer.Option(help="Its lot.")] = None,
+        purchase_date: Annotated[str | None, typer.Option(help="2026-01-31")] = None,
+        event_at: Annotated[
+            str | None, typer.Option(help="When it happened: 2026-03-01T09:00:00Z")
+        ] = None,
+        demand: Annotated[
+            list[str] | None, typer.Option(help="return, repair, …; may be repeated.")
+        ] = None,
+        desired_outcome: Annotated[str | None, typer.Option()] = None,
+        category: Annotated[str | None, typer.Option(help="quality/leak")] = None,
+        file: Annotated[
+            str | None,
+            typer.Option(
+                "--from", help="Read a JSON submission from a file, - for stdin."
+            ),
+        ] = None,
+        key: Annotated[
+            str | None,
+            typer.Option(help="Give the same again to be sure it is received once."),
+        ] = None,
+        *,
+        as_json: Annotated[
+            bool, typer.Option("--json", help="Print JSON for programs.")
+        ] = False,
+    ) -> None:
+        """Hand in one complaint and print its receipt."""
+        from services.intake.cli import submitting  # noqa: PLC0415 lazy
+
+        contact = _given(name=name, email=email, phone=phone, customer_no=customer_no)
+        product = _given(model=model, serial=serial, lot=lot)
+        flags = _given(
+            channel=channel,
+            statement=statement,
+            contact=contact or None,
+            product=product or None,
+            order_no=order_no,
+            purchase_date=purchase_date,
+            event_at=event_at,
+            demand=demand,
+            desired_outcome=desired_outcome,
+            category=category,
+        )
+        document = {**submitting.read(file), **flags} if file else flags
+        receipt = session(lambda client: submitting.run_submit(client, document, key))
+        typer.echo(json.dumps(receipt) if as_json else submitting.printed(receipt))
+
+    @app.command("import")
+    def import_(
+        file: Annotated[Path, typer.Argument(help="A CSV file, also gzipped.")],
+        format_: Annotated[
+            str, typer.Option("--format", help="cfpb, or a mapping file (.toml).")
+        ],
+        *,
+        dry_run: Annotated[
+            bool, typer.Option(help="Only say what would become of the rows.")
+        ] = False,
+        rejects: Annotated[
+            Path | None, typer.Option(help="Write rejected rows here, with reasons.")
+        ] = None,
+        no_wait: Annotated[
+            bool, typer.Option("--no-wait", help="Return after the receipts.")
+        ] = False,
+        batch_size: Annotated[int, typer.Option(min=1, max=5_000)] = 500,
+        as_json: Annotated[
+            bool, typer.Option("--json", help="Print JSON for programs.")
+        ] = False,
+    ) -> None:
+        """Take over complaints from a file; running it again adds nothing twice.
+
+        Exit status 1 when rows were rejected.
+        """
+        from services.intake.cli import importing  # noqa: PLC0415 lazy
+
+        mapping = importing.load_mapping(format_)
+
+        def work(client: "httpx.Client | None") -> importing.Summary:
+            with importing.watched(shown=not as_json) as progress:
+                done = importing.run_import(
+                    client,
+                    file,
+                    mapping,
+                    rejects=rejects,
+                    batch_size=batch_size,
+                    progress=progress,
+                )
+            if client is not None and not no_wait:
+                settled(client)
+            return done
+
+        summary = work(None) if dry_run else session(work)
+        typer.echo(
+            importing.as_json(summary)
+            if as_json
+            else importing.printed(summary, dry_run=dry_run, rejects=rejects)
+        )
+        if summary.rejected:
+            sys.exit(1)
+
+
+def _given(**values: Any) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}

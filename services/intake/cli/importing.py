@@ -9,7 +9,7 @@ import json
 import time
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -17,6 +17,14 @@ from typing import Any, Final, Protocol, TextIO
 
 import httpx
 from pydantic import ValidationError
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.progress import Progress as Bar
 
 from services.intake.cli.table import Row, count_rows, header_of, rows_of, unarmed
 from services.intake.domain.mapping import Coder, TableMapping, submission_of
@@ -34,6 +42,7 @@ BATCH_SIZE: Final = 500
 _BATCH_BYTES: Final = 4 * 1024**2
 _TRIES: Final = 6
 _FIRST_PAUSE: Final = 0.5  # seconds; doubled at each try
+_REASONS: Final = ["line", "reason"]
 _BATCH_URL: Final = "/api/intake/complaints:batch"
 
 
@@ -48,7 +57,9 @@ class Summary:
 
 
 class Progress(Protocol):
-    def __call__(self, done: int, total: int) -> None: ...
+    """Told how many rows are done, of how many."""
+
+    def __call__(self, done: int, total: int, /) -> None: ...
 
 
 @dataclass(slots=True)
@@ -106,7 +117,7 @@ def run_import(
     *,
     rejects: Path | None = None,
     batch_size: int = BATCH_SIZE,
-    progress: Progress = lambda done, total: None,  # noqa: ARG005 nobody watches
+    progress: Progress = lambda _done, _total: None,
     now: Clock = system_clock,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Summary:
@@ -150,8 +161,48 @@ def run_import(
     return summary
 
 
+@contextmanager
+def watched(*, shown: bool) -> Iterator[Progress]:
+    """Show a bar on a terminal's standard error; elsewhere nothing."""
+    console = Console(stderr=True)
+    if not (shown and console.is_terminal):
+        yield lambda _done, _total: None
+        return
+    columns = (
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("complaints"),
+        TimeRemainingColumn(),
+    )
+    with Bar(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("import")
+
+        def tell(done: int, total: int, /) -> None:
+            bar.update(task, completed=done, total=total)
+
+        yield tell
+
+
 def as_json(summary: Summary) -> str:
     return json.dumps(asdict(summary))
+
+
+def printed(summary: Summary, *, dry_run: bool, rejects: Path | None) -> str:
+    lines = [
+        "Nothing was sent; this is what would be:" if dry_run else "Imported:",
+        f"  read        {summary.read:>9,}",
+        f"  accepted    {summary.accepted:>9,}",
+        f"  duplicates  {summary.duplicates:>9,}"
+        + ("  (not known before they are sent)" if dry_run else ""),
+        f"  rejected    {summary.rejected:>9,}",
+    ]
+    if summary.rejected:
+        lines.append(
+            f"Correct the rows in {rejects} and import that file."
+            if rejects
+            else "Run it again with --rejects FILE to get these rows and the reasons."
+        )
+    return "\n".join(lines)
 
 
 class _Rejects:
@@ -162,6 +213,7 @@ class _Rejects:
         self._target = target
         self._source = source
         self._file: TextIO | None = None
+        self._skip = 0
 
     def write(self, row: Row, reason: str) -> None:
         if self._target is None:
@@ -170,8 +222,11 @@ class _Rejects:
             self._file = self._stack.enter_context(
                 self._target.open("w", encoding="utf-8", newline="")
             )
-            self._cells(["line", "reason", *header_of(self._source)])
-        self._cells([str(row.line), reason, *row.cells])
+            header = header_of(self._source)
+            # A file of rejects that was rejected again does not grow columns.
+            self._skip = len(_REASONS) if header[: len(_REASONS)] == _REASONS else 0
+            self._cells([*_REASONS, *header[self._skip :]])
+        self._cells([str(row.line), reason, *row.cells[self._skip :]])
 
     def _cells(self, cells: Sequence[str]) -> None:
         assert self._file is not None  # noqa: S101 opened by `write`

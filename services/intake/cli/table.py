@@ -2,7 +2,6 @@
 
 import csv
 import gzip
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,8 +16,9 @@ from services.kernel.errors import (
 )
 
 LINE_LIMIT: Final = 1024**2
-"""Most characters of one line of the file."""
+"""Most bytes of one line of the file."""
 _GZIP: Final = b"\x1f\x8b"
+_IGNORED: Final = " \xa0\u200b\u200e\u200f\ufeff\u3000"
 _FORMULA: Final = tuple("=+-@\t\r\n＝＋－＠")  # noqa: RUF001 spreadsheets take these too
 
 
@@ -68,7 +68,8 @@ def count_rows(path: Path, needed: Sequence[str]) -> int:
 
 def unarmed(cell: str) -> str:
     """Give a cell that no spreadsheet takes for a formula."""
-    return f"'{cell}" if cell.lstrip(" ").startswith(_FORMULA) else cell
+    armed = cell.startswith(_FORMULA) or cell.lstrip(_IGNORED).startswith(_FORMULA)
+    return f"'{cell}" if armed else cell
 
 
 def _row(line: int, cells: list[str], header: list[str]) -> Row:
@@ -111,16 +112,14 @@ def _check_header(header: Sequence[str], needed: Sequence[str]) -> None:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[IO[str]]:
-    """Open as UTF-8 text, unpacked where it is gzip, whatever its name."""
+def _opened(path: Path) -> Iterator[IO[bytes]]:
+    """Open the file, unpacked where it is gzip, whatever its name."""
     try:
         with path.open("rb") as raw:
             packed = raw.read(2) == _GZIP
             raw.seek(0)
-            unpacked = gzip.GzipFile(fileobj=raw) if packed else raw
-            # utf-8-sig: spreadsheets put a byte order mark before the header
-            with io.TextIOWrapper(unpacked, encoding="utf-8-sig", newline="") as file:
-                yield file
+            with gzip.GzipFile(fileobj=raw) if packed else raw as file:
+                yield file  # type: ignore[misc] # GzipFile reads as any file
     except FileNotFoundError:
         raise NotFoundError(
             "import.no_file", "There is no such file: check its name."
@@ -135,7 +134,7 @@ def _opened(path: Path) -> Iterator[IO[str]]:
         ) from None
 
 
-def _records(file: IO[str]) -> Iterator[tuple[int, list[str]]]:
+def _records(file: IO[bytes]) -> Iterator[tuple[int, list[str]]]:
     """Give (first line, cells) of each record; faults name the line."""
     reader = csv.reader(_lines(file), strict=True)
     line = 1
@@ -151,18 +150,12 @@ def _records(file: IO[str]) -> Iterator[tuple[int, list[str]]]:
                 f"is not CSV: {error}",
                 "Close every quote and double those inside quotes.",
             ) from None
-        except UnicodeDecodeError as error:
-            raise _fault(
-                "import.encoding",
-                reader.line_num + 1,
-                f"or one soon after it is not UTF-8 (byte 0x{error.object[error.start]:02x})",
-                "Save the file as UTF-8.",
-            ) from None
         yield line, cells
         line = reader.line_num + 1
 
 
-def _lines(file: IO[str]) -> Iterator[str]:
+def _lines(file: IO[bytes]) -> Iterator[str]:
+    """Decode line by line, so that a fault names the very line."""
     number = 0
     while line := file.readline(LINE_LIMIT + 1):
         number += 1
@@ -170,10 +163,20 @@ def _lines(file: IO[str]) -> Iterator[str]:
             raise _fault(
                 "import.long_line",
                 number,
-                f"has more than {LINE_LIMIT} characters",
+                f"has more than {LINE_LIMIT} bytes",
                 "Check whether this is a CSV file with ends of lines.",
             )
-        yield line
+        if number == 1:  # spreadsheets put a byte order mark before the header
+            line = line.removeprefix(b"\xef\xbb\xbf")
+        try:
+            yield line.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise _fault(
+                "import.encoding",
+                number,
+                f"is not UTF-8 at byte {error.start + 1}",
+                "Save the file as UTF-8.",
+            ) from None
 
 
 def _fault(

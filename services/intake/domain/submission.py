@@ -92,8 +92,8 @@ class Contact(_Given):
 class Goods(_Given):
     """What the complaint is about (S8).
 
-    `model` and `lot` are taken as people write them; where that is a code it is also
-    in the event, otherwise the front office has to find the code (verification).
+    `model` and `lot` are taken as people write them; where that is a code it is in the
+    event, otherwise it is sealed and the front office finds the code (verification).
     """
 
     model: Line | None = None
@@ -191,6 +191,7 @@ class Submission(_Given):
                 name: value
                 for name in ("model", "serial", "lot")
                 if (value := getattr(goods, name)) is not None
+                and (name == "serial" or as_code(value) is None)
             },
             "attachments": [each.name for each in self.attachments],
         }

@@ -60,7 +60,7 @@ def test_words_and_particulars_are_sealed_and_nowhere_else(intake):
     assert json.loads(intake.words(data.particulars.document_id)) == {
         "contact": document["contact"],
         "order_no": "2026/17",
-        "product": {"model": "K-1", "lot": "Lot 5", "serial": "S-9"},
+        "product": {"lot": "Lot 5", "serial": "S-9"},
         "attachments": ["lid.txt"],
     }
     assert (data.product.model, data.product.lot) == ("K-1", None)

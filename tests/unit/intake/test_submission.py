@@ -73,7 +73,7 @@ def test_everything_that_may_be_given():
     assert read.particulars() == {
         "contact": full["contact"],
         "order_no": "2026/17",
-        "product": {"model": "Kettle 2000", "serial": "S/1", "lot": "L1"},
+        "product": {"model": "Kettle 2000", "serial": "S/1"},
         "attachments": ["lid.jpg"],
     }
 

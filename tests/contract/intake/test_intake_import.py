@@ -1,0 +1,236 @@
+"""Importing a file: every row counted once, repeated without harm, nothing invented."""
+
+import csv
+import datetime as dt
+import gzip
+import io
+import json
+from collections import Counter
+from zoneinfo import ZoneInfo
+
+import httpx
+import pytest
+
+from events.vocabulary import Origin, Precision
+from services.intake.cli.importing import Summary, load_mapping, run_import
+from services.intake.cli.submitting import run_submit
+from services.intake.domain.mapping import code_of
+from services.kernel.errors import AmendsError, MalformedError, UnavailableError
+from tests.support.intake import GOOD
+from tests.support.intake_http import door
+
+COLUMNS = [
+    "Date received",
+    "Product",
+    "Sub-product",
+    "Issue",
+    "Sub-issue",
+    "Consumer complaint narrative",
+    "Company",
+    "Submitted via",
+    "Complaint ID",
+]
+ROW = dict(
+    zip(
+        COLUMNS,
+        ["2011-12-30", "Mortgage", "", "Other", "", "", "Acme", "Fax", "1"],
+        strict=True,
+    )
+)
+CFPB = load_mapping("cfpb")
+
+
+@pytest.fixture
+def http(make_database):
+    with door(make_database) as opened:
+        yield opened
+
+
+@pytest.fixture
+def client(http):
+    """A synchronous client whose requests go through the real edge."""
+
+    def handle(request):
+        headers = dict(request.headers)
+        headers["authorization"] = "Bearer operator-token"
+        answer = http.ask(
+            request.method, request.url.path, content=request.read(), headers=headers
+        )
+        return httpx.Response(
+            answer.status_code, headers=answer.headers, content=answer.content
+        )
+
+    with httpx.Client(
+        transport=httpx.MockTransport(handle), base_url="http://t"
+    ) as made:
+        yield made
+
+
+def written(tmp_path, *rows, columns=COLUMNS):
+    path = tmp_path / "table.csv"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, columns)
+        writer.writeheader()
+        writer.writerows([ROW | row for row in rows])
+    return path
+
+
+def test_rows_become_complaints_of_the_past(http, client, tmp_path):
+    words = "My bank, =1+1,\n\nsays 'no' 字"
+    path = written(tmp_path, {"Consumer complaint narrative": words})
+    assert run_import(client, path, CFPB) == Summary(read=1, accepted=1)
+    (event,) = http.bench.events()
+    data = event.data
+    assert http.bench.words(data.statement.document_id) == words
+    assert (event.origin, event.channel) == (Origin.MIGRATION, "fax")
+    assert event.occurred_precision is Precision.DAY
+    assert event.occurred_at == dt.datetime(
+        2011, 12, 30, tzinfo=ZoneInfo("America/New_York")
+    )
+    assert (data.product.model, data.product.supplier) == ("Mortgage", "Acme")
+    assert data.category == "Other"
+    assert data.particulars is None
+
+
+def test_importing_again_adds_nothing(http, client, tmp_path):
+    path = written(tmp_path, *({"Complaint ID": str(n)} for n in range(7)))
+    assert run_import(client, path, CFPB, batch_size=3) == Summary(7, 7, 0, 0)
+    assert run_import(client, path, CFPB, batch_size=3) == Summary(7, 0, 7, 0)
+    assert len(http.bench.events()) == 7
+
+
+def test_a_dry_run_sends_nothing(http, tmp_path):
+    path = written(tmp_path, {}, {"Date received": "soon"})
+    assert run_import(None, path, CFPB) == Summary(2, 1, 0, 1)
+    assert http.bench.events() == []
+
+
+def test_rejected_rows_come_back_with_reasons_and_can_be_corrected(
+    http, client, tmp_path
+):
+    rejects = tmp_path / "rejects.csv"
+    path = written(
+        tmp_path,
+        {},
+        {"Complaint ID": "2", "Submitted via": "Pigeon", "Company": "=cmd()"},
+        {"Complaint ID": "3", "Consumer complaint narrative": "x" * 20_001},
+        {"Complaint ID": "1", "Consumer complaint narrative": "Else."},
+        {"Complaint ID": "5"},
+    )
+    done = run_import(client, path, CFPB, rejects=rejects, batch_size=2)
+    assert done == Summary(5, 2, 0, 3)
+    rows = list(csv.DictReader(io.StringIO(rejects.read_text("utf-8"), newline="")))
+    assert [(row["line"], row["reason"].split(":")[0]) for row in rows] == [
+        ("3", "import.row"),
+        ("4", "intake.invalid"),
+        ("5", "intake.key_reused"),
+    ]
+    assert "Submitted via" in rows[0]["reason"]
+    assert rows[0]["Company"] == "'=cmd()"
+    corrected = tmp_path / "corrected.csv"
+    corrected.write_text(rejects.read_text("utf-8").replace("Pigeon", "Fax"), "utf-8")
+    again = tmp_path / "again.csv"
+    assert run_import(client, corrected, CFPB, rejects=again) == Summary(3, 1, 0, 2)
+    assert again.read_text("utf-8").startswith("line,reason,Date received,")
+    assert len(http.bench.events()) == 3
+
+
+def test_a_broken_file_sends_nothing(http, client, tmp_path):
+    path = written(tmp_path, {})
+    path.write_text(path.read_text("utf-8") + '"never closed', "utf-8")
+    with pytest.raises(MalformedError, match=r"import\.broken_csv"):
+        run_import(client, path, CFPB)
+    assert http.bench.events() == []
+
+
+def test_an_unknown_outcome_is_asked_again(http, client, tmp_path):
+    path = written(tmp_path, {}, {"Complaint ID": "2"})
+    keep, calls = http.bench.record.keep, []
+
+    def sometimes(filings):
+        calls.append(len(filings))
+        if len(calls) == 1:
+            raise UnavailableError("intake.store_unavailable", "Again.")
+        keep(filings)
+
+    http.bench.record.keep = sometimes
+    pauses = []
+    done = run_import(client, path, CFPB, sleep=pauses.append)
+    assert done.accepted + done.duplicates == 2
+    assert len(http.bench.events()) == 2
+    assert len(pauses) == 1
+
+
+def test_an_intake_that_stays_away_is_told(tmp_path):
+    def nobody(request):
+        raise httpx.ConnectError("no", request=request)
+
+    pauses = []
+    away = httpx.Client(transport=httpx.MockTransport(nobody), base_url="http://t")
+    with away, pytest.raises(UnavailableError, match=r"import\.intake_away"):
+        run_import(away, written(tmp_path, {}), CFPB, sleep=pauses.append)
+    assert pauses == sorted(pauses)
+
+
+def test_progress_ends_at_the_total(client, tmp_path):
+    path = written(tmp_path, *({"Complaint ID": str(n)} for n in range(5)))
+    told = []
+    run_import(
+        client, path, CFPB, batch_size=2, progress=lambda *done: told.append(done)
+    )
+    assert told[-1] == (5, 5)
+    assert told == sorted(told)
+
+
+@pytest.mark.real_data
+def test_the_whole_file_agrees_with_counts_taken_from_it(http, client, real_data):
+    """Issue 2, shown by 2: read 10221; again all duplicates, no new event."""
+    path = real_data / "data/cfpb_complaints.csv.gz"
+    with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert run_import(client, path, CFPB) == Summary(10221, 10221, 0, 0)
+    log = http.bench.store.log(0, 20_000)
+    events = [json.loads(entry.body) for entry in log]
+    assert len(events) == 10221
+    for columns, of in [
+        (["Company"], lambda data: data["product"]["supplier"]),
+        (["Product", "Sub-product"], lambda data: data["product"]["model"]),
+        (["Issue", "Sub-issue"], lambda data: data["category"]),
+    ]:
+        texts = Counter(tuple(row[column] for column in columns) for row in rows)
+        codes = Counter(of(event["data"]) for event in events)
+        assert sorted(codes.values()) == sorted(texts.values())
+    assert Counter(event["occurred_at"][:4] for event in events) == Counter(
+        row["Date received"][:4] for row in rows
+    )
+    suppliers = Counter(event["data"]["product"]["supplier"] for event in events)
+    assert suppliers[code_of("EQUIFAX, INC.")] == 2320
+    assert run_import(client, path, CFPB) == Summary(10221, 0, 10221, 0)
+    assert http.bench.store.last_position() == log[-1].position
+
+
+def test_one_complaint_by_hand(client):
+    receipt = run_submit(client, GOOD, "k")
+    assert run_submit(client, GOOD, "k") == receipt
+    assert run_submit(client, GOOD) != receipt
+    with pytest.raises(AmendsError) as refused:
+        run_submit(client, {"channel": "web"})
+    assert refused.value.code == "intake.invalid"
+    assert {fault.field for fault in refused.value.errors} == {
+        "statement",
+        "contact.email",
+    }
+
+
+def test_a_mapping_of_one_s_own(tmp_path):
+    path = tmp_path / "own.toml"
+    path.write_text(CFPB.model_dump_json(), "utf-8")
+    with pytest.raises(MalformedError, match=r"import\.mapping"):
+        load_mapping(str(path))
+    path.write_text('format = "x"', "utf-8")
+    with pytest.raises(MalformedError) as refused:
+        load_mapping(str(path))
+    assert "zone" in {fault.field for fault in refused.value.errors}
+    for unknown in ("nope", "../secret", str(tmp_path / "none.toml")):
+        with pytest.raises(AmendsError, match=r"import\.unknown_format"):
+            load_mapping(unknown)
