@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import weakref
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
@@ -15,6 +16,9 @@ RECONNECT_SECONDS: Final = 1
 _TRY_SECONDS: Final = 10.0
 _STOP_SECONDS: Final = 5.0
 _LONGEST_PAUSE: Final = 15.0
+
+_STOPPING: Final[weakref.WeakSet[NatsBroker]] = weakref.WeakSet()
+"""Those whose connection ends because we end it: nothing to warn of."""
 
 log = structlog.get_logger(__name__)
 
@@ -35,12 +39,21 @@ def build_broker(
     at a reconnect: the program should end then and be started again.
     """
 
+    async def disconnected() -> None:
+        if broker not in _STOPPING:
+            log.warning("broker.disconnected", client=name)
+
+    async def reconnected() -> None:
+        log.info("broker.reconnected", client=name)
+
     async def closed() -> None:
+        if broker in _STOPPING:
+            return
         log.error("broker.closed", client=name)
         if on_closed is not None:
             await on_closed()
 
-    return NatsBroker(
+    broker = NatsBroker(
         [servers] if isinstance(servers, str) else list(servers),
         name=name,
         security=None if seed is None else NatsNKey.from_seed(seed),
@@ -49,11 +62,12 @@ def build_broker(
         max_reconnect_attempts=-1,
         reconnect_time_wait=reconnect_seconds,  # type: ignore[arg-type]  # only slept
         error_cb=_log_error,
-        disconnected_cb=_log_disconnected,
-        reconnected_cb=_log_reconnected,
+        disconnected_cb=disconnected,
+        reconnected_cb=reconnected,
         closed_cb=closed,
         logger=None,  # FastStream would log each message; errors arrive in error_cb
     )
+    return broker  # noqa: RET504  (the callbacks above name it)
 
 
 async def connect_forever(broker: NatsBroker) -> Client:
@@ -77,6 +91,7 @@ async def connect_forever(broker: NatsBroker) -> Client:
 
 async def stop_broker(broker: NatsBroker, *, within: float = _STOP_SECONDS) -> None:
     """Stop the broker, also while the server is away, when `broker.stop()` raises."""
+    _STOPPING.add(broker)
     client = broker._connection  # noqa: SLF001  (`connection` raises when there is none)
     try:
         async with asyncio.timeout(within):
@@ -96,11 +111,3 @@ async def _log_error(error: Exception) -> None:
         log.error("broker.permission_refused", reason=reason)
     else:
         log.debug("broker.error", reason=reason or repr(error))
-
-
-async def _log_disconnected() -> None:
-    log.warning("broker.disconnected")
-
-
-async def _log_reconnected() -> None:
-    log.info("broker.reconnected")
