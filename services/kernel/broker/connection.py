@@ -67,7 +67,7 @@ def build_broker(
         closed_cb=closed,
         logger=None,  # FastStream would log each message; errors arrive in error_cb
     )
-    return broker  # noqa: RET504  (the callbacks above name it)
+    return broker
 
 
 async def connect_forever(broker: NatsBroker) -> Client:
