@@ -14,13 +14,13 @@ from events import codec
 from services.cli import REFUSED, show
 from services.kernel.errors import MalformedError, NotFoundError
 from services.kernel.folder import DataFolder
+from services.kernel.grants import peek as peek_grant
 from services.kernel.ledger import tree
 from services.kernel.ledger import verify as ledger
 from services.kernel.ledger.checkpoint import load_signer
 from services.kernel.record import SIGNING_KEY, origin
 from services.kernel.settings import Settings, load_settings
 from services.kernel.store.database import Database, open_database
-from services.kernel.tokens import peek as peek_token
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -86,7 +86,7 @@ def _stores(settings: Settings) -> Iterator[_Store]:
     for name, peek in (
         ("intake", _peek_event),
         ("handling", _peek_event),
-        ("access", peek_token),
+        ("access", peek_grant),
     ):
         key = folder.path / name / SIGNING_KEY
         if not key.exists():

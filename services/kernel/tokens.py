@@ -1,7 +1,6 @@
-"""Tokens of people and systems: issued, expired, revoked, each a fact of its own record.
+"""Tokens of people and systems: issued, expired, revoked, each a fact of the record.
 
-The record is an event store like any other, so that what somebody was allowed on a day
-can be replayed. Only a digest of a token is ever stored.
+Only a digest of a token is ever stored.
 """
 
 from __future__ import annotations
@@ -9,11 +8,7 @@ from __future__ import annotations
 import hashlib
 import time
 from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Final, Literal
-from uuid import UUID
-
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter
+from typing import TYPE_CHECKING
 
 from services.kernel.access import ANONYMOUS, Credential, new_token
 from services.kernel.clock import from_micros, micros, new_uuid7
@@ -23,11 +18,15 @@ from services.kernel.errors import (
     RefusedError,
     UnauthenticatedError,
 )
+from services.kernel.grants import TokenIssued, TokenRevoked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
+    from uuid import UUID
 
     from services.kernel.clock import Clock
+    from services.kernel.grants import Fact
     from services.kernel.store.application import EventStore
     from services.kernel.store.database import Tx
 
@@ -42,62 +41,6 @@ _COLUMNS = (
     "token_id, version, actor, role, department, channel, issued_at, expires_at,"
     " revoked_at"
 )
-
-Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
-Department = Annotated[
-    str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")
-]
-
-
-class _Fact(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-    token_id: UUID
-    version: int
-    at: datetime
-    by: Code
-
-
-class TokenIssued(_Fact):
-    """Somebody, or a system, was given a way in."""
-
-    type: Literal["TokenIssued"] = "TokenIssued"
-    actor: Code
-    role: Code
-    department: Department | None = None
-    channel: Code | None = None
-    expires_at: datetime | None = None
-    digest: str
-
-
-class TokenRevoked(_Fact):
-    """The way in was closed."""
-
-    type: Literal["TokenRevoked"] = "TokenRevoked"
-
-
-Fact = TokenIssued | TokenRevoked
-_FACTS: Final[TypeAdapter[Fact]] = TypeAdapter(
-    Annotated[Fact, Field(discriminator="type")]
-)
-
-
-class FactCodec:
-    """Facts as JSON, for the event store."""
-
-    def encode(self, event: Fact) -> bytes:
-        return event.model_dump_json(exclude_none=True).encode()
-
-    def decode(self, body: bytes) -> Fact:
-        return _FACTS.validate_json(body)
-
-    def key(self, event: Fact) -> tuple[UUID, int, str]:
-        return event.token_id, event.version, event.type
-
-
-def peek(body: bytes) -> tuple[UUID, int, str]:
-    """Read token, version and type; raises ValueError for what is no fact of ours."""
-    return FactCodec().key(_FACTS.validate_json(body))
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,18 +151,31 @@ class TokenRegister:
                     "There is no such token: `amends access token list` shows all.",
                 )
             if found[1] is None:
-                version = found[0] + 1
-                self.store.put(
-                    tx,
-                    [TokenRevoked(token_id=token_id, version=version, at=now, by=by)],
-                )
-                tx.execute(
-                    "UPDATE tokens SET version = ?, revoked_at = ? WHERE token_id = ?",
-                    (version, micros(now), token_id),
-                )
+                self._end(tx, token_id, found[0] + 1, now, by)
             (known,) = self._select(tx, "token_id = ?", token_id)
-        self._believed.clear()
         return known
+
+    def revoke_all_of(self, tx: Tx, actor: str, *, by: str) -> None:
+        """End, in the caller's transaction, each token that somebody has."""
+        now = self._now()
+        found = tx.fetchall(
+            "SELECT token_id, version FROM tokens"
+            " WHERE actor = ? AND revoked_at IS NULL ORDER BY token_id",
+            (actor,),
+        )
+        for token_id, version in found:
+            self._end(tx, token_id, version + 1, now, by)
+
+    def _end(
+        self, tx: Tx, token_id: UUID, version: int, now: datetime, by: str
+    ) -> None:
+        fact = TokenRevoked(token_id=token_id, version=version, at=now, by=by)
+        self.store.put(tx, [fact])
+        tx.execute(
+            "UPDATE tokens SET version = ?, revoked_at = ? WHERE token_id = ?",
+            (version, micros(now), token_id),
+        )
+        tx.after_commit(self._believed.clear)
 
     def all(self) -> list[Token]:
         """Give every token that ever was, oldest first."""

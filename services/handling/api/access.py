@@ -10,13 +10,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from services.kernel.access import Authenticator, Credential
 from services.kernel.clock import rfc3339
-from services.kernel.tokens import (
-    Code,
-    Department,
-    Token,
-    TokenRegister,
-    require_role,
-)
+from services.kernel.grants import Code, Department
+from services.kernel.tokens import Token, TokenRegister, require_role
 from services.kernel.web.caller import caller
 
 

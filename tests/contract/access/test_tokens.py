@@ -13,14 +13,9 @@ from services.kernel.errors import (
     RefusedError,
     UnauthenticatedError,
 )
+from services.kernel.grants import FactCodec, TokenIssued, TokenRevoked
 from services.kernel.store.application import open_store
-from services.kernel.tokens import (
-    REMEMBERED,
-    FactCodec,
-    TokenIssued,
-    TokenRegister,
-    TokenRevoked,
-)
+from services.kernel.tokens import REMEMBERED, TokenRegister
 
 if TYPE_CHECKING:
     from collections.abc import Callable
