@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, assert_never, cast
 
 from events.catalogue import (
@@ -39,6 +38,7 @@ from events.vocabulary import AssignmentRole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
     from uuid import UUID
 
     from events.envelope import Envelope, Event
