@@ -1,0 +1,358 @@
+"""The pages of one service: routes, templates, languages, refusals as pages."""
+
+import datetime as dt
+import zoneinfo
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from decimal import Decimal
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+from urllib.parse import quote, urlencode
+
+import jinja2
+from babel import dates, numbers
+from fastapi import APIRouter
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.routing import APIRoute
+from markupsafe import Markup
+from starlette.requests import Request
+
+from services.kernel.access import Credential
+from services.kernel.errors import (
+    AmendsError,
+    TooManyError,
+    UnauthenticatedError,
+    UnavailableError,
+)
+from services.kernel.i18n import LANGUAGES, LOCALE, Catalogues, language_of, msgid, tag
+from services.kernel.logs import correlation_id
+from services.kernel.web.pages.assets import KERNEL_STATIC, Assets
+from services.kernel.web.pages.forms import (
+    NONCE_COOKIE,
+    CSRF_FIELD,
+    Form,
+    FormGuard,
+    read_form,
+)
+from services.kernel.web.pages.viewers import Viewer, Viewers
+from services.kernel.web.problems import status_of
+
+LOGIN: Final = "/access/login"
+LANGUAGE_COOKIE: Final = "amends_lang"
+TEMPLATES: Final = Path(__file__).parent.parent / "templates"
+
+_YEAR: Final = 365 * 24 * 3600
+_CONTENT_SECURITY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
+    " connect-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none';"
+    " frame-ancestors 'none'"
+)
+_HEADERS: Final = {
+    "Content-Security-Policy": _CONTENT_SECURITY,
+    # With no-referrer browsers send `Origin: null` with our own forms.
+    "Referrer-Policy": "same-origin",
+    "Vary": "Accept-Language, Cookie",
+}
+
+
+class Section(NamedTuple):
+    """One place of the navigation; `staff` is shown to those who signed in."""
+
+    path: str
+    title: str
+    staff: bool
+
+
+SECTIONS: Final = (
+    Section("/", msgid("Make a complaint"), staff=False),
+    Section("/status", msgid("Where my complaint stands"), staff=False),
+    Section("/desk", msgid("Desk"), staff=True),
+    Section("/insight", msgid("Insight"), staff=True),
+    Section("/access", msgid("Access"), staff=True),
+)
+
+_TITLES: Final[Mapping[int, str]] = {
+    400: msgid("This could not be read"),
+    401: msgid("Please sign in"),
+    403: msgid("This is not allowed"),
+    404: msgid("There is nothing here"),
+    409: msgid("This cannot be done now"),
+    412: msgid("Somebody else was faster"),
+    413: msgid("This is too much at once"),
+    422: msgid("Something is missing or wrong"),
+    429: msgid("Too many requests"),
+    503: msgid("This cannot be promised now"),
+}
+_REMEDIES: Final[Mapping[str, str]] = {
+    "form.stale": msgid(
+        "This page was open too long, or cookies are off. Send it again."
+    ),
+    "form.foreign": msgid("Open the page here and send the form from it."),
+    "form.unreadable": msgid("The form could not be read. Open the page again."),
+}
+
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+class Pages:
+    """What the pages of one service are made with.
+
+    `folder` holds `templates/`, `locale/` and, where needed, `static/`. `words` are
+    tables of codes by kind (`{"state": {"CLOSED": "Closed"}}`) for the filter `word`;
+    `remedies` say for codes of refusals what to do, in the reader's words. `locales`
+    are further folders of catalogues.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        folder: Path,
+        *,
+        viewers: Viewers,
+        secret: bytes,
+        time_zone: str,
+        words: Mapping[str, Mapping[str, str]] | None = None,
+        remedies: Mapping[str, str] | None = None,
+        locales: Iterable[Path] = (),
+    ) -> None:
+        self.name = name
+        self._viewers = viewers
+        self._guard = FormGuard(secret)
+        self._zone = zoneinfo.ZoneInfo(time_zone)
+        self._words = words or {}
+        self._remedies = {**_REMEDIES, **(remedies or {})}
+        static = folder / "static"
+        self._own = Assets(name, static) if static.is_dir() else None
+        self._assets = {"kernel": Assets("kernel", KERNEL_STATIC)}
+        if self._own is not None:
+            self._assets[name] = self._own
+        catalogues = Catalogues((LOCALE, *locales, folder / "locale"))
+        loader = jinja2.FileSystemLoader([folder / "templates", TEMPLATES])
+        self._translations = {locale: catalogues.of(locale) for locale in LANGUAGES}
+        self._environments = {
+            locale: self._environment(loader, locale) for locale in LANGUAGES
+        }
+
+    # -- routes --------------------------------------------------------------
+
+    def router(self) -> APIRouter:
+        """Make a router whose refusals are pages, with the service's static files."""
+        pages = self
+
+        class PageRoute(APIRoute):
+            def get_route_handler(self) -> Handler:
+                handle = super().get_route_handler()
+
+                async def serve(request: Request) -> Response:
+                    request.state.viewer = await pages._viewers.viewer(request)
+                    try:
+                        return await handle(request)
+                    except UnauthenticatedError:
+                        return pages.to_login(request)
+                    except AmendsError as error:
+                        return pages.refusal(request, error)
+
+                return serve
+
+        routes = APIRouter(route_class=PageRoute, include_in_schema=False)
+        if self._own is not None:
+            routes.include_router(self._own.router())
+        return routes
+
+    def viewer(self, request: Request) -> Viewer:
+        viewer: Viewer = request.state.viewer
+        return viewer
+
+    def require_known(self, request: Request) -> Credential:
+        """Give who signed in. Raises `UnauthenticatedError`, which leads to the login."""
+        viewer = self.viewer(request)
+        if not viewer.known:
+            raise UnauthenticatedError("access.session_needed", "Sign in.")
+        return viewer.credential
+
+    async def form(self, request: Request) -> Form:
+        """Read a form that one of our own pages sent; else raises `ForbiddenError`."""
+        form = await read_form(request)
+        self.require_csrf(request, form)
+        return form
+
+    def require_csrf(self, request: Request, form: Form) -> None:
+        self._guard.require(request, self.viewer(request), form)
+
+    # -- answers -------------------------------------------------------------
+
+    def render(
+        self, request: Request, template: str, *, status: int = 200, **context: object
+    ) -> HTMLResponse:
+        """Render in the reader's language; headers as every page has them."""
+        locale = self.locale(request)
+        viewer = self.viewer(request)
+        nonce, fresh = self._guard.nonce(request)
+        forms = 0
+
+        def csrf_field() -> Markup:
+            nonlocal forms
+            forms += viewer.csrf is None
+            token = viewer.csrf or self._guard.token(nonce)
+            return Markup('<input type="hidden" name="{}" value="{}">').format(
+                CSRF_FIELD, token
+            )
+
+        body = (
+            self._environments[locale]
+            .get_template(template)
+            .render(
+                **context,
+                viewer=viewer,
+                request=request,
+                locale=locale,
+                path=request.url.path,
+                csrf_field=csrf_field,
+                csrf_token=lambda: viewer.csrf or self._guard.token(nonce),
+                sections=[s for s in SECTIONS if viewer.known or not s.staff],
+                address=lambda **changed: _address(request, changed),
+            )
+        )
+        response = HTMLResponse(body, status_code=status, headers=_HEADERS)
+        if forms and fresh:
+            self._set_cookie(request, response, NONCE_COOKIE, nonce)
+        if "lang" in request.query_params:
+            self._set_cookie(request, response, LANGUAGE_COOKIE, tag(locale))
+        return response
+
+    def refusal(self, request: Request, error: AmendsError) -> Response:
+        """Tell a refusal as a page: what happened, what to do, where to go back."""
+        status = status_of(error)
+        response = self.render(
+            request,
+            "refusal.html",
+            status=status,
+            title=_TITLES.get(status, msgid("Something failed here")),
+            remedy=self.remedy(request, error),
+            code=error.code,
+            correlation=correlation_id(),
+        )
+        if isinstance(error, TooManyError | UnavailableError):
+            response.headers["Retry-After"] = str(error.retry_after)
+        return response
+
+    def remedy(self, request: Request, error: AmendsError) -> str:
+        """Say what to do about a refusal; its own English where nobody translated it."""
+        known = self._remedies.get(error.code)
+        return error.detail if known is None else self.text(request, known)
+
+    def to_login(self, request: Request) -> Response:
+        """Send whoever has to sign in to the login, and back afterwards."""
+        if request.method == "GET":
+            query = request.url.query
+            back = request.url.path + (f"?{query}" if query else "")
+        else:  # a form cannot be sent again by an address
+            back = "/" + request.url.path.split("/")[1]
+        target = f"{LOGIN}?next={quote(back, safe='/')}"
+        if request.headers.get("hx-request") == "true":
+            return Response(status_code=204, headers={"HX-Redirect": target})
+        return RedirectResponse(target, status_code=HTTPStatus.SEE_OTHER)
+
+    def redirect(self, address: str, **query: str) -> RedirectResponse:
+        """Answer a form that was obeyed; what is to be told goes into the address."""
+        target = f"{address}?{urlencode(query)}" if query else address
+        return RedirectResponse(target, status_code=HTTPStatus.SEE_OTHER)
+
+    # -- language ------------------------------------------------------------
+
+    def locale(self, request: Request) -> str:
+        return language_of(
+            request.query_params.get("lang"),
+            request.cookies.get(LANGUAGE_COOKIE),
+            accept=request.headers.get("accept-language"),
+        )
+
+    def text(self, request: Request, message: str, **values: object) -> str:
+        """Translate a message and fill in `%(name)s`."""
+        translated: str = self._translations[self.locale(request)].ugettext(message)
+        return translated % values if values else translated
+
+    def _environment(
+        self, loader: jinja2.BaseLoader, locale: str
+    ) -> jinja2.Environment:
+        environment = jinja2.Environment(
+            loader=loader,
+            autoescape=True,
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            extensions=["jinja2.ext.i18n"],
+            auto_reload=False,
+        )
+        translations = self._translations[locale]
+        # The extension adds this method; its stubs do not know.
+        environment.install_gettext_translations(translations, newstyle=True)  # type: ignore[attr-defined]
+        environment.globals |= {
+            "asset": self._asset,
+            "languages": [(each, tag(each), own) for each, own in LANGUAGES.items()],
+            "lang": tag(locale),
+        }
+        environment.filters |= {
+            "word": lambda code, kind: self._word(translations, kind, code),
+            "translated": translations.ugettext,
+            "when": lambda instant, form="long": self._when(locale, instant, form),
+            "day": lambda day: _day(locale, day),
+            "number": lambda value: numbers.format_decimal(value, locale=locale),
+            "percent": lambda value, digits=0: _percent(locale, value, digits),
+            "money": lambda amount, currency: numbers.format_currency(
+                Decimal(amount), currency, locale=locale
+            ),
+        }
+        return environment
+
+    def _asset(self, path: str) -> str:
+        name, _, file = path.partition("/")
+        return self._assets[name].url(file)
+
+    def _word(self, translations: Any, kind: str, code: object) -> str:
+        """Say a code in words; a code that nobody gave words for stands for itself."""
+        word = self._words[kind].get(str(code))
+        return str(code) if word is None else str(translations.ugettext(word))
+
+    def _when(self, locale: str, instant: dt.datetime, form: str) -> Markup:
+        """Write an instant in the organisation's zone; `form` is long or short."""
+        local = instant.astimezone(self._zone)
+        text = dates.format_datetime(
+            local, "medium" if form == "long" else "short", locale=locale
+        )
+        stamp = local.isoformat(timespec="seconds")
+        return Markup('<time datetime="{}">{}</time>').format(stamp, text)
+
+    def _set_cookie(
+        self, request: Request, response: Response, name: str, value: str
+    ) -> None:
+        response.set_cookie(
+            name,
+            value,
+            max_age=_YEAR,
+            httponly=True,
+            samesite="lax",
+            secure=request.url.scheme == "https",
+        )
+
+
+def _address(request: Request, changed: Mapping[str, object]) -> str:
+    """Give the present address with some parameters changed; None takes one away."""
+    query: Sequence[tuple[str, str]] = [
+        (name, value)
+        for name, value in request.query_params.multi_items()
+        if name not in changed
+    ]
+    added = [(name, str(value)) for name, value in changed.items() if value is not None]
+    whole = urlencode([*query, *added])
+    return request.url.path + (f"?{whole}" if whole else "")
+
+
+def _day(locale: str, day: dt.date) -> Markup:
+    text = dates.format_date(day, "medium", locale=locale)
+    return Markup('<time datetime="{}">{}</time>').format(day.isoformat(), text)
+
+
+def _percent(locale: str, value: float, digits: int) -> str:
+    pattern = "#,##0" + ("." + "0" * digits if digits else "") + "%"
+    return numbers.format_percent(value, pattern, locale=locale)
