@@ -29,10 +29,20 @@ from services.intake.domain.submission import (
     as_code,
     canonical,
 )
-from services.intake.ports import Filing, Kept, Key, Marks, Progress, Record, TakenError
+from services.intake.ports import (
+    Filing,
+    Kept,
+    Key,
+    Marks,
+    Progress,
+    Record,
+    Refusal,
+    TakenError,
+)
 from services.kernel.access import Credential
 from services.kernel.clock import Clock, rfc3339
 from services.kernel.errors import (
+    AmendsError,
     FieldError,
     ForbiddenError,
     MalformedError,
@@ -364,6 +374,38 @@ class Intake:
             documents=tuple(sealed),
             marks=marks_of(given),
         )
+
+    async def refuse(
+        self, body: bytes, error: AmendsError, *, message_id: str, channel: str
+    ) -> None:
+        """Keep what a channel sent and why it is no complaint, before it is let go.
+
+        The words are sealed for nobody known. Raises `UnavailableError`.
+        """
+
+        def keep() -> None:
+            now = self._now()
+            nobody = self._new_id(now)
+            self._vault.ensure_keys([nobody])
+            document = self._vault.seal(
+                document_id=self._new_id(now),
+                subject_id=nobody,
+                kind="refused_submission",
+                media_type="application/octet-stream",
+                plaintext=body,
+            )
+            self._record.refuse(
+                Refusal(
+                    message_id=message_id,
+                    channel=channel,
+                    code=error.code,
+                    fields=tuple(each.field for each in error.errors),
+                    refused_at=now,
+                    document=document,
+                )
+            )
+
+        await self._writer.run(keep)
 
     def progress(self, typed: str) -> Progress:
         """Tell where the complaint of a receipt number stands, however it is typed.

@@ -11,7 +11,7 @@ from events import codec
 from events.subjects import Stream
 from services.intake.api import router
 from services.intake.application import Intake
-from services.intake.messaging import answer_questions, received_message
+from services.intake.messaging import Submissions, answer_questions, received_message
 from services.intake.persistence import IntakeRecord
 from services.kernel.access import Authenticator
 from services.kernel.broker.life import Life, Part
@@ -61,7 +61,7 @@ class IntakeService:
             store, vault, BlindIndex(self._keys, database), keys=self._keys
         )
         self._writer = Writer(NAME)
-        intake = Intake(
+        self._intake = Intake(
             record,
             vault,
             writer=self._writer,
@@ -69,11 +69,11 @@ class IntakeService:
             now=now,
             new_id=new_uuid7,
         )
-        answer_questions(broker, intake)
+        answer_questions(broker, self._intake)
         self._relay: Relay | None = None
         self._life = Life(broker, prepare=prepare, parts=self._parts)
         self.routers: list[APIRouter] = [
-            router(intake, authenticator, now=now),
+            router(self._intake, authenticator, now=now),
             log_router(store, authenticator),
         ]
         self.checks = [
@@ -89,6 +89,7 @@ class IntakeService:
 
     async def stop(self) -> None:
         """Stop taking in, end the writer, then the broker, then close the record."""
+        await self._life.quiet()
         await asyncio.to_thread(self._writer.stop)
         await self._life.stop()
         await asyncio.to_thread(self._record.stop)
@@ -101,7 +102,7 @@ class IntakeService:
             stream=Stream.INTAKE,
             outgoing=received_message,
         )
-        return [self._relay]
+        return [Submissions(client, self._intake), self._relay]
 
     async def _relay_health(self) -> Health:
         if self._relay is None:

@@ -1,14 +1,20 @@
 """Intake on the bus: complaints come in two ways, received ones go out."""
 
+import asyncio
 import json
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import structlog
 from faststream.nats import NatsBroker, NatsMessage
+from nats.aio.client import Client
+from nats.aio.msg import Msg
 
 from events import codec, subjects
+from events.subjects import Stream
 from services.intake.application import Intake
 from services.kernel.access import Credential
+from services.kernel.broker.pull import StandingPull
 from services.kernel.errors import AmendsError, UnavailableError
 from services.kernel.logs import accepted_correlation_id, correlated
 from services.kernel.relay import Outgoing
@@ -17,10 +23,13 @@ from services.kernel.web.problems import problem_of
 from services.kernel.web.reading import strict_json
 
 KEY_HEADER: Final = "Idempotency-Key"
+REPLY_HEADER: Final = "Amends-Reply-To"
 CORRELATION_HEADER: Final = "Amends-Correlation-Id"
+SUBMIT_DURABLE: Final = "intake-submit"
 
 _ANY: Final = "any"
 _ASKED: Final = subjects.ask_submit(_ANY).replace(_ANY, "*")
+_LONGEST_SUBJECT: Final = 255
 _AT_ONCE: Final = 100
 """Questions answered at the same time; they share commits."""
 
@@ -58,35 +67,123 @@ def answer_questions(broker: NatsBroker, intake: Intake) -> None:
         headers = message.headers
         correlation_id = accepted_correlation_id(headers.get(CORRELATION_HEADER))
         with correlated(correlation_id):
-            answer = await handed_in(
-                intake,
-                message.body,
-                channel=message.raw_message.subject.rpartition(".")[2],
-                key=headers.get(KEY_HEADER),
-                correlation_id=correlation_id,
-            )
+            try:
+                answer = await handed_in(
+                    intake,
+                    message.body,
+                    channel=message.raw_message.subject.rpartition(".")[2],
+                    key=headers.get(KEY_HEADER),
+                    correlation_id=correlation_id,
+                )
+            except AmendsError as refusal:
+                answer = problem_of(refusal)
+            except Exception:  # noqa: BLE001 whoever asks waits for an answer
+                _log.exception("intake.question_failed")
+                answer = problem_of(_failed())
         return json.dumps(answer).encode()
 
 
 async def handed_in(
     intake: Intake, body: bytes, *, channel: str, key: str | None, correlation_id: str
 ) -> dict[str, Any]:
-    """Submit what a channel sent over the bus; a refusal is an answer as well."""
-    try:
-        receipt = await intake.submit(
-            strict_json(body),
-            key=key,
-            caller=of_channel(channel),
-            correlation_id=correlation_id,
-        )
-    except AmendsError as refusal:
-        return problem_of(refusal)
-    except Exception:  # noqa: BLE001 whoever asks waits for an answer
-        _log.exception("intake.bus_failed")
-        return problem_of(
-            UnavailableError("intake.failed", "Ask again with the same key.")
-        )
+    """Submit what a channel sent over the bus. Raises as `Intake.submit`."""
+    receipt = await intake.submit(
+        strict_json(body),
+        key=key,
+        caller=of_channel(channel),
+        correlation_id=correlation_id,
+    )
     return {"status": 200 if receipt.repeated else 201, **receipt.told()}
+
+
+class Submissions:
+    """Takes complaints from the stream SUBMIT and wipes them from it.
+
+    A message is deleted, which overwrites its words, once its complaint or its refusal
+    is committed and the answer is under way to `Amends-Reply-To`. Until then it comes
+    again; it is the same complaint then, under its key or its place in the stream.
+    """
+
+    def __init__(self, client: Client, intake: Intake) -> None:
+        self._client = client
+        self._js = client.jetstream()
+        self._intake = intake
+        self._pull = StandingPull(
+            client, stream=Stream.SUBMIT, durable=SUBMIT_DURABLE, batch=_AT_ONCE
+        )
+
+    @property
+    def fault(self) -> str | None:
+        return self._pull.fault
+
+    async def run(self) -> None:
+        await self._pull.run(self._take)
+
+    async def stop(self) -> None:
+        await self._pull.stop()
+
+    async def _take(self, messages: Sequence[Msg]) -> None:
+        """Take what gathered; together, so that it shares commits."""
+        async with asyncio.TaskGroup() as together:
+            for message in messages:
+                together.create_task(self._one(message))
+
+    async def _one(self, message: Msg) -> None:
+        headers = message.headers or {}
+        correlation_id = accepted_correlation_id(headers.get(CORRELATION_HEADER))
+        with correlated(correlation_id):
+            answer = await self._settled(message, headers, correlation_id)
+            reply_to = headers.get(REPLY_HEADER, "")
+            if _may_be_answered(reply_to):
+                await self._client.publish(reply_to, json.dumps(answer).encode())
+            await self._js.delete_msg(Stream.SUBMIT, message.metadata.sequence.stream)
+
+    async def _settled(
+        self, message: Msg, headers: Mapping[str, str], correlation_id: str
+    ) -> dict[str, Any]:
+        """Have the complaint or its refusal committed, and give the answer."""
+        channel = message.subject.rpartition(".")[2]
+        place = _place_of(message)
+        try:
+            return await handed_in(
+                self._intake,
+                message.data,
+                channel=channel,
+                key=headers.get(KEY_HEADER, place),
+                correlation_id=correlation_id,
+            )
+        except UnavailableError:
+            raise  # unknown: it comes again
+        except AmendsError as refusal:
+            await self._intake.refuse(
+                message.data, refusal, message_id=place, channel=channel
+            )
+            return problem_of(refusal)
+
+
+def _place_of(message: Msg) -> str:
+    """Name a message for ever: a stream that was made anew counts from 1 again."""
+    metadata = message.metadata
+    return f"submit:{metadata.timestamp:%Y%m%dT%H%M%S.%f}:{metadata.sequence.stream}"
+
+
+def _may_be_answered(reply_to: str) -> bool:
+    """Refuse subjects that are ours, the server's, or no subject at all.
+
+    A channel must not have intake publish for it where it may not itself.
+    """
+    return (
+        0 < len(reply_to) <= _LONGEST_SUBJECT
+        and not reply_to.startswith(("amends.", "$"))
+        and all(reply_to.split("."))
+        and not any(
+            character in " *>" or not character.isprintable() for character in reply_to
+        )
+    )
+
+
+def _failed() -> UnavailableError:
+    return UnavailableError("intake.failed", "Ask again with the same key.")
 
 
 def of_channel(channel: str) -> Credential:

@@ -16,6 +16,7 @@ from services.intake.ports import (
     Kept,
     Marks,
     Progress,
+    Refusal,
     Seen,
     Step,
     TakenError,
@@ -25,7 +26,7 @@ from services.kernel.errors import UnavailableError
 from services.kernel.store.application import EventStore
 from services.kernel.store.database import IN_LIST_LIMIT, Database, Tx
 from services.kernel.store.secret import kept_secret
-from services.kernel.vault import BlindIndex, Sealed, Vault
+from services.kernel.vault import BlindIndex, Vault
 
 TABLES: Final = (
     """CREATE TABLE IF NOT EXISTS submission (
@@ -143,35 +144,25 @@ class IntakeRecord:
             tuple(Step(type_, from_micros(at)) for type_, at in steps),
         )
 
-    def refuse(
-        self,
-        paper: Sealed,
-        *,
-        message_id: str,
-        channel: str,
-        code: str,
-        fields: Sequence[str],
-        refused_at: int,
-    ) -> None:
-        """Keep a message that is no complaint, sealed, with why; once for each id."""
+    def refuse(self, refusal: Refusal) -> None:
         with _told(), self._database.write() as tx:
             known = tx.fetchone(
                 "SELECT document_id FROM refused_message WHERE message_id = ?",
-                (message_id,),
+                (refusal.message_id,),
             )
             if known is not None:
                 return
-            self._vault.put(tx, [paper])
+            self._vault.put(tx, [refusal.document])
             tx.execute(
                 "INSERT INTO refused_message (message_id, document_id, channel, code,"
                 " fields, refused_at) VALUES (?, ?, ?, ?, ?, ?)",
                 (
-                    message_id,
-                    paper.document_id,
-                    channel,
-                    code,
-                    " ".join(fields),
-                    refused_at,
+                    refusal.message_id,
+                    refusal.document.document_id,
+                    refusal.channel,
+                    refusal.code,
+                    " ".join(refusal.fields),
+                    micros(refusal.refused_at),
                 ),
             )
 

@@ -5,6 +5,7 @@ import json
 from contextlib import asynccontextmanager
 
 import nats.errors
+import nats.js.errors
 import pytest
 
 from events import codec, subjects
@@ -103,5 +104,113 @@ def test_what_is_received_is_published_byte_for_byte(own_nats, tmp_path):
             assert str(event.case_id) == receipt["case_id"]
             assert message.headers["ce-subject"] == receipt["case_id"]
             assert b"kettle" not in message.data
+
+    asyncio.run(main())
+
+
+async def hand_in(client, document, *, reply_to=None, key=None, channel="phone"):
+    """Publish to the stream SUBMIT, when it is there."""
+    headers = {"Amends-Reply-To": reply_to, "Idempotency-Key": key}
+    headers = {name: value for name, value in headers.items() if value is not None}
+    body = document if isinstance(document, bytes) else json.dumps(document).encode()
+
+    async def once():
+        try:
+            return await client.jetstream().publish(
+                f"amends.submit.{channel}", body, headers=headers, stream=Stream.SUBMIT
+            )
+        except nats.js.errors.NoStreamResponseError:
+            return None
+
+    return await eventually(once)
+
+
+async def emptied(client):
+    async def empty():
+        state = (await client.jetstream().stream_info(Stream.SUBMIT)).state
+        return state.last_seq and state.messages == 0
+
+    await eventually(empty)
+
+
+def test_a_submission_is_answered_and_wiped_from_the_stream(own_nats, tmp_path):
+    async def main():
+        async with running(own_nats, tmp_path / "data") as (_, client):
+            answers = await client.subscribe("answers.phone")
+            await hand_in(client, PHONE, reply_to="answers.phone", key="k")
+            first = json.loads((await answers.next_msg(timeout=10)).data)
+            await hand_in(client, PHONE, reply_to="answers.phone", key="k")
+            again = json.loads((await answers.next_msg(timeout=10)).data)
+            assert (first["status"], again["status"]) == (201, 200)
+            assert first["receipt_no"] == again["receipt_no"]
+            await emptied(client)
+
+    asyncio.run(main())
+    words = b"The kettle leaks."
+    files = [path for path in (tmp_path / "nats").rglob("*") if path.is_file()]
+    assert any(path.suffix == ".blk" for path in files)
+    assert not any(words in path.read_bytes() for path in files)
+
+
+def test_what_is_no_complaint_is_kept_with_its_reason_before_it_goes(
+    own_nats, tmp_path
+):
+    async def main():
+        async with running(own_nats, tmp_path / "data") as (service, client):
+            answers = await client.subscribe("answers.>")
+            for channel, body in [
+                ("phone", b"\xff{"),
+                ("phone", GOOD),
+                ("pigeon", PHONE | {"channel": "pigeon"}),
+                ("phone", PHONE | {"contact": {"name": "A"}}),
+            ]:
+                await hand_in(client, body, reply_to="answers.x", channel=channel)
+            told = [
+                json.loads((await answers.next_msg(timeout=10)).data) for _ in range(4)
+            ]
+            assert sorted(each["code"] for each in told) == [
+                "intake.channel_not_yours",
+                "intake.invalid",
+                "intake.invalid",
+                "json.encoding",
+            ]
+            await emptied(client)
+            record = service._record
+            with record.database.read() as tx:
+                rows = tx.fetchall(
+                    "SELECT channel, code, fields FROM refused_message ORDER BY fields"
+                )
+            assert len(rows) == 4
+            assert ("phone", "intake.invalid", "contact.phone") in rows
+            assert record.store.last_position() == 0
+
+    asyncio.run(main())
+
+
+def test_intake_publishes_for_nobody_where_they_may_not(own_nats, tmp_path):
+    async def main():
+        async with running(own_nats, tmp_path / "data") as (_, client):
+            overheard = await client.subscribe("amends.case.>")
+            await hand_in(client, PHONE, reply_to="amends.case.0.ComplaintClosed")
+            await emptied(client)
+            with pytest.raises(nats.errors.TimeoutError):
+                await overheard.next_msg(timeout=0.2)
+
+    asyncio.run(main())
+
+
+def test_a_submission_handed_in_while_intake_was_away_is_taken_later(
+    own_nats, tmp_path
+):
+    async def main():
+        async with running(own_nats, tmp_path / "data") as (_, client):
+            await hand_in(client, PHONE, key="1")
+            await emptied(client)
+        async with client_of(own_nats) as client:
+            for number in range(20):
+                await hand_in(client, PHONE, key=str(number))
+        async with running(own_nats, tmp_path / "data") as (service, client):
+            await emptied(client)
+            assert service._record.store.last_position() == 20
 
     asyncio.run(main())
