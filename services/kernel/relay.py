@@ -13,16 +13,17 @@ from nats.errors import Error as NatsError
 from nats.js.api import RawStreamMsg
 from nats.js.errors import NotFoundError
 
+from services.kernel.broker.headers import (
+    EPOCH,
+    EXPECTED_ID,
+    EXPECTED_SEQUENCE,
+    MESSAGE_ID,
+    POSITION,
+)
 from services.kernel.broker.hint import Hint, Hints
 from services.kernel.broker.pipe import SILENCE, WINDOW, Pipe
 from services.kernel.broker.provision import HINT_BUCKET
 from services.kernel.store.recorder import LogEntry
-
-MESSAGE_ID: Final = "Nats-Msg-Id"
-EXPECTED_ID: Final = "Nats-Expected-Last-Msg-Id"
-EXPECTED_SEQUENCE: Final = "Nats-Expected-Last-Sequence"
-EPOCH: Final = "Amends-Epoch"
-POSITION: Final = "Amends-Position"
 
 State = Literal["starting", "relaying", "mismatch", "hindered", "stopped"]
 
