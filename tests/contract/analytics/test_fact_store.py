@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -205,6 +205,26 @@ def test_every_row_opens_exactly_the_cases_that_it_counts(store: SqlFactStore) -
             for row in (*rows, *causes):
                 opened = figures.cases(row.cases, as_of=600, limit=1_000).rows
                 assert len(opened) == row.count, row
+
+
+def test_a_period_begins_at_midnight_and_a_span_may_cut_it(store: SqlFactStore) -> None:
+    midnight = datetime(2025, 3, 1, tzinfo=UTC)
+    instant = timedelta(microseconds=1)
+    for case, at in enumerate(
+        (midnight - instant, midnight, midnight + instant, midnight + 9 * instant), 1
+    ):
+        arrive(store, [Logged(case, case, happened("ComplaintReceived", case, at=at))])
+    figures = Figures(store, UTC_ZONE)
+
+    def months(selection: Selection) -> dict[str | None, int]:
+        rows = figures.frequency(selection, period="month").rows
+        for row in rows:
+            assert len(figures.cases(row.cases).rows) == row.count
+        return {row.values["period"]: row.count for row in rows}
+
+    assert months(ALL) == {"2025-02": 1, "2025-03": 3}
+    span = Selection((), midnight + instant, midnight + 9 * instant)
+    assert months(span) == {"2025-03": 1}
 
 
 def test_a_path_filter_takes_what_lies_below_and_no_namesake(

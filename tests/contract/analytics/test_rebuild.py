@@ -149,6 +149,19 @@ def test_an_altered_row_is_found_and_repaired(
     assert rebuilt(store, StoredLog(log)).equal is True
 
 
+def test_a_rebuild_ends_the_damage(store: SqlFactStore, database: Database) -> None:
+    log = made_up_log(37, cases=3, events=60)
+    arrive(store, log[:50])
+    with database.write() as tx:
+        tx.execute("DELETE FROM complaint_row")
+    arrive(store, log[50:])
+    with store.snapshot() as rows:
+        assert rows.standing == (60, 10)
+    assert rebuilt(store, StoredLog(log)).equal is False
+    with store.snapshot() as rows:
+        assert rows.standing == (60, 0)
+
+
 def test_events_that_arrive_meanwhile_are_in_the_rows_after_the_swap(
     store: SqlFactStore,
 ) -> None:
