@@ -29,6 +29,10 @@ BINARY_VARIABLE: Final = "AMENDS_NATS_SERVER"
 MAX_PAYLOAD: Final = 2 * 1024 * 1024
 """Bytes. A submission may have 1 MiB; headers and envelope must fit around it."""
 
+SERVICES_ACCOUNT: Final = "AMENDS"
+API_PREFIX: Final = "JS.amends.API"
+"""How a user outside the services' account names `$JS.API`."""
+
 _START_SECONDS: Final = 15.0
 _STOP_SECONDS: Final = 20.0
 _LOCK_SECONDS: Final = 3.0
@@ -55,11 +59,53 @@ class NatsServerError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class NatsUser:
-    """One user of the bus; `None` for an allow-list means everything."""
+    """A user that is no service, in an account of its own.
 
+    It reaches what `uses` names of the services' account, and nothing else.  Allow-lists
+    alone would not hold it: the server answers to whatever reply subject a request
+    names, so that in the services' account a user could have the server, or a service,
+    publish for it to any subject; from an account of its own it cannot.
+    """
+
+    name: str
+    """One word of letters, digits, `_` and `-`, unique among the users."""
     nkey_public: str
-    publish_allow: tuple[str, ...] | None = None
-    subscribe_allow: tuple[str, ...] | None = None
+    uses: tuple[str, ...] = ()
+    """Subjects that it may publish to; `$JS.API.…` is reached as `JS.amends.API.…`."""
+
+    @property
+    def inbox_prefix(self) -> str:
+        """Where answers come in, and the only place that it may listen at."""
+        return f"_INBOX_{self.name}"
+
+
+def kept_seed(path: Path) -> str:
+    """Read the secret seed of a user, made (mode 0600) where there is none yet."""
+    if not path.exists():
+        draft = path.with_name(f"{path.name}.new")
+        _write_secret(draft, new_seed())
+        draft.replace(path)  # in one step: half a seed would lock its user out for ever
+    return path.read_text().strip()
+
+
+def accounts(services: str, users: Sequence[NatsUser]) -> str:
+    """Write the configuration of all accounts, `services` being a public key.
+
+    For a broker of one's own as well: `jetstream` must be enabled above it.
+    """
+    exports = [line for user in users for line in _exports(user)]
+    return "\n".join(
+        [
+            "accounts {",
+            f"  {SERVICES_ACCOUNT} {{",
+            "    jetstream: enabled",
+            f"    users: [ {{ nkey: {services} }} ]",
+            *_listed("    exports", exports),
+            "  }",
+            *(line for user in users for line in _account(user)),
+            "}",
+        ]
+    )
 
 
 def find_binary() -> str:
@@ -201,13 +247,6 @@ class NatsServer:
             except (NatsServerError, OSError) as error:
                 log.error("broker.server_not_restarted", reason=str(error))  # noqa: TRY400  (the reason says it all)
 
-    def reload(self, users: Sequence[NatsUser]) -> None:
-        """Replace the users; those who stay keep their connections."""
-        self._users = tuple(users)
-        self._write_config()
-        if self.running and self._process:
-            self._process.send_signal(signal.SIGHUP)
-
     def stop(self) -> int | None:
         """End the child in order; returns its exit code, None if there was none."""
         self._stopping = True
@@ -240,8 +279,7 @@ class NatsServer:
             raise NatsServerError("nats-server is already running.")
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._take_lock()
-        if not self.seed_file.exists():
-            _write_secret(self.seed_file, new_seed())
+        kept_seed(self.seed_file)
         self._ports = self._ports or self._kept_ports() or self._choose_ports()
 
     def _take_lock(self) -> None:
@@ -294,8 +332,6 @@ class NatsServer:
 
     def _write_config(self) -> None:
         client, monitor = self._known_ports()
-        services = NatsUser(public_key(self.seed))
-        users = "\n".join(_user_block(user) for user in (services, *self._users))
         text = f"""\
 server_name: amends
 listen: "127.0.0.1:{client}"
@@ -310,11 +346,7 @@ jetstream {{
   max_file: {self._max_file}
   sync_interval: always
 }}
-authorization {{
-  users: [
-{users}
-  ]
-}}
+{accounts(public_key(self.seed), self._users)}
 """
         temporary = self.folder / "nats.conf.new"
         _write_secret(temporary, text)
@@ -392,20 +424,56 @@ def _quoted(value: object) -> str:
     return json.dumps(str(value))
 
 
-def _user_block(user: NatsUser) -> str:
-    rights = [
-        f"{verb}: {_rule(allowed)}"
-        for verb, allowed in (
-            ("publish", user.publish_allow),
-            ("subscribe", user.subscribe_allow),
-        )
-        if allowed is not None
+def _exports(user: NatsUser) -> list[str]:
+    """Offer the user's subjects to its account alone.
+
+    A service's answer ends with its first message unless it is said to be a stream; a
+    fetch may be answered by several.
+    """
+    kind = ", response: stream"
+    return [
+        f"{{ service: {_quoted(subject)}, accounts: [{_quoted(_account_of(user))}]"
+        f"{kind if '.MSG.NEXT.' in subject else ''} }}"
+        for subject in user.uses
     ]
-    permissions = f", permissions: {{ {', '.join(rights)} }}" if rights else ""
-    return f"    {{ nkey: {user.nkey_public}{permissions} }}"
 
 
-def _rule(allowed: tuple[str, ...]) -> str:
+def _account(user: NatsUser) -> list[str]:
+    imports = []
+    for subject in user.uses:
+        there = f"account: {SERVICES_ACCOUNT}, subject: {_quoted(subject)}"
+        imports.append(f"{{ service: {{ {there} }}, to: {_quoted(_local(subject))} }}")
+    publish = _rule([_local(subject) for subject in user.uses])
+    subscribe = _rule([f"{user.inbox_prefix}.>"])
+    return [
+        f"  {_quoted(_account_of(user))} {{",
+        f"    users: [ {{ nkey: {user.nkey_public}, permissions: {{",
+        f"      publish: {publish}, subscribe: {subscribe} }} }} ]",
+        *_listed("    imports", imports),
+        "  }",
+    ]
+
+
+def _account_of(user: NatsUser) -> str:
+    return f"{SERVICES_ACCOUNT}-{user.name}"
+
+
+def _local(subject: str) -> str:
+    """Give the user's own name of a subject.
+
+    Every account has `$JS.API.>` of its own, which would hide ours.
+    """
+    head, tail = "$JS.API.", subject.removeprefix("$JS.API.")
+    return f"{API_PREFIX}.{tail}" if subject.startswith(head) else subject
+
+
+def _listed(name: str, lines: Sequence[str]) -> list[str]:
+    return (
+        [f"{name}: [", *(f"      {line}" for line in lines), "    ]"] if lines else []
+    )
+
+
+def _rule(allowed: Sequence[str]) -> str:
     # An empty allow-list would mean "no restriction" to nats-server.
     if not allowed:
         return '{ deny: [">"] }'
