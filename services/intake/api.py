@@ -1,8 +1,5 @@
 """Complaints over HTTP: hand one in, hand in many, ask where one stands."""
 
-import asyncio
-import json
-from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
 import limits
@@ -16,25 +13,14 @@ from services.intake.application import Intake
 from services.intake.domain.submission import Submission
 from services.kernel.access import Authenticator, Credential
 from services.kernel.clock import Clock, rfc3339
-from services.kernel.errors import (
-    AmendsError,
-    FieldError,
-    MalformedError,
-    TooLargeError,
-    TooManyError,
-)
+from services.kernel.errors import FieldError, MalformedError, TooManyError
 from services.kernel.logs import correlation_id, new_correlation_id
+from services.kernel.web.batch import NDJSON, answer_lines
 from services.kernel.web.caller import caller
-from services.kernel.web.problems import problem_of
-from services.kernel.web.reading import Line, ndjson, strict_json
+from services.kernel.web.reading import Line, strict_json
 
-BATCH_LINES: Final = 10_000
-"""Most complaints of one batch request; their results are held until its end."""
 STATUS_PER_MINUTE: Final = 600
 """How often one address may ask for the status of complaints."""
-
-_TOGETHER: Final = 500
-NDJSON: Final = "application/x-ndjson"
 
 
 def router(
@@ -90,23 +76,10 @@ def router(
         },
     )
     async def batch(request: Request, sender: Annotated[Credential, who]) -> Response:
-        # The whole request is read before the answer begins: a client that writes
-        # first and reads later would otherwise stop both sides.
-        results: list[bytes] = []
-        waiting: list[asyncio.Future[bytes]] = []
-        async for line in ndjson(request.stream()):
-            if len(results) + len(waiting) == BATCH_LINES:
-                results += await asyncio.gather(*waiting)
-                waiting = []
-                results.append(_refused(line.number, _too_many_lines()))
-            if len(results) > BATCH_LINES:
-                continue  # heard out, so that the answer is heard as well
-            waiting.append(asyncio.ensure_future(_one(intake, line, sender)))
-            if len(waiting) == _TOGETHER:
-                results += await asyncio.gather(*waiting)
-                waiting = []
-        results += await asyncio.gather(*waiting)
-        return Response(b"".join(results), media_type=NDJSON)
+        async def one(line: Line) -> dict[str, Any]:
+            return await _submitted(intake, line.value, sender)
+
+        return await answer_lines(request.stream(), one)
 
     @routes.get(
         "/complaints/{receipt_no}",
@@ -136,42 +109,23 @@ def router(
     return routes
 
 
-async def _one(intake: Intake, line: Line, sender: Credential) -> bytes:
-    """Handle one line of a batch: a submission with its `idempotency_key` in it."""
-    try:
-        if line.fault is not None:
-            raise line.fault
-        document, key = line.value, None
-        if isinstance(document, dict):
-            document = dict(document)
-            key = document.pop("idempotency_key", None)
-            if key is not None and not isinstance(key, str):
-                raise _key_no_string()
-        receipt = await intake.submit(
-            document,
-            key=key,
-            caller=sender,
-            correlation_id=correlation_id() or new_correlation_id(),
-        )
-    except AmendsError as error:
-        return _refused(line.number, error)
-    status = 200 if receipt.repeated else 201
-    return _encoded({"line": line.number, "status": status, **receipt.told()})
-
-
-def _refused(number: int, error: AmendsError) -> bytes:
-    return _encoded({"line": number, **problem_of(error)})
-
-
-def _encoded(result: Mapping[str, Any]) -> bytes:
-    return json.dumps(result, separators=(",", ":")).encode() + b"\n"
-
-
-def _too_many_lines() -> TooLargeError:
-    return TooLargeError(
-        "intake.batch_too_long",
-        f"Send at most {BATCH_LINES} lines; this one and all behind it were not read.",
+async def _submitted(
+    intake: Intake, document: object, sender: Credential
+) -> dict[str, Any]:
+    """Take one line of a batch: a submission with its `idempotency_key` in it."""
+    key = None
+    if isinstance(document, dict):
+        document = dict(document)
+        key = document.pop("idempotency_key", None)
+        if key is not None and not isinstance(key, str):
+            raise _key_no_string()
+    receipt = await intake.submit(
+        document,
+        key=key,
+        caller=sender,
+        correlation_id=correlation_id() or new_correlation_id(),
     )
+    return {"status": 200 if receipt.repeated else 201, **receipt.told()}
 
 
 def _key_no_string() -> MalformedError:

@@ -11,12 +11,18 @@ from events import codec
 from events.subjects import Stream
 from services.intake.api import router
 from services.intake.application import Intake
-from services.intake.messaging import Submissions, answer_questions, received_message
+from services.intake.messaging import (
+    Submissions,
+    answer_questions,
+    following,
+    received_message,
+)
 from services.intake.persistence import IntakeRecord
 from services.kernel.access import Authenticator
-from services.kernel.broker.life import Life, Part
+from services.kernel.broker.life import Life, Part, consumer_health, relay_health
 from services.kernel.clock import Clock, new_uuid7, system_clock
 from services.kernel.folder import DataFolder
+from services.kernel.inbox import Consumer, Decode, Inbox
 from services.kernel.record import open_record
 from services.kernel.relay import Relay
 from services.kernel.settings import Settings
@@ -24,6 +30,7 @@ from services.kernel.store.database import open_database
 from services.kernel.store.writer import Writer
 from services.kernel.vault import BlindIndex, Vault
 from services.kernel.web.health import Check, Health
+from services.kernel.web.log_client import LogClient, filling
 from services.kernel.web.log_endpoint import log_router
 
 if TYPE_CHECKING:
@@ -45,8 +52,12 @@ class IntakeService:
         broker: NatsBroker,
         prepare: Callable[[Client], Awaitable[None]],
         authenticator: Authenticator,
+        read: Decode,
+        handling_log: LogClient,
         now: Clock = system_clock,
     ) -> None:
+        """`read` decodes what arrives on the bus; `handling_log` fills what is missing."""
+        self._now, self._read, self._handling_log = now, read, handling_log
         self._record = open_record(
             settings, folder, name=NAME, codec=codec, now=now, secure_delete=True
         )
@@ -57,12 +68,12 @@ class IntakeService:
             secure_delete=True,
         )
         vault = Vault(self._keys, database)
-        record = IntakeRecord(
+        self._intake_record = IntakeRecord(
             store, vault, BlindIndex(self._keys, database), keys=self._keys
         )
         self._writer = Writer(NAME)
         self._intake = Intake(
-            record,
+            self._intake_record,
             vault,
             writer=self._writer,
             tenant=settings.tenant,
@@ -71,6 +82,7 @@ class IntakeService:
         )
         answer_questions(broker, self._intake)
         self._relay: Relay | None = None
+        self._consumer: Consumer | None = None
         self._life = Life(broker, prepare=prepare, parts=self._parts)
         self.routers: list[APIRouter] = [
             router(self._intake, authenticator, now=now),
@@ -80,6 +92,7 @@ class IntakeService:
             # While the broker is away complaints are still taken.
             Check("intake.broker", self._life.health, required=False),
             Check("intake.relay", self._relay_health),
+            Check("intake.consumer", self._consumer_health, required=False),
         ]
 
     async def start(self) -> None:
@@ -90,8 +103,10 @@ class IntakeService:
     async def stop(self) -> None:
         """Stop taking in, end the writer, then the broker, then close the record."""
         await self._life.quiet()
+        await self._life.quiet()
         await asyncio.to_thread(self._writer.stop)
         await self._life.stop()
+        await self._handling_log.close()
         await asyncio.to_thread(self._record.stop)
         self._keys.close()
 
@@ -102,10 +117,21 @@ class IntakeService:
             stream=Stream.INTAKE,
             outgoing=received_message,
         )
-        return [Submissions(client, self._intake), self._relay]
+        self._consumer = Consumer(
+            client,
+            stream=Stream.CASES,
+            durable=NAME,
+            database=self._record.database,
+            writer=self._writer,
+            inbox=Inbox(NAME, decode=self._read, now=self._now),
+            effect=following(self._intake_record.follow),
+            fetch=filling(self._handling_log, self._read),
+            now=self._now,
+        )
+        return [Submissions(client, self._intake), self._consumer, self._relay]
 
     async def _relay_health(self) -> Health:
-        if self._relay is None:
-            return Health(ok=True, detail="waits for the broker")
-        status = self._relay.status()
-        return Health(status.state != "mismatch", status.fault or "")
+        return relay_health(self._relay)
+
+    async def _consumer_health(self) -> Health:
+        return consumer_health(self._consumer)

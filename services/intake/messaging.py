@@ -2,8 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, cast
 
 import structlog
 from faststream.nats import NatsBroker, NatsMessage
@@ -11,13 +11,16 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from events import codec, subjects
+from events.envelope import Envelope
 from events.subjects import Stream
 from services.intake.application import Intake
 from services.kernel.access import Credential
 from services.kernel.broker.pull import StandingPull
 from services.kernel.errors import AmendsError, UnavailableError
+from services.kernel.inbox import Arrived, Effect
 from services.kernel.logs import accepted_correlation_id, correlated
 from services.kernel.relay import Outgoing
+from services.kernel.store.database import Tx
 from services.kernel.store.recorder import LogEntry
 from services.kernel.web.problems import problem_of
 from services.kernel.web.reading import strict_json
@@ -47,6 +50,15 @@ def received_message(entry: LogEntry) -> tuple[Outgoing]:
             headers=subjects.headers(about),
         ),
     )
+
+
+def following(follow: Callable[[Tx, Sequence[Envelope[Any]]], None]) -> Effect:
+    """Have `follow` note what handling did to cases."""
+
+    def effect(tx: Tx, arrived: Sequence[Arrived]) -> None:
+        follow(tx, [cast("Envelope[Any]", each.event) for each in arrived])
+
+    return effect
 
 
 def answer_questions(broker: NatsBroker, intake: Intake) -> None:

@@ -120,7 +120,11 @@ class IntakeRecord:
                     for kind, value in each.marks.items()
                 ],
             )
-            advance_rows(tx, [each.event for each in filings])
+            _advance(tx, [each.event for each in filings])
+
+    def follow(self, tx: Tx, events: Sequence[Envelope[Any]]) -> None:
+        """Note what handling did to cases, in the inbox's transaction."""
+        _advance(tx, events)
 
     def progress(self, receipt_no: str) -> Progress | None:
         with _told(), self._database.read() as tx:
@@ -167,7 +171,7 @@ class IntakeRecord:
             )
 
 
-def advance_rows(tx: Tx, events: Sequence[Envelope[Any]]) -> None:
+def _advance(tx: Tx, events: Sequence[Envelope[Any]]) -> None:
     """Bring the standing and the steps of cases forward by events in case order.
 
     Version 1 comes twice, from intake itself and back from handling: the second time

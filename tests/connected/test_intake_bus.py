@@ -3,20 +3,23 @@
 import asyncio
 import json
 from contextlib import asynccontextmanager
+from uuid import UUID
 
 import nats.errors
 import nats.js.errors
 import pytest
 
 from events import codec, subjects
+from events.examples import EXAMPLES
 from events.subjects import Stream
-from services.bus import CONSUMERS, streams
+from services.bus import CONSUMERS, read_event, streams
 from services.intake.main import IntakeService
 from services.kernel.access import OPERATOR, OperatorTokens
 from services.kernel.broker.connection import build_broker
 from services.kernel.broker.provision import provision
 from services.kernel.folder import DataFolder
 from services.kernel.settings import Settings
+from services.kernel.web.log_client import open_log
 from tests.support.intake import GOOD
 from tests.support.nats import client_of
 
@@ -39,6 +42,8 @@ async def running(server, data):
         broker=build_broker(server.url, name="intake", seed=server.seed),
         prepare=prepare,
         authenticator=OperatorTokens({"t": OPERATOR}),
+        read=read_event,
+        handling_log=open_log("http://127.0.0.1:9", "t", "handling"),
     )
     await service.start()
     try:
@@ -212,5 +217,55 @@ def test_a_submission_handed_in_while_intake_was_away_is_taken_later(
         async with running(own_nats, tmp_path / "data") as (service, client):
             await emptied(client)
             assert service._record.store.last_position() == 20
+
+    asyncio.run(main())
+
+
+def test_the_customer_s_timeline_follows_the_case(own_nats, tmp_path):
+    """Events of handling, also out of order, move state and unit; ours stay ours."""
+
+    async def main():
+        async with running(own_nats, tmp_path / "data") as (service, client):
+            receipt = await ask(client, PHONE)
+            number, case_id = receipt["receipt_no"], UUID(receipt["case_id"])
+            first = codec.decode(service._record.store.log(0, 1)[0].body)
+            history = [first]
+            for name in (
+                "ComplaintAccepted",
+                "DepartmentAssigned",
+                "AssignmentReturned",
+            ):
+                history.append(
+                    EXAMPLES[name].model_copy(
+                        update={"case_id": case_id, "version": len(history) + 1}
+                    )
+                )
+            js = client.jetstream()
+            for event in (history[0], history[2], history[1], history[3], history[2]):
+                await js.publish(
+                    subjects.case_event(case_id, event.type),
+                    codec.encode(event),
+                    headers=subjects.headers(event) | {"Amends-Position": "1"},
+                )
+
+            async def returned():
+                progress = service._intake.progress(number)
+                return progress if progress.standing.state == "ACCEPTED" else None
+
+            async def followed():
+                with service._record.database.read() as tx:
+                    row = tx.fetchone(
+                        "SELECT version FROM inbox_case WHERE case_id = ?", (case_id,)
+                    )
+                return row is not None and row[0] == 4
+
+            await eventually(followed)
+            progress = await returned()
+            assert progress.standing.unit == history[2].data.department
+            assert [step.type for step in progress.steps] == [
+                "ComplaintReceived",
+                "ComplaintAccepted",
+                "DepartmentAssigned",
+            ]
 
     asyncio.run(main())

@@ -4,7 +4,6 @@ import json
 
 import pytest
 
-from services.intake import api
 from services.kernel.errors import UnavailableError
 from tests.support.intake import GOOD
 from tests.support.intake_http import URL, UUID_KEY, door, sent
@@ -130,22 +129,6 @@ def test_a_batch_of_strangers_needs_uuids(http):
     ]
     results = http.batch(lines, by=None)
     assert [each["status"] for each in results] == [422, 201, 403]
-
-
-def test_a_batch_has_an_end(http, monkeypatch):
-    monkeypatch.setattr(api, "BATCH_LINES", 3)
-    monkeypatch.setattr(api, "_TOGETHER", 2)
-    results = http.batch([GOOD] * 6)
-    assert [each["status"] for each in results] == [201, 201, 201, 413]
-    assert results[-1]["line"] == 4
-    assert len(http.bench.events()) == 3
-
-
-def test_a_batch_goes_on_behind_windows(http, monkeypatch):
-    monkeypatch.setattr(api, "_TOGETHER", 2)
-    lines = [GOOD | {"idempotency_key": str(number % 4)} for number in range(7)]
-    results = http.batch(lines)
-    assert [each["status"] for each in results] == [201] * 4 + [200] * 3
 
 
 def test_status_by_number_with_spaces(http):
