@@ -123,3 +123,10 @@ def test_the_complaint_that_the_reference_shows_is_one():
     )
     read = Submission.parse(shown, now=datetime(2026, 1, 1, tzinfo=UTC))
     assert read.verifiable()
+
+
+def test_the_proofs_that_the_guarantees_name_are_there():
+    page = (DOCS / "explanation/guarantees.md").read_text()
+    proofs = re.findall(r"`(tests/[^`]*)`", page)
+    assert len(proofs) > 10
+    assert [proof for proof in proofs if not (ROOT / proof).is_file()] == []
