@@ -28,8 +28,8 @@ from services.kernel.i18n import LANGUAGES, LOCALE, Catalogues, language_of, msg
 from services.kernel.logs import correlation_id
 from services.kernel.web.pages.assets import KERNEL_STATIC, Assets
 from services.kernel.web.pages.forms import (
-    NONCE_COOKIE,
     CSRF_FIELD,
+    NONCE_COOKIE,
     Form,
     FormGuard,
     read_form,
