@@ -22,27 +22,22 @@ import uvicorn
 from fastapi import FastAPI
 
 from services.asyncapi import describe
-from services.bus import CONSUMERS, streams
+from services.bus import CONSUMERS, read_event, streams
 from services.kernel.access import (
-    OPERATOR,
-    Credential,
-    OperatorTokens,
     Runtime,
     new_token,
     remove_runtime,
     write_runtime,
 )
+from services.kernel.admission import Admission
 from services.kernel.broker.connection import build_broker
 from services.kernel.broker.provision import provision
 from services.kernel.broker.server import NatsServer
-from services.kernel.clock import system_clock
-from services.kernel.errors import RefusedError, UnauthenticatedError
+from services.kernel.errors import RefusedError
 from services.kernel.folder import DataFolder
-from services.kernel.grants import FactCodec
-from services.kernel.record import open_record
-from services.kernel.tokens import TokenRegister
 from services.kernel.web.edge import edge
 from services.kernel.web.health import health_router
+from services.kernel.web.log_client import open_log
 from services.kernel.web.metrics import HttpMetrics, metrics_router, new_registry
 from services.kernel.web.problems import install
 
@@ -109,7 +104,7 @@ class _Server(uvicorn.Server):
 
 
 async def run_until_signal(
-    settings: Settings, ready: Callable[[Runtime], None]
+    settings: Settings, ready: Callable[[Runtime], Awaitable[None]]
 ) -> None:
     """Serve until Ctrl-C or SIGTERM."""
     stop = asyncio.Event()
@@ -117,7 +112,7 @@ async def run_until_signal(
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     async with serving(settings) as runtime:
-        ready(runtime)
+        await ready(runtime)
         await stop.wait()
 
 
@@ -218,59 +213,35 @@ def _build(
     from services.intake import main as intake  # noqa: PLC0415
 
     policy = handling.default_policy()
-    access = _Access(settings, folder, handling.roles(policy), runtime.token)
+    admission = Admission(
+        settings,
+        folder,
+        roles=handling.roles(policy),
+        places=handling.places(policy),
+        operator=runtime.token,
+    )
     return [
-        access,
+        admission,
         intake.IntakeService(
             settings=settings,
             folder=folder,
             broker=bus.connection("intake"),
             prepare=bus.prepare,
-            authenticator=access,
+            authenticator=admission,
+            read=read_event,
+            handling_log=open_log(runtime.url, runtime.token, "handling"),
         ),
         handling.HandlingService(
             settings=settings,
             folder=folder,
             broker=bus.connection("handling"),
             prepare=bus.prepare,
-            authenticator=access,
-            register=access.register,
+            admission=admission,
             policy=policy,
+            read=read_event,
+            intake_log=open_log(runtime.url, runtime.token, "intake"),
         ),
     ]
-
-
-class _Access:
-    """Who may come in: the operator of this run, and everybody with a token."""
-
-    name = "access"
-    routers: Sequence[APIRouter] = ()
-    checks: Sequence[Check] = ()
-
-    def __init__(
-        self,
-        settings: Settings,
-        folder: DataFolder,
-        roles: frozenset[str],
-        operator: str,
-    ) -> None:
-        self._record = open_record(
-            settings, folder, name=self.name, codec=FactCodec(), now=system_clock
-        )
-        self._operator = OperatorTokens({operator: OPERATOR})
-        self.register = TokenRegister(self._record.store, roles=roles, now=system_clock)
-
-    def authenticate(self, header: str | None) -> Credential:
-        try:
-            return self._operator.authenticate(header)
-        except UnauthenticatedError:
-            return self.register.authenticate(header)
-
-    async def start(self) -> None:
-        self._record.start()
-
-    async def stop(self) -> None:
-        await asyncio.to_thread(self._record.stop)
 
 
 def _app(services: Sequence[Service]) -> Any:

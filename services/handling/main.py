@@ -15,18 +15,21 @@ from services.handling.application.cases import Handling
 from services.handling.application.commanding import Commanding
 from services.handling.domain.policy import Policy, parse_policy
 from services.handling.domain.visibility import staff
-from services.handling.messaging import case_message
+from services.handling.messaging import case_message, taking_over
 from services.handling.persistence import HandlingRecord, WorkList
-from services.kernel.broker.life import Life
+from services.kernel.broker.life import Life, consumer_health, relay_health
 from services.kernel.clock import new_uuid7, system_clock
+from services.kernel.inbox import Consumer, Inbox
 from services.kernel.record import open_record
 from services.kernel.relay import Relay
 from services.kernel.store.application import open_store
 from services.kernel.store.database import open_database
 from services.kernel.store.secret import kept_secret
 from services.kernel.store.writer import Writer
+from services.kernel.users import Places
 from services.kernel.vault import Vault
 from services.kernel.web.health import Check, Health
+from services.kernel.web.log_client import filling
 from services.kernel.web.log_endpoint import log_router
 
 if TYPE_CHECKING:
@@ -36,12 +39,13 @@ if TYPE_CHECKING:
     from faststream.nats import NatsBroker
     from nats.aio.client import Client
 
-    from services.kernel.access import Authenticator
+    from services.kernel.admission import Admission
     from services.kernel.broker.life import Part
     from services.kernel.clock import Clock
     from services.kernel.folder import DataFolder
+    from services.kernel.inbox import Decode
     from services.kernel.settings import Settings
-    from services.kernel.tokens import TokenRegister
+    from services.kernel.web.log_client import LogClient
 
 NAME = "handling"
 
@@ -58,11 +62,13 @@ class HandlingService:
         folder: DataFolder,
         broker: NatsBroker,
         prepare: Callable[[Client], Awaitable[None]],
-        authenticator: Authenticator,
-        register: TokenRegister,
+        admission: Admission,
         policy: Policy,
+        read: Decode,
+        intake_log: LogClient,
         now: Clock = system_clock,
     ) -> None:
+        self._now, self._read, self._intake_log = now, read, intake_log
         self._record = open_record(
             settings, folder, name=NAME, codec=codec, now=now, secure_delete=True
         )
@@ -74,7 +80,7 @@ class HandlingService:
         )
         vault = Vault(self._keys, database)
         work_list = WorkList(database)
-        handling = Handling(store, work_list)
+        self._handling = handling = Handling(store, work_list)
         commanding = Commanding(
             HandlingRecord(store, work_list, vault),
             vault,
@@ -86,17 +92,21 @@ class HandlingService:
         )
         self._writer = Writer(NAME)
         self._relay: Relay | None = None
+        self._consumer: Consumer | None = None
         self._life = Life(broker, prepare=prepare, parts=self._parts)
         self.routers: list[APIRouter] = [
-            cases.router(handling, authenticator, policy=policy, now=now),
-            commands.router(commanding, self._writer, authenticator),
-            access.router(register, authenticator),
-            log_router(store, authenticator),
+            cases.router(handling, admission, policy=policy, now=now),
+            commands.router(commanding, self._writer, admission),
+            access.router(
+                admission.tokens, admission.users, admission.passwords, admission
+            ),
+            log_router(store, admission),
         ]
         self.checks = [
             # While the broker is away complaints and commands are still taken.
             Check("handling.broker", self._life.health, required=False),
             Check("handling.relay", self._relay_health),
+            Check("handling.consumer", self._consumer_health, required=False),
         ]
 
     async def start(self) -> None:
@@ -106,8 +116,10 @@ class HandlingService:
 
     async def stop(self) -> None:
         """Stop taking in, end the writer, then the broker, then close the record."""
+        await self._life.quiet()
         await asyncio.to_thread(self._writer.stop)
         await self._life.stop()
+        await self._intake_log.close()
         await asyncio.to_thread(self._record.stop)
         self._keys.close()
 
@@ -118,13 +130,24 @@ class HandlingService:
             stream=Stream.CASES,
             outgoing=case_message,
         )
-        return [self._relay]
+        self._consumer = Consumer(
+            client,
+            stream=Stream.INTAKE,
+            durable=NAME,
+            database=self._record.database,
+            writer=self._writer,
+            inbox=Inbox(NAME, decode=self._read, now=self._now),
+            effect=taking_over(self._handling),
+            fetch=filling(self._intake_log, self._read),
+            now=self._now,
+        )
+        return [self._consumer, self._relay]
 
     async def _relay_health(self) -> Health:
-        if self._relay is None:
-            return Health(ok=True, detail="waits for the broker")
-        status = self._relay.status()
-        return Health(status.state != "mismatch", status.fault or "")
+        return relay_health(self._relay)
+
+    async def _consumer_health(self) -> Health:
+        return consumer_health(self._consumer)
 
 
 def default_policy() -> Policy:
@@ -136,6 +159,13 @@ def default_policy() -> Policy:
 def roles(policy: Policy) -> frozenset[str]:
     """Name what somebody with a token can be: staff, a channel, a customer."""
     return staff(policy) | {"channel", "complainant"}
+
+
+def places(policy: Policy) -> Places:
+    """Name what people who sign in can be, and where."""
+    return Places(
+        staff(policy), frozenset(policy.unit_roles), tuple(policy.departments)
+    )
 
 
 @contextmanager

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from events import codec, subjects
 from services.kernel.relay import Outgoing
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from events.envelope import Envelope
+    from services.handling.application.cases import Handling
+    from services.kernel.inbox import Arrived, Effect
+    from services.kernel.store.database import Tx
     from services.kernel.store.recorder import LogEntry
 
 
@@ -21,3 +27,15 @@ def case_message(entry: LogEntry) -> tuple[Outgoing]:
             headers=subjects.headers(about),
         ),
     )
+
+
+def taking_over(handling: Handling) -> Effect:
+    """Make a case of each received complaint that the inbox found to be new."""
+
+    def effect(tx: Tx, arrived: Sequence[Arrived]) -> None:
+        handling.take_over(
+            tx,
+            [(cast("Envelope[Any]", each.event), each.body) for each in arrived],
+        )
+
+    return effect

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from faststream.nats import NatsBroker
     from nats.aio.client import Client
 
+    from services.kernel.inbox import Consumer
+    from services.kernel.relay import Relay
+
 _log = structlog.get_logger(__name__)
 
 _PAUSE = 1.0
@@ -57,12 +60,15 @@ class Life:
         """Begin, and return at once."""
         self._task = asyncio.create_task(self._live())
 
-    async def stop(self) -> None:
-        """Stop the parts in order, then the connection; never raises for a lost broker."""
+    async def quiet(self) -> None:
+        """Take in no more and finish what is in hand; before the writer ends."""
         for part in self._parts:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_STOP_WITHIN):
                     await part.stop()
+
+    async def stop(self) -> None:
+        """End the connection, after the writer; never raises for a lost broker."""
         if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -100,3 +106,28 @@ class Life:
                 pause = min(_LONGEST_PAUSE, 2 * pause)
             else:
                 return
+
+
+def relay_health(relay: Relay | None) -> Health:
+    """Say whether a relay may go on; a broker that is away is not its fault."""
+    if relay is None:
+        return Health(ok=True, detail="waits for the broker")
+    status = relay.status()
+    return Health(status.state != "mismatch", status.fault or "")
+
+
+def consumer_health(consumer: Consumer | None) -> Health:
+    """Say how far a consumer is behind, and what waits."""
+    if consumer is None:
+        return Health(ok=True, detail="waits for the broker")
+    status = consumer.status()
+    waiting = status.waiting
+    told = {
+        "position": status.position,
+        "behind": status.behind,
+        "gaps": waiting.gaps,
+        "newer": waiting.newer,
+        "poison": waiting.poison,
+    }
+    detail = " ".join(f"{name}={value}" for name, value in told.items())
+    return Health(status.healthy, f"{detail} {status.fault or ''}".rstrip())
