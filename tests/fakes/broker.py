@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from nats.aio.client import ServerVersion
 from nats.aio.msg import Msg
 from nats.errors import NoRespondersError
 from nats.js import JetStreamContext
@@ -108,6 +109,9 @@ class FakeNats:
                 consumer = stream.consumers.setdefault(words[-1], _Consumer(words[-1]))
                 consumer.config = {"filter_subject": None, **request["config"]}
                 return consumer.info(stream)
+            case "MSG" if consumer is None:
+                self.deliver(reply, b"", "", {"Status": "503"})
+                return None
             case _ if consumer is None:
                 return _error(404, 10014, "consumer not found")
             case "INFO":
@@ -205,6 +209,7 @@ class FakeClient:
         self._prefix = f"_INBOX.{number}"
         self._inboxes = itertools.count(1)
         self.stats = {"reconnects": 0}
+        self.connected_server_version = ServerVersion("2.15.0")
         self.is_connected = True
         self.is_closed = False
 

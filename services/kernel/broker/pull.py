@@ -164,12 +164,14 @@ class StandingPull:
         match headers.get("Status"):
             case "100":  # a heartbeat
                 self._away = None
-            case "503":  # nobody answers for the durable; the silence lets it ask again
+            case "503":  # nobody answers for the durable; its silence lets us ask again
                 self._away = f"No durable {self._durable}: run `amends provision`."
-            case _:  # expired, or ended by the server: so many will not come
-                left = headers.get("Nats-Pending-Messages", str(self._asked))
-                self._asked = max(0, self._asked - int(left))
+            case "408":  # expired: so many of them will not come any more
+                left = int(headers.get("Nats-Pending-Messages", 0))
+                self._asked = max(0, self._asked - left)
                 self._stir.set()
+            case status:  # refused or ended by the server; not to be asked at once
+                self._away = f"{status} {headers.get('Description', '')}".strip()
 
     # ------------------------------------------------------------------- handling
 
