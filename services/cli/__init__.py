@@ -23,10 +23,12 @@ app = typer.Typer(
 case = typer.Typer(help="Look at cases.", no_args_is_help=True)
 access = typer.Typer(help="Who may come in.", no_args_is_help=True)
 token = typer.Typer(help="Tokens of people and systems.", no_args_is_help=True)
+user = typer.Typer(help="People who sign in.", no_args_is_help=True)
 audit = typer.Typer(help="Prove that history was not touched.", no_args_is_help=True)
 app.add_typer(case, name="case")
 app.add_typer(access, name="access")
 access.add_typer(token, name="token")
+access.add_typer(user, name="user")
 app.add_typer(audit, name="audit")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
@@ -130,6 +132,54 @@ def token_revoke(
     from services.cli import tokens  # noqa: PLC0415 lazy
 
     tokens.revoke(token_id, as_json=as_json)
+
+
+@user.command("create")
+def user_create(
+    login: Annotated[str, typer.Option(help="What they type to sign in.")],
+    name: Annotated[str, typer.Option(help="What colleagues call them.")],
+    role: Annotated[str, typer.Option(help="What they are.")],
+    *,
+    department: Annotated[str | None, typer.Option(help="Their unit.")] = None,
+    password_stdin: Annotated[
+        bool,
+        typer.Option("--password-stdin", help="Read the password from standard input."),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Let somebody in; without --password-stdin the terminal asks for the password."""
+    from services.cli import users  # noqa: PLC0415 lazy
+
+    wanted = {"login": login, "name": name, "role": role, "department": department}
+    users.create(wanted, password_stdin=password_stdin, as_json=as_json)
+
+
+@user.command("list")
+def user_list(*, as_json: AsJson = False) -> None:
+    """List everybody who ever was let in."""
+    from services.cli import users  # noqa: PLC0415 lazy
+
+    users.listing(as_json=as_json)
+
+
+@user.command("depart")
+def user_depart(
+    login: Annotated[str, typer.Argument(help="Their login, or their id in events.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """End somebody's sessions and tokens at once; what they did stays."""
+    from services.cli import users  # noqa: PLC0415 lazy
+
+    users.depart(login, as_json=as_json)
+
+
+@access.command("admin-link")
+def access_admin_link(*, as_json: AsJson = False) -> None:
+    """Make the one-time link to the first administrator, in place of an older one."""
+    from services.cli import users  # noqa: PLC0415 lazy
+
+    users.admin_link(as_json=as_json)
 
 
 @audit.command("verify")

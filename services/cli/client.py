@@ -33,10 +33,22 @@ def with_services(work: Callable[[httpx.Client, Settings], R]) -> R:
     settings = load_settings()
     runtime = read_runtime(settings.data)
     if runtime is not None and _answers(runtime):
-        with _client(runtime) as client:
+        with client_of(runtime) as client:
             return work(client, settings)
     configure(settings.log_format, "warning")
     return asyncio.run(_inside(settings, work))
+
+
+def with_running(work: Callable[[httpx.Client, Settings], R]) -> R:
+    """Give `work` a client as above, but raise UnavailableError where nothing runs."""
+    settings = load_settings()
+    runtime = read_runtime(settings.data)
+    if runtime is None or not _answers(runtime):
+        raise UnavailableError(
+            "client.not_running", "Start `amends up` first: this is about what runs."
+        )
+    with client_of(runtime) as client:
+        return work(client, settings)
 
 
 def answer(response: httpx.Response) -> Any:
@@ -54,7 +66,7 @@ def answer(response: httpx.Response) -> Any:
     )
 
 
-def _client(runtime: Runtime) -> httpx.Client:
+def client_of(runtime: Runtime) -> httpx.Client:
     return httpx.Client(
         base_url=runtime.url,
         headers={"Authorization": f"Bearer {runtime.token}"},
@@ -65,7 +77,7 @@ def _client(runtime: Runtime) -> httpx.Client:
 
 def _answers(runtime: Runtime) -> bool:
     """Tell a running amends from what a killed one left behind."""
-    with contextlib.suppress(httpx.TransportError), _client(runtime) as client:
+    with contextlib.suppress(httpx.TransportError), client_of(runtime) as client:
         return client.get("/health/live").is_success
     return False
 
@@ -74,7 +86,7 @@ async def _inside(settings: Settings, work: Callable[[httpx.Client, Settings], R
     from services.up import serving  # noqa: PLC0415 only where nothing runs
 
     def call(runtime: Runtime) -> R:
-        with _client(runtime) as client:
+        with client_of(runtime) as client:
             try:
                 return work(client, settings)
             except httpx.TransportError as error:

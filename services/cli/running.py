@@ -5,6 +5,8 @@ import sys
 
 from rich.console import Console
 
+from services.cli.client import client_of
+from services.cli.users import first_link
 from services.kernel.access import Runtime
 from services.kernel.logs import configure
 from services.kernel.settings import load_settings
@@ -16,11 +18,20 @@ def up() -> None:
     configure(settings.log_format, settings.log_level)
     console = Console(stderr=True, highlight=False)
 
-    def ready(runtime: Runtime) -> None:
-        if sys.stderr.isatty():
-            console.print(
-                f"[bold]amends[/bold] is ready at {runtime.url}"
-                f" with its data in {settings.data}. Ctrl-C stops it."
-            )
+    async def ready(runtime: Runtime) -> None:
+        if not sys.stderr.isatty():
+            return
+        console.print(
+            f"[bold]amends[/bold] is ready at {runtime.url}"
+            f" with its data in {settings.data}. Ctrl-C stops it."
+        )
+        link = await asyncio.to_thread(_first_link, runtime)
+        if link is not None:  # to this terminal alone: a log would keep it
+            console.print(link, soft_wrap=True)
 
     asyncio.run(run_until_signal(settings, ready))
+
+
+def _first_link(runtime: Runtime) -> str | None:
+    with client_of(runtime) as client:
+        return first_link(client)

@@ -65,12 +65,14 @@ class TokenRegister:
         store: EventStore[Fact],
         *,
         roles: frozenset[str],
+        unit_roles: frozenset[str] = frozenset(),
         now: Clock,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.store = store
         self._database = database = store.database
         self._roles = roles
+        self._unit_roles = unit_roles
         self._now = now
         self._monotonic = monotonic
         self._believed: dict[str, tuple[float, Credential]] = {}
@@ -97,6 +99,11 @@ class TokenRegister:
             raise RefusedError(
                 "access.unknown_role",
                 f"There is no such role: choose one of {', '.join(sorted(self._roles))}.",
+            )
+        if department is None and role in self._unit_roles:
+            raise RefusedError(
+                "access.department_needed",
+                f"The role {role} acts for a department: name it.",
             )
         if expires_at is not None and expires_at <= now:
             raise RefusedError(

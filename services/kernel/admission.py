@@ -1,0 +1,95 @@
+"""Everything about who may come in, put together over the access record."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from services.kernel.access import OPERATOR, Credential, OperatorTokens
+from services.kernel.clock import system_clock
+from services.kernel.errors import UnauthenticatedError
+from services.kernel.grants import FactCodec
+from services.kernel.login import Login
+from services.kernel.passwords import Passwords
+from services.kernel.record import open_record
+from services.kernel.sessions import Sessions
+from services.kernel.tokens import TokenRegister
+from services.kernel.users import UserRegister
+from services.kernel.web.cookies import CookieHolders
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fastapi import APIRouter
+    from starlette.requests import Request
+
+    from services.kernel.clock import Clock
+    from services.kernel.folder import DataFolder
+    from services.kernel.settings import Settings
+    from services.kernel.users import Places
+    from services.kernel.web.health import Check
+    from services.kernel.web.pages import Viewer
+
+NAME = "access"
+
+
+class Admission:
+    """The operator of this run, everybody with a token, everybody who signed in.
+
+    `roles` are those that a token may have, `places` what people can be.
+    """
+
+    name = NAME
+    routers: Sequence[APIRouter] = ()
+    checks: Sequence[Check] = ()
+
+    def __init__(
+        self,
+        settings: Settings,
+        folder: DataFolder,
+        *,
+        roles: frozenset[str],
+        places: Places,
+        operator: str,
+        now: Clock = system_clock,
+    ) -> None:
+        self._record = open_record(
+            settings,
+            folder,
+            name=self.name,
+            codec=FactCodec(),
+            now=now,
+            secure_delete=True,  # names and hashes are erased, not only unlinked
+        )
+        self._operator = OperatorTokens({operator: OPERATOR})
+        self.tokens = TokenRegister(
+            self._record.store, roles=roles, unit_roles=places.unit_roles, now=now
+        )
+        self.users = UserRegister(
+            self.tokens,
+            Sessions(self._record.database, now=now),
+            places=places,
+            now=now,
+        )
+        self.passwords = Passwords()
+        self.login = Login(self.users, self.passwords)
+        self._holders = CookieHolders(self.users)
+
+    def authenticate(self, header: str | None) -> Credential:
+        try:
+            return self._operator.authenticate(header)
+        except UnauthenticatedError:
+            return self.tokens.authenticate(header)
+
+    async def by_cookie(self, request: Request) -> Credential:
+        return await self._holders.by_cookie(request)
+
+    async def viewer(self, request: Request) -> Viewer:
+        return await self._holders.viewer(request)
+
+    async def start(self) -> None:
+        self._record.start()
+
+    async def stop(self) -> None:
+        await asyncio.to_thread(self.passwords.stop)
+        await asyncio.to_thread(self._record.stop)
