@@ -375,6 +375,8 @@ STAGES: Final = {
     "declined": declined(),
     "appealed": appealed(),
     "taken up": taken_up(),
+    "dismissed": dismissed(),
+    "dismissed again": dismissed(level=2),
     "refused": refused(),
     "withdrawn": withdrawn(),
 }

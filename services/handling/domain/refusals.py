@@ -114,11 +114,22 @@ REFUSALS: Final[dict[str, str]] = {
 }
 
 
-def refused(code: str) -> RefusedError:
-    """Make the refusal of a command that may be given, but not now or not so."""
-    return RefusedError(code, REFUSALS[code])
+FORBIDDEN: Final = frozenset(
+    {
+        "case.not_your_role",
+        "case.not_your_department",
+        "case.not_the_reviewer",
+        "case.reviewer_involved",
+        "case.own_proposal",
+        "case.beyond_authority",
+        "case.third_party",
+        "case.route_needs_approval",
+    }
+)
+"""Those that are about who asks: another may; all others hold for everybody."""
 
 
-def forbidden(code: str) -> ForbiddenError:
-    """Make the refusal of a command that this actor may not give."""
-    return ForbiddenError(code, REFUSALS[code])
+def refusal(code: str) -> RefusedError | ForbiddenError:
+    """Make the refusal of this code, of the family that the code always has."""
+    family = ForbiddenError if code in FORBIDDEN else RefusedError
+    return family(code, REFUSALS[code])

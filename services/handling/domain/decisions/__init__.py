@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from services.handling.domain.commands import COMMANDS, Command
 from services.handling.domain.decisions import appeal, assessment, ending, settlement
 from services.handling.domain.decisions.rules import Decided, Rule, Scene
-from services.handling.domain.refusals import forbidden
+from services.handling.domain.refusals import refusal
 from services.kernel.errors import ForbiddenError, RefusedError
 
 if TYPE_CHECKING:
@@ -71,4 +71,4 @@ def _may(on: Scene, rule: Rule[Any]) -> bool:
 
 def _require_role(on: Scene, name: str) -> None:
     if on.actor.role not in on.policy.roles[name]:
-        raise forbidden("case.not_your_role")
+        raise refusal("case.not_your_role")

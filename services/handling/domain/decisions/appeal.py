@@ -12,7 +12,7 @@ from services.handling.domain.commands import (
     DismissAppeal,
 )
 from services.handling.domain.decisions.rules import Rule, require_state
-from services.handling.domain.refusals import forbidden, refused
+from services.handling.domain.refusals import refusal
 
 if TYPE_CHECKING:
     from services.handling.domain.case import Happened
@@ -27,7 +27,7 @@ def appeal(on: Scene, command: AppealComplaint) -> Decided:
     if command.contested_event_id is not None:
         contested = _named(on, command.contested_event_id)
     if not _in_time(on, contested):
-        raise refused("case.appeal_window_over")
+        raise refusal("case.appeal_window_over")
     return (
         ComplaintAppealed(
             level=on.case.level + 1,
@@ -51,7 +51,7 @@ def dismiss_appeal(on: Scene, command: DismissAppeal) -> Decided:
     if on.case.level >= on.policy.last_appeal_level:
         body = body or on.policy.outside_body
         if body is None:
-            raise refused("case.outside_body_missing")
+            raise refusal("case.outside_body_missing")
     return (
         AppealDismissed(
             reasons=command.reasons,
@@ -66,18 +66,18 @@ def _may_appeal(on: Scene) -> None:
     """Appeal while a level is left and a decision is fresh enough (S115, S116)."""
     case = on.case
     if case.state not in _APPEALABLE or not case.contestable:
-        raise refused("case.nothing_to_appeal")
+        raise refusal("case.nothing_to_appeal")
     if case.level >= on.policy.last_appeal_level:
-        raise refused("case.appeal_levels_exhausted")
+        raise refusal("case.appeal_levels_exhausted")
     if not any(_in_time(on, event) for event in case.contestable):
-        raise refused("case.appeal_window_over")
+        raise refusal("case.appeal_window_over")
 
 
 def _may_review(on: Scene) -> None:
     """Let a reviewer decide who never acted on the case (S115)."""
     require_state(on, "case.not_appealed", State.APPEALED)
     if on.actor.id in on.case.actors:
-        raise forbidden("case.reviewer_involved")
+        raise refusal("case.reviewer_involved")
 
 
 def _taken_up_before(on: Scene) -> bool:
@@ -88,7 +88,7 @@ def _named(on: Scene, event_id: object) -> Happened:
     for event in on.case.contestable:
         if event.event_id == event_id:
             return event
-    raise refused("case.not_contestable")
+    raise refusal("case.not_contestable")
 
 
 def _in_time(on: Scene, contested: Happened) -> bool:

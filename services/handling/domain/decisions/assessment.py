@@ -29,7 +29,7 @@ from services.handling.domain.decisions.rules import (
     while_open,
 )
 from services.handling.domain.policy import graver
-from services.handling.domain.refusals import forbidden, refused
+from services.handling.domain.refusals import refusal
 
 if TYPE_CHECKING:
     from services.handling.domain.decisions.rules import Decided, Scene
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 def acknowledge(on: Scene, command: AcknowledgeReceipt) -> Decided:
     """Promise an instant to come (S6)."""
     if command.expected_at <= on.now:
-        raise refused("case.expected_in_the_past")
+        raise refusal("case.expected_in_the_past")
     return (
         ReceiptAcknowledged(
             handler=command.handler or on.actor.id,
@@ -58,10 +58,10 @@ def accept(on: Scene, command: AcceptComplaint) -> Decided:
     least = on.policy.severity(*matter, on.case.price)
     severity = command.severity or least
     if graver(least, severity):
-        raise refused("case.severity_too_low")
+        raise refusal("case.severity_too_low")
     claim = command.complaint_class is ComplaintClass.CLAIM
     if claim and command.contract is None:
-        raise refused("case.contract_missing")
+        raise refusal("case.contract_missing")
     accepted = ComplaintAccepted(
         complaint_class=command.complaint_class,
         category=command.category,
@@ -77,7 +77,7 @@ def accept(on: Scene, command: AcceptComplaint) -> Decided:
             command.complaint_class in barred.not_classes
             or severity in barred.not_severities
         ):
-            raise refused("case.not_first_contact")
+            raise refusal("case.not_first_contact")
         return (accepted,)
     route = on.policy.route(*matter)
     if route is None or not _may_assign(on, route):
@@ -96,12 +96,12 @@ def assign(on: Scene, command: AssignDepartment) -> Decided:
     route = _route(on)
     department = command.department or (route.department if route else None)
     if department is None:
-        raise refused("case.no_route")
+        raise refusal("case.no_route")
     if department not in on.policy.departments:
-        raise refused("case.unknown_department")
+        raise refusal("case.unknown_department")
     if command.role is AssignmentRole.CONTRIBUTOR:
         if case.state is State.ACCEPTED:
-            raise refused("case.not_assignable")
+            raise refusal("case.not_assignable")
         if department in {case.department} | case.asked | case.contributing:
             return ()
         return (
@@ -114,7 +114,7 @@ def assign(on: Scene, command: AssignDepartment) -> Decided:
     if department == case.department:
         return ()
     if case.state is State.ASSIGNED:
-        raise refused("case.not_assignable")
+        raise refusal("case.not_assignable")
     return (
         DepartmentAssigned(
             department=department,
@@ -171,16 +171,16 @@ def _may_be_assigned(on: Scene) -> None:
         on.holder,
         on.policy.front_office,
     ):
-        raise forbidden("case.not_your_department")
+        raise refusal("case.not_your_department")
     route = _route(on)
     new = on.case.state is State.ACCEPTED and on.case.returns == 0
     if new and route is not None and not _may_assign(on, route):
-        raise forbidden("case.route_needs_approval")
+        raise refusal("case.route_needs_approval")
 
 
 def _my_department(on: Scene) -> str:
     if on.actor.department is None:
-        raise forbidden("case.not_your_department")
+        raise refusal("case.not_your_department")
     return on.actor.department
 
 
@@ -191,7 +191,7 @@ def _waits_for_my_signature(on: Scene) -> None:
     elif department == on.case.department:
         require_state(on, "case.not_dispatched", State.ASSIGNED)
     else:
-        raise forbidden("case.not_your_department")
+        raise refusal("case.not_your_department")
 
 
 def _is_mine_to_return(on: Scene) -> None:
@@ -204,9 +204,9 @@ def _is_mine_to_return(on: Scene) -> None:
             department == on.policy.gm_office
             and case.returns + 1 >= on.policy.max_returns
         ):
-            raise refused("case.no_further_return")
+            raise refusal("case.no_further_return")
     else:
-        raise forbidden("case.not_your_department")
+        raise refusal("case.not_your_department")
 
 
 def _signed_before(on: Scene) -> bool:

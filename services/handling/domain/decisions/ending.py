@@ -38,7 +38,7 @@ from services.handling.domain.decisions.rules import (
     require_state,
     while_open,
 )
-from services.handling.domain.refusals import refused
+from services.handling.domain.refusals import refusal
 
 if TYPE_CHECKING:
     from services.handling.domain.decisions.rules import Decided, Scene
@@ -51,12 +51,12 @@ def resolve(on: Scene, command: ResolveComplaint) -> Decided:
     case = on.case
     approved = case.approved or ()
     if command.remedies is not None and command.remedies != approved:
-        raise refused("case.remedy_not_approved")
+        raise refusal("case.remedy_not_approved")
     if command.outcome is not None and case.outcome not in (None, command.outcome):
-        raise refused("case.outcome_differs")
+        raise refusal("case.outcome_differs")
     outcome = case.outcome or command.outcome
     if outcome is None:
-        raise refused("case.outcome_missing")
+        raise refusal("case.outcome_missing")
     resolved = ComplaintResolved(
         outcome=outcome,
         remedies=approved,
@@ -72,12 +72,12 @@ def _resolve_at_once(on: Scene, command: ResolveComplaint) -> Decided:
     The customer's acceptance is kept as evidence.
     """
     if command.outcome is None:
-        raise refused("case.outcome_missing")
+        raise refusal("case.outcome_missing")
     remedies = command.remedies or ()
     require_amounts(on, remedies)
     require_authority(on, remedies)
     if command.agreement is None:
-        raise refused("case.acceptance_missing")
+        raise refusal("case.acceptance_missing")
     return (
         EvidenceAdded(document=command.agreement, source=EvidenceSource.CUSTOMER),
         ComplaintResolved(
@@ -123,7 +123,7 @@ def correct(on: Scene, command: CorrectRecord) -> Decided:
     types = {event.event_id: event.type for event in on.case.history}
     target = types.get(command.target_event_id)
     if target is None:
-        raise refused("case.no_such_event")
+        raise refusal("case.no_such_event")
     right = Correction(**dict(command.correction))
     leaf = TypeAdapter[Any](_leaf(EVENTS[target], right.field.split(".")))
     try:
@@ -132,7 +132,7 @@ def correct(on: Scene, command: CorrectRecord) -> Decided:
         else:
             leaf.validate_python(right.document)
     except ValidationError:
-        raise refused("case.value_not_valid") from None
+        raise refusal("case.value_not_valid") from None
     return (
         RecordCorrected(
             target_event_id=command.target_event_id,
@@ -154,7 +154,7 @@ def _leaf(annotation: Any, path: list[str]) -> Any:
                 return _leaf(Annotated[field.annotation, field], below)
         elif get_origin(each) is tuple and name.isdecimal():
             return _leaf(get_args(each)[0], below)
-    raise refused("case.no_such_field")
+    raise refusal("case.no_such_field")
 
 
 def _alternatives(annotation: Any) -> tuple[Any, ...]:
@@ -178,14 +178,14 @@ def _may_resolve(on: Scene) -> None:
         or case.systemic
         or case.returns
     ):
-        raise refused("case.not_first_contact")
+        raise refusal("case.not_first_contact")
     require_authority(on, ())
 
 
 def _may_reopen(on: Scene) -> None:
     """Reopen what was finished; a declined complaint is appealed instead."""
     if on.case.state not in (State.RESOLVED, State.CLOSED):
-        raise refused("case.not_reopenable")
+        raise refusal("case.not_reopenable")
 
 
 def _may_close(on: Scene) -> None:
@@ -209,7 +209,7 @@ def _close_reason(on: Scene) -> CloseReason:
         return CloseReason.FOLLOW_UP_EXHAUSTED
     if case.told_at is not None and on.now - case.told_at > policy.answer_window:
         return CloseReason.LAPSED
-    raise refused("case.answer_awaited")
+    raise refusal("case.answer_awaited")
 
 
 def _closed_before(on: Scene) -> bool:

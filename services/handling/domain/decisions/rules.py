@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from events.vocabulary import State
 from services.handling.domain.case import Case, CaseEvent
 from services.handling.domain.commands import Command
-from services.handling.domain.refusals import forbidden, refused
+from services.handling.domain.refusals import refusal
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -80,12 +80,12 @@ def require_state(on: Scene, otherwise: str, *states: State) -> None:
     if on.case.state in states:
         return
     ended = on.case.state in ENDED
-    raise refused("case.ended" if ended else otherwise)
+    raise refusal("case.ended" if ended else otherwise)
 
 
 def while_open(on: Scene) -> None:
     if on.case.state not in OPEN:
-        raise refused("case.ended")
+        raise refusal("case.ended")
 
 
 def every(*gates: Gate) -> Gate:
@@ -107,20 +107,20 @@ def concerned(on: Scene) -> None:
     if on.of_a_unit and actor.department not in (
         {on.holder, on.policy.front_office} | case.asked | case.contributing
     ):
-        raise forbidden("case.not_your_department")
+        raise refusal("case.not_your_department")
     if actor.role == on.policy.reviewer_role and actor.id != case.reviewer:
-        raise forbidden("case.not_the_reviewer")
+        raise refusal("case.not_the_reviewer")
 
 
 def require_amounts(on: Scene, remedies: tuple[Remedy, ...]) -> None:
     """Refuse money without a sum: it would pass any limit (S83, S88)."""
     if any(r.amount is None for r in remedies if r.kind in on.policy.money_remedies):
-        raise refused("case.amount_missing")
+        raise refusal("case.amount_missing")
 
 
 def require_authority(on: Scene, remedies: tuple[Remedy, ...]) -> Authority:
     """Give the row in force now that lets the actor approve all of it (S88)."""
     row = on.policy.authority_for(on.actor.role, remedies, on.case.category, on.now)
     if row is None:
-        raise forbidden("case.beyond_authority")
+        raise refusal("case.beyond_authority")
     return row

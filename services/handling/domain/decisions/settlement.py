@@ -36,7 +36,7 @@ from services.handling.domain.decisions.rules import (
     require_state,
     while_open,
 )
-from services.handling.domain.refusals import forbidden, refused
+from services.handling.domain.refusals import refusal
 
 if TYPE_CHECKING:
     from services.handling.domain.decisions.rules import Decided, Scene
@@ -50,9 +50,9 @@ def investigate(on: Scene, command: RecordInvestigation) -> Decided:
     """Record the cause; an unknown one only after a joint investigation (S53, S54, S77)."""
     root, *_ = command.root_cause.path.split("/")
     if root == on.policy.unknown_cause and not on.case.contributing:
-        raise refused("case.joint_investigation_needed")
+        raise refusal("case.joint_investigation_needed")
     if command.responsible_unit not in on.policy.departments:
-        raise refused("case.unknown_department")
+        raise refusal("case.unknown_department")
     return (
         ComplaintInvestigated(
             findings=tuple(
@@ -72,7 +72,7 @@ def propose(on: Scene, command: ProposeSettlement) -> Decided:
     """Propose what answers the customer's wish, with amounts and improvement (S83, S99)."""
     require_amounts(on, command.remedies)
     if command.improvement is None and on.case.facts_match is not FactsMatch.NO:
-        raise refused("case.improvement_missing")
+        raise refusal("case.improvement_missing")
     return (
         SettlementProposed(
             revision=on.case.revision + 1,
@@ -99,7 +99,7 @@ def send_back(on: Scene, command: ReturnSettlement) -> Decided:
 def issue(on: Scene, command: IssueDecision) -> Decided:
     """Answer in writing; the way to appeal follows from the level (S98, S99, S116)."""
     if command.medium not in on.policy.written_media:
-        raise refused("case.not_written")
+        raise refusal("case.not_written")
     last = on.case.level >= on.policy.last_appeal_level
     return (
         DecisionIssued(
@@ -131,17 +131,17 @@ def _leads_the_investigation(on: Scene) -> None:
     require_state(on, "case.not_under_investigation", State.INVESTIGATING)
     if on.case.reviewer is not None:
         if on.actor.id != on.case.reviewer:
-            raise forbidden("case.not_the_reviewer")
+            raise refusal("case.not_the_reviewer")
         return
     concerned(on)
     if on.actor.department != on.case.department:
-        raise forbidden("case.not_your_department")
+        raise refusal("case.not_your_department")
 
 
 def _expectation_known(on: Scene) -> None:
     """Ask for what the customer wants before anything is proposed (S43)."""
     if not on.case.expectation_known:
-        raise refused("case.expectation_unknown")
+        raise refusal("case.expectation_unknown")
 
 
 def _may_approve(on: Scene) -> None:
@@ -150,33 +150,33 @@ def _may_approve(on: Scene) -> None:
     require_state(on, "case.not_proposed", State.PROPOSED)
     concerned(on)
     if case.refused:
-        raise refused("case.revision_refused")
+        raise refusal("case.revision_refused")
     if actor.id == case.proposer:
-        raise forbidden("case.own_proposal")
+        raise refusal("case.own_proposal")
     outside = case.responsible_unit in policy.third_parties
     if outside and actor.role not in policy.third_party_approvers:
-        raise forbidden("case.third_party")
+        raise refusal("case.third_party")
     require_authority(on, case.proposed)
 
 
 def _names_the_outside_body(on: Scene) -> None:
     """Refuse a decision of the last level while the policy names nobody (S116)."""
     if on.case.level >= on.policy.last_appeal_level and on.policy.outside_body is None:
-        raise refused("case.outside_body_missing")
+        raise refusal("case.outside_body_missing")
 
 
 def _on_offer(on: Scene) -> None:
     """Take an answer to a decision with a settlement (S87, S100)."""
     require_state(on, "case.not_replied", State.REPLIED)
     if on.case.approved is None:
-        raise refused("case.nothing_to_agree")
+        raise refusal("case.nothing_to_agree")
 
 
 def _may_still_refuse(on: Scene) -> None:
     """Negotiate so often and no more; then only appeal remains (S114)."""
     _on_offer(on)
     if on.case.refusals >= on.policy.max_refusals:
-        raise refused("case.no_more_refusals")
+        raise refusal("case.no_more_refusals")
 
 
 def _agreed_before(on: Scene) -> bool:

@@ -175,6 +175,14 @@ def test_nobody_signs_or_returns_for_another_department(by: Actor):  # S57
         )
 
 
+def test_who_belongs_to_no_department_signs_for_none():  # S57
+    nobody = QUALITY.model_copy(update={"department": None})
+    for command in (AcceptAssignment(), NOT_OURS):
+        given(accepted()).when(command, by=nobody).then_forbidden(
+            "case.not_your_department"
+        )
+
+
 def test_there_must_be_something_to_sign_or_to_return():  # domain.md 6.3
     for command in (AcceptAssignment(), NOT_OURS):
         given(investigated()).when(command, by=QUALITY).then_refused(

@@ -1,5 +1,7 @@
 """What a page may offer: the commands that a role may give at each point."""
 
+from datetime import timedelta
+
 import pytest
 
 from events.envelope import Actor
@@ -67,6 +69,13 @@ def test_a_role_is_offered_what_it_may_do_now(stage: str, by: Actor, commands: s
 def test_an_auditor_is_offered_nothing(stage: str):  # domain.md 6.5
     history = given(STAGES[stage])
     assert available(history.case, AUDITOR, history.policy, history.last) == ()
+
+
+def test_what_time_ended_is_offered_no_longer():  # S105, S115
+    history = given(STAGES["closed"])
+    for days, offered in ((179, ("rate", "appeal")), (181, ("rate",))):
+        now = history.last + timedelta(days=days)
+        assert available(history.case, CUSTOMER, history.policy, now) == offered
 
 
 def test_every_command_has_one_rule():

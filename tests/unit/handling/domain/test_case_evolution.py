@@ -56,6 +56,8 @@ EXPECTED = {
     "declined": State.DECLINED,
     "appealed": State.APPEALED,
     "taken up": State.INVESTIGATING,
+    "dismissed": State.REPLIED,
+    "dismissed again": State.REPLIED,
     "refused": State.PROPOSED,
     "withdrawn": State.WITHDRAWN,
 }

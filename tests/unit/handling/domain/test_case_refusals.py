@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from services.handling.domain.refusals import REFUSALS, forbidden, refused
+from services.handling.domain.refusals import FORBIDDEN, REFUSALS, refusal
+from services.kernel.errors import ForbiddenError, RefusedError
 
 ROOT = Path(__file__).parents[4]
 DOMAIN = ROOT / "services/handling/domain"
@@ -40,5 +41,12 @@ def test_a_refusal_is_one_sentence_that_says_what_to_do(code: str):
     assert CODE.fullmatch(code)
     assert re.fullmatch(r"[A-Z].{20,}\.", sentence)
     assert "  " not in sentence
-    for error in (refused(code), forbidden(code)):
-        assert (error.code, error.detail) == (code, sentence)
+    error = refusal(code)
+    assert (error.code, error.detail) == (code, sentence)
+
+
+def test_who_asks_decides_a_403_and_nothing_else_does():
+    assert REFUSALS.keys() > FORBIDDEN
+    for code in REFUSALS:
+        expected = ForbiddenError if code in FORBIDDEN else RefusedError
+        assert type(refusal(code)) is expected
