@@ -19,7 +19,7 @@ from nats.js.api import (
     StorageType,
     StreamConfig,
 )
-from nats.js.errors import BadRequestError, NotFoundError
+from nats.js.errors import BadRequestError, NotFoundError, ServerError
 
 from services.kernel.errors import RefusedError
 
@@ -186,7 +186,7 @@ async def _provide_stream(
     changes = {field: getattr(wanted, field) for field in differing}
     try:
         made = await js.update_stream(found.evolve(**changes))
-    except BadRequestError as error:
+    except (BadRequestError, ServerError) as error:
         raise _refusal(name, differing, str(error.description)) from error
     _must_agree(name, _differences(wanted, made.config, fields))
     return Change(kind, name, "updated", tuple(differing))
@@ -223,7 +223,7 @@ async def _provide_consumer(js: JetStreamContext, spec: ConsumerSpec) -> Change:
             return Change("consumer", spec.durable, "unchanged")
     try:
         made = await js.add_consumer(spec.stream, wanted)
-    except BadRequestError as error:
+    except (BadRequestError, ServerError) as error:
         raise _refusal(spec.durable, differing, str(error.description)) from error
     _must_agree(spec.durable, _differences(wanted, made.config, _CONSUMER_FIELDS))
     return Change("consumer", spec.durable, done, tuple(differing))
