@@ -87,6 +87,11 @@ def do(department: str, command: str) -> str:
     return f"amends.ask.do.{_token(department)}.{_token(command)}"
 
 
+def commands_of(department: str) -> str:
+    """All commands of one department."""
+    return f"amends.ask.do.{_token(department)}.>"
+
+
 def quarantined(consumer: str) -> str:
     """Where a consumer says what it could not handle."""
     return f"amends.quarantine.{_token(consumer)}"

@@ -1,7 +1,8 @@
-"""What the broker holds: the streams, and the durables that the services read by."""
+"""What the broker holds: streams, durables of the services, feeds of departments."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -9,11 +10,13 @@ from events import codec, subjects
 from events.subjects import SUBJECTS, Stream
 from services.kernel.broker.headers import POSITION
 from services.kernel.broker.provision import ConsumerSpec, StreamSpec
+from services.kernel.broker.server import NatsUser, kept_seed, public_key
 from services.kernel.errors import PoisonError
 from services.kernel.inbox import Arrived
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
     from services.kernel.settings import Settings
 
@@ -39,8 +42,50 @@ def streams(settings: Settings) -> list[StreamSpec]:
             ),
             max_bytes=settings.stream_bytes,
         )
-        for stream in (Stream.INTAKE, Stream.CASES, Stream.SUBMIT)
+        for stream in (Stream.INTAKE, Stream.CASES, Stream.DEPARTMENTS, Stream.SUBMIT)
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """What one department hears, and its program's user on the bus."""
+
+    department: str
+    seed: str = field(repr=False)
+
+    @property
+    def consumer(self) -> ConsumerSpec:
+        return ConsumerSpec(
+            Stream.DEPARTMENTS,
+            f"dept_{self.department}",
+            (subjects.dept_events(self.department),),
+        )
+
+    @property
+    def user(self) -> NatsUser:
+        """Give the locked user: it may read its feed and command, and nothing else.
+
+        Only by name may it ask for a durable's messages, and only of that durable's
+        may it say that they are handled, in today's form of the subject and the next.
+        """
+        feed = f"{Stream.DEPARTMENTS}.{self.consumer.durable}"
+        return NatsUser(
+            self.consumer.durable,
+            public_key(self.seed),
+            uses=(
+                f"$JS.API.CONSUMER.INFO.{feed}",
+                f"$JS.API.CONSUMER.MSG.NEXT.{feed}",
+                f"$JS.ACK.{feed}.>",
+                f"$JS.ACK.*.*.{feed}.>",
+                subjects.commands_of(self.department),
+            ),
+        )
+
+
+def kept_feeds(folder: Path, departments: Iterable[str]) -> list[Feed]:
+    """Give every department's feed; the secrets are kept in `folder` (mode 0700)."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return [Feed(code, kept_seed(folder / f"{code}.nk")) for code in departments]
 
 
 def read_event(body: bytes, headers: Mapping[str, str]) -> Arrived:

@@ -21,8 +21,9 @@ import structlog
 import uvicorn
 from fastapi import FastAPI
 
+from events.subjects import Stream
 from services.asyncapi import describe
-from services.bus import CONSUMERS, read_event, streams
+from services.bus import CONSUMERS, Feed, kept_feeds, read_event, streams
 from services.kernel.access import (
     Runtime,
     new_token,
@@ -32,7 +33,12 @@ from services.kernel.access import (
 from services.kernel.admission import Admission
 from services.kernel.broker.connection import build_broker
 from services.kernel.broker.provision import provision
-from services.kernel.broker.server import NatsServer
+from services.kernel.broker.server import (
+    API_PREFIX,
+    NatsServer,
+    accounts,
+    public_key,
+)
 from services.kernel.errors import RefusedError
 from services.kernel.folder import DataFolder
 from services.kernel.web.edge import edge
@@ -54,6 +60,8 @@ if TYPE_CHECKING:
     from faststream.nats import NatsBroker
     from nats.aio.client import Client
 
+    from services.handling.domain.policy import Policy
+    from services.handling.ports import FeedAccess
     from services.kernel.settings import Settings
     from services.kernel.web.health import Check
 
@@ -62,6 +70,7 @@ _log = structlog.get_logger(__name__)
 SWITCH_INTERVAL = (
     0.0005  # seconds; the writer threads share the processor with the loop
 )
+ACCOUNTS_FILE = "accounts.conf"
 DRAIN = 10  # seconds that open requests have to end
 
 
@@ -89,6 +98,7 @@ class _Bus:
     url: str
     seed: str | None
     monitor_url: str | None
+    feeds: Sequence[Feed]
     prepare: Callable[[Client], Awaitable[None]]
 
     def connection(self, name: str) -> NatsBroker:
@@ -137,14 +147,17 @@ async def serving(
         )
         token = new_token()
         host, bound = listener.getsockname()[:2]
-        bus = await stack.enter_async_context(_bus(settings, folder))
+        policy = _policy()
+        bus = await stack.enter_async_context(
+            _bus(settings, folder, policy.departments)
+        )
         runtime = Runtime(
             url=f"http://{host}:{bound}",
             token=token,
             nats_url=bus.url,
             pid=os.getpid(),
         )
-        services = _build(settings, folder, bus, runtime)
+        services = _build(settings, folder, bus, runtime, policy)
         for service in services:
             stack.push_async_callback(_guarded, service.stop)
             await service.start()
@@ -156,18 +169,27 @@ async def serving(
 
 
 @contextlib.asynccontextmanager
-async def _bus(settings: Settings, folder: DataFolder) -> AsyncIterator[_Bus]:
+async def _bus(
+    settings: Settings, folder: DataFolder, departments: Sequence[str]
+) -> AsyncIterator[_Bus]:
     """Use the broker that the settings name, or run one as our child."""
+    feeds = kept_feeds(folder.path / "departments", departments)
+    users = [feed.user for feed in feeds]
     if settings.nats_url is not None:
         credentials = settings.nats_credentials
         seed = credentials.read_text().strip() if credentials else None
-        yield _prepared(settings, settings.nats_url, seed, settings.nats_monitor_url)
+        if seed is not None:  # for whoever runs that broker to include
+            target = folder.path / "departments" / ACCOUNTS_FILE
+            target.write_text(f"{accounts(public_key(seed), users)}\n")
+        yield _prepared(
+            settings, settings.nats_url, seed, settings.nats_monitor_url, feeds
+        )
         return
-    child = NatsServer(folder.path / "nats")
+    child = NatsServer(folder.path / "nats", users=users)
     child.start()
     watching = asyncio.create_task(child.supervise())
     try:
-        yield _prepared(settings, child.url, child.seed, child.monitor_url)
+        yield _prepared(settings, child.url, child.seed, child.monitor_url, feeds)
     finally:
         watching.cancel()
         with contextlib.suppress(asyncio.CancelledError):
@@ -176,7 +198,11 @@ async def _bus(settings: Settings, folder: DataFolder) -> AsyncIterator[_Bus]:
 
 
 def _prepared(
-    settings: Settings, url: str, seed: str | None, monitor_url: str | None
+    settings: Settings,
+    url: str,
+    seed: str | None,
+    monitor_url: str | None,
+    feeds: Sequence[Feed],
 ) -> _Bus:
     once = asyncio.Lock()
     done = False
@@ -190,7 +216,7 @@ def _prepared(
             report = await provision(
                 client.jetstream(),
                 streams(settings),
-                CONSUMERS,
+                (*CONSUMERS, *(feed.consumer for feed in feeds)),
                 monitor_url=monitor_url,
             )
             if report.durable is False:
@@ -201,18 +227,27 @@ def _prepared(
                 )
             done = True
 
-    return _Bus(url, seed, monitor_url, prepare)
+    return _Bus(url, seed, monitor_url, feeds, prepare)
+
+
+def _policy() -> Policy:
+    from services.handling.main import default_policy  # noqa: PLC0415 see _build
+
+    return default_policy()
 
 
 def _build(
-    settings: Settings, folder: DataFolder, bus: _Bus, runtime: Runtime
+    settings: Settings,
+    folder: DataFolder,
+    bus: _Bus,
+    runtime: Runtime,
+    policy: Policy,
 ) -> list[Service]:
     """Build the services on one origin, each with a connection of its own."""
     # Imported here: `amends --help` must not load them.
     from services.handling import main as handling  # noqa: PLC0415
     from services.intake import main as intake  # noqa: PLC0415
 
-    policy = handling.default_policy()
     admission = Admission(
         settings,
         folder,
@@ -238,10 +273,31 @@ def _build(
             prepare=bus.prepare,
             admission=admission,
             policy=policy,
+            feeds=_feeds(bus),
             read=read_event,
             intake_log=open_log(runtime.url, runtime.token, "intake"),
         ),
     ]
+
+
+def _feeds(bus: _Bus) -> dict[str, FeedAccess]:
+    """Say how each department reads its feed: from an account of its own.
+
+    A broker without users, which `seed` None means, has no accounts either.
+    """
+    from services.handling.ports import FeedAccess  # noqa: PLC0415 see _build
+
+    return {
+        feed.department: FeedAccess(
+            nats_url=bus.url,
+            seed=feed.seed,
+            api_prefix=API_PREFIX if bus.seed else "$JS.API",
+            stream=Stream.DEPARTMENTS,
+            durable=feed.user.name,
+            inbox_prefix=feed.user.inbox_prefix,
+        )
+        for feed in bus.feeds
+    }
 
 
 def _app(services: Sequence[Service]) -> Any:

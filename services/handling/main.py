@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING
 
 from events import codec
 from events.subjects import Stream
-from services.handling.api import access, cases, commands
+from services.handling.api import access, cases, commands, departments
 from services.handling.application.cases import Handling
 from services.handling.application.commanding import Commanding
 from services.handling.domain.policy import Policy, parse_policy
 from services.handling.domain.visibility import staff
-from services.handling.messaging import case_message, taking_over
+from services.handling.messaging.cases import case_message, taking_over
+from services.handling.messaging.commands import answer_commands
+from services.handling.messaging.feeds import department_copies
+from services.handling.messaging.receipts import IntakeReceipts
 from services.handling.persistence import HandlingRecord, WorkList
 from services.kernel.broker.life import Life, consumer_health, relay_health
 from services.kernel.clock import new_uuid7, system_clock
@@ -33,12 +36,13 @@ from services.kernel.web.log_client import filling
 from services.kernel.web.log_endpoint import log_router
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Awaitable, Callable, Iterator, Mapping
 
     from fastapi import APIRouter
     from faststream.nats import NatsBroker
     from nats.aio.client import Client
 
+    from services.handling.ports import FeedAccess
     from services.kernel.admission import Admission
     from services.kernel.broker.life import Part
     from services.kernel.clock import Clock
@@ -64,6 +68,7 @@ class HandlingService:
         prepare: Callable[[Client], Awaitable[None]],
         admission: Admission,
         policy: Policy,
+        feeds: Mapping[str, FeedAccess],
         read: Decode,
         intake_log: LogClient,
         now: Clock = system_clock,
@@ -91,12 +96,18 @@ class HandlingService:
             new_id=new_uuid7,
         )
         self._writer = Writer(NAME)
-        self._relay: Relay | None = None
+        self._relays: list[Relay] = []
         self._consumer: Consumer | None = None
+        answer_commands(
+            broker, commanding, self._writer, departments=policy.departments
+        )
         self._life = Life(broker, prepare=prepare, parts=self._parts)
         self.routers: list[APIRouter] = [
             cases.router(handling, admission, policy=policy, now=now),
-            commands.router(commanding, self._writer, admission),
+            commands.router(
+                commanding, self._writer, admission, IntakeReceipts(broker)
+            ),
+            departments.router(feeds, admission, policy=policy),
             access.router(
                 admission.tokens, admission.users, admission.passwords, admission
             ),
@@ -124,12 +135,13 @@ class HandlingService:
         self._keys.close()
 
     def _parts(self, client: Client) -> list[Part]:
-        self._relay = Relay(
-            client,
-            log=self._record.store,
-            stream=Stream.CASES,
-            outgoing=case_message,
-        )
+        self._relays = [
+            Relay(client, log=self._record.store, stream=stream, outgoing=outgoing)
+            for stream, outgoing in (
+                (Stream.CASES, case_message),
+                (Stream.DEPARTMENTS, department_copies),
+            )
+        ]
         self._consumer = Consumer(
             client,
             stream=Stream.INTAKE,
@@ -141,10 +153,11 @@ class HandlingService:
             fetch=filling(self._intake_log, self._read),
             now=self._now,
         )
-        return [self._consumer, self._relay]
+        return [self._consumer, *self._relays]
 
     async def _relay_health(self) -> Health:
-        return relay_health(self._relay)
+        found = [relay_health(relay) for relay in self._relays] or [relay_health(None)]
+        return next((health for health in found if not health.ok), found[0])
 
     async def _consumer_health(self) -> Health:
         return consumer_health(self._consumer)

@@ -95,6 +95,39 @@ class CaseList(Protocol):
     def count(self, wanted: QueueFilter) -> int: ...
 
 
+class Opened(NamedTuple):
+    """The case that a receipt and its access code open."""
+
+    case_id: UUID
+    receipt_no: str
+
+
+class Receipts(Protocol):
+    """Who knows receipts and their access codes: intake."""
+
+    async def opened(self, receipt_no: str, access_code: str) -> Opened:
+        """Give the case, the number being as somebody typed it.
+
+        Raises UnauthenticatedError, the same for a wrong number and a wrong code,
+        TooManyError after too many wrong ones, UnavailableError where nobody answers.
+        """
+
+
+class FeedAccess(NamedTuple):
+    """How a department's own program reads its feed; `seed` is its secret."""
+
+    nats_url: str
+    seed: str
+    api_prefix: str
+    """The broker's `$JS.API` under the name that this user has for it."""
+    stream: str
+    durable: str
+    inbox_prefix: str
+
+    def __repr__(self) -> str:
+        return f"FeedAccess({self.durable}, seed=…)"
+
+
 class KeyRow(NamedTuple):
     """A command that was carried out under its caller's key, and what it answered."""
 

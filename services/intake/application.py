@@ -5,6 +5,7 @@ each had come alone. Nobody is answered before the commit.
 """
 
 import datetime as dt
+import hmac
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -48,6 +49,7 @@ from services.kernel.errors import (
     MalformedError,
     NotFoundError,
     RefusedError,
+    UnauthenticatedError,
     UnavailableError,
 )
 from services.kernel.store.writer import Writer
@@ -197,19 +199,19 @@ class Intake:
 
     def _file(self, requests: Sequence[Request]) -> list[Receipt | Exception]:
         now = self._now()
+        first: dict[UUID, Request] = {}
+        for each in requests:
+            first.setdefault(each.case_id, each)
         identities = {
-            each.case_id: self._record.identity(marks_of(each.submission))
-            for each in requests
+            case: self._record.identity(marks_of(each.submission))
+            for case, each in first.items()
         }
         numbers = {case: receipt_no(self._record.secret, case) for case in identities}
         seen = self._record.look(
             identities, numbers.values(), set(chain(*identities.values()))
         )
         kept = dict(seen.kept)
-        new: dict[UUID, Request] = {}
-        for each in requests:
-            if each.case_id not in kept:
-                new.setdefault(each.case_id, each)
+        new = {case: each for case, each in first.items() if case not in kept}
         numbers = self._free({case: numbers[case] for case in new}, seen.taken)
         subjects = self._subjects(
             {case: identities[case] for case in new}, seen.owners, now
@@ -426,6 +428,23 @@ class Intake:
             )
         return progress
 
+    def opened(self, typed: str, code: str) -> Progress:
+        """Tell where a complaint stands to somebody who shows its access code.
+
+        Raises `UnauthenticatedError`, which does not tell a wrong number from a wrong
+        code.
+        """
+        number = as_receipt_no(typed)
+        progress = self._record.progress(number) if number else None
+        case = progress.case_id if progress else UUID(int=0)
+        wanted = access_code(self._record.access_secret, case)
+        if not hmac.compare_digest(_letters(wanted), _letters(code)) or not progress:
+            raise UnauthenticatedError(
+                "intake.access_refused",
+                "Number and access code do not belong together: read both once more.",
+            )
+        return progress
+
 
 def receipt_no(secret: bytes, case: UUID, attempt: int = 0) -> str:
     """Give 15 digits and their Damm check digit."""
@@ -443,6 +462,11 @@ def as_receipt_no(typed: str) -> str | None:
     if len(number) != RECEIPT_DIGITS or not (number.isascii() and number.isdigit()):
         return None
     return number if damm.is_valid(number) else None
+
+
+def _letters(code: str) -> bytes:
+    """Give a code as it is compared: hyphens and capitals are the writer's to choose."""
+    return code.replace("-", "").upper().encode(errors="replace")
 
 
 def marks_of(given: Submission) -> Marks:

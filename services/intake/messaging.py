@@ -5,20 +5,28 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, cast
 
-import structlog
+import limits
 from faststream.nats import NatsBroker, NatsMessage
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from events import codec, subjects
 from events.envelope import Envelope
 from events.subjects import Stream
-from services.intake.application import Intake
+from services.intake.application import Intake, as_receipt_no
 from services.kernel.access import Credential
 from services.kernel.broker.pull import StandingPull
-from services.kernel.errors import AmendsError, UnavailableError
+from services.kernel.errors import (
+    AmendsError,
+    TooManyError,
+    UnauthenticatedError,
+    UnavailableError,
+)
 from services.kernel.inbox import Arrived, Effect
 from services.kernel.logs import accepted_correlation_id, correlated
+from services.kernel.questions import CORRELATION_HEADER, answered
 from services.kernel.relay import Outgoing
 from services.kernel.store.database import Tx
 from services.kernel.store.recorder import LogEntry
@@ -27,7 +35,8 @@ from services.kernel.web.reading import strict_json
 
 KEY_HEADER: Final = "Idempotency-Key"
 REPLY_HEADER: Final = "Amends-Reply-To"
-CORRELATION_HEADER: Final = "Amends-Correlation-Id"
+WRONG_CODES_PER_MINUTE: Final = 10
+"""For one receipt; more of them look like guessing."""
 SUBMIT_DURABLE: Final = "intake-submit"
 
 _ANY: Final = "any"
@@ -35,8 +44,6 @@ _ASKED: Final = subjects.ask_submit(_ANY).replace(_ANY, "*")
 _LONGEST_SUBJECT: Final = 255
 _AT_ONCE: Final = 100
 """Questions answered at the same time; they share commits."""
-
-_log = structlog.get_logger(__name__)
 
 
 def received_message(entry: LogEntry) -> tuple[Outgoing]:
@@ -61,6 +68,38 @@ def following(follow: Callable[[Tx, Sequence[Envelope[Any]]], None]) -> Effect:
     return effect
 
 
+class Guesses:
+    """Counts wrong access codes for one receipt over the last minute, in this process."""
+
+    def __init__(self, per_minute: int = WRONG_CODES_PER_MINUTE) -> None:
+        self._limit = limits.RateLimitItemPerMinute(per_minute)
+        self._window = MovingWindowRateLimiter(MemoryStorage())
+
+    def check(self, number: str) -> None:
+        """Raise TooManyError, whatever the next code is."""
+        if not self._window.test(self._limit, _digits(number)):
+            raise TooManyError(
+                "intake.too_many_codes",
+                "Too many wrong access codes: try the right one again in a minute.",
+            )
+
+    def count(self, number: str) -> None:
+        self._window.hit(self._limit, _digits(number))
+
+
+async def handed_in(
+    intake: Intake, body: bytes, *, channel: str, key: str | None, correlation_id: str
+) -> dict[str, Any]:
+    """Submit what a channel sent over the bus. Raises as `Intake.submit`."""
+    receipt = await intake.submit(
+        strict_json(body),
+        key=key,
+        caller=of_channel(channel),
+        correlation_id=correlation_id,
+    )
+    return {"status": 200 if receipt.repeated else 201, **receipt.told()}
+
+
 def answer_questions(broker: NatsBroker, intake: Intake) -> None:
     """Answer `amends.ask.submit.<channel>` with the receipt, or with the problem.
 
@@ -76,36 +115,49 @@ def answer_questions(broker: NatsBroker, intake: Intake) -> None:
         title="Complaints handed in by request",
     )
     async def asked(message: NatsMessage) -> bytes:
-        headers = message.headers
-        correlation_id = accepted_correlation_id(headers.get(CORRELATION_HEADER))
-        with correlated(correlation_id):
-            try:
-                answer = await handed_in(
-                    intake,
-                    message.body,
-                    channel=message.raw_message.subject.rpartition(".")[2],
-                    key=headers.get(KEY_HEADER),
-                    correlation_id=correlation_id,
-                )
-            except AmendsError as refusal:
-                answer = problem_of(refusal)
-            except Exception:  # noqa: BLE001 whoever asks waits for an answer
-                _log.exception("intake.question_failed")
-                answer = problem_of(_failed())
-        return json.dumps(answer).encode()
+        async def work(correlation_id: str) -> dict[str, Any]:
+            return await handed_in(
+                intake,
+                message.body,
+                channel=message.raw_message.subject.rpartition(".")[2],
+                key=message.headers.get(KEY_HEADER),
+                correlation_id=correlation_id,
+            )
 
+        return await answered(message.headers, work)
 
-async def handed_in(
-    intake: Intake, body: bytes, *, channel: str, key: str | None, correlation_id: str
-) -> dict[str, Any]:
-    """Submit what a channel sent over the bus. Raises as `Intake.submit`."""
-    receipt = await intake.submit(
-        strict_json(body),
-        key=key,
-        caller=of_channel(channel),
-        correlation_id=correlation_id,
+    guesses = Guesses()
+
+    @broker.subscriber(
+        subjects.ask("intake", "access"),
+        queue="intake",
+        max_workers=_AT_ONCE,
+        decoder=lambda message: message.body,
+        title="Whether an access code opens a complaint",
     )
-    return {"status": 200 if receipt.repeated else 201, **receipt.told()}
+    async def access(message: NatsMessage) -> bytes:
+        async def work(_: str) -> dict[str, Any]:
+            return await asyncio.to_thread(opened, intake, message.body, guesses)
+
+        return await answered(message.headers, work)
+
+
+def opened(intake: Intake, body: bytes, guesses: Guesses) -> dict[str, Any]:
+    """Answer `{"receipt_no", "access_code"}`. Raises as `Intake.opened` and `Guesses`."""
+    asked = strict_json(body)
+    given = asked if isinstance(asked, dict) else {}
+    number, code = (str(given.get(name, "")) for name in ("receipt_no", "access_code"))
+    guesses.check(number)
+    try:
+        found = intake.opened(number, code)
+    except UnauthenticatedError:
+        guesses.count(number)
+        raise
+    return {
+        "status": 200,
+        "case_id": str(found.case_id),
+        "receipt_no": found.receipt_no,
+    }
 
 
 class Submissions:
@@ -194,8 +246,9 @@ def _may_be_answered(reply_to: str) -> bool:
     )
 
 
-def _failed() -> UnavailableError:
-    return UnavailableError("intake.failed", "Ask again with the same key.")
+def _digits(number: str) -> str:
+    """Give what is counted: one receipt, however it is typed."""
+    return as_receipt_no(number) or "none"
 
 
 def of_channel(channel: str) -> Credential:

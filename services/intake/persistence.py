@@ -143,6 +143,7 @@ class IntakeRecord:
             )
         return Progress(
             receipt_no,
+            case,
             from_micros(received_at),
             Standing(State(state), unit),
             tuple(Step(type_, from_micros(at)) for type_, at in steps),

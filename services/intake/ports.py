@@ -86,6 +86,7 @@ class Progress:
     """Where a case stands and how it came there, as far as intake has heard."""
 
     receipt_no: str
+    case_id: UUID
     received_at: dt.datetime
     standing: Standing
     steps: tuple[Step, ...]

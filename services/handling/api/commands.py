@@ -1,33 +1,36 @@
 """Commands over HTTP: one at a time, or many in one request."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Any, Final
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse, Response
 
-from events.envelope import Actor
-from events.vocabulary import Channel
-from services.handling.application.commanding import Asked, Commanding, Done
-from services.handling.domain.commands import COMMANDS
-from services.kernel.access import Authenticator, Credential
-from services.kernel.errors import (
-    FieldError,
-    ForbiddenError,
-    MalformedError,
+from services.handling.application.asking import (
+    asked,
+    done_json,
+    fault,
+    read_asked,
+    require_object,
 )
-from services.kernel.logs import correlation_id, new_correlation_id
+from services.handling.application.cases import no_case
+from services.handling.application.commanding import Asked, Commanding
+from services.handling.domain.commands import COMMANDS
+from services.handling.ports import Receipts
+from services.kernel.access import Authenticator, Credential
 from services.kernel.store.writer import Writer
 from services.kernel.web.batch import NDJSON, answer_lines
 from services.kernel.web.caller import caller
 from services.kernel.web.reading import Line, strict_json
 
-_LINE: Final = frozenset({"case_id", "command", "with", "idempotency_key", "version"})
 _VERSION: Final = re.compile(r'"([0-9]{1,9})"')
 _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
     200: {"description": "Done, or done before under this key"},
+    401: {
+        "description": "A token, or a receipt with an access code, that opens nothing"
+    },
     403: {"description": "Not this caller's to do"},
     404: {"description": "No such case or command"},
     409: {"description": "Refused in the present state, with a stable code"},
@@ -38,15 +41,17 @@ _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
 
 
 def router(
-    commanding: Commanding, writer: Writer, authenticator: Authenticator
+    commanding: Commanding,
+    writer: Writer,
+    authenticator: Authenticator,
+    receipts: Receipts,
 ) -> APIRouter:
     """Build the routes. Bodies are read by hand, strictly and once (hot path 7)."""
     routes = APIRouter(prefix="/api/handling", tags=["commands"])
-    who = Depends(caller(authenticator))
 
-    async def carried_out(asked: Asked) -> dict[str, Any]:
-        commanding.check(asked)
-        return done_json(await writer.call(commanding.carry_out, asked))
+    async def carried_out(wanted: Asked) -> dict[str, Any]:
+        commanding.check(wanted)
+        return done_json(await writer.call(commanding.carry_out, wanted))
 
     @routes.post(
         "/cases/{case_id}/commands/{command}",
@@ -61,12 +66,12 @@ def router(
         case_id: UUID,
         command: str,
         request: Request,
-        sender: Annotated[Credential, who],
+        sender: Annotated[Credential, Depends(_sender(authenticator, receipts))],
     ) -> JSONResponse:
         body = await request.body()
-        payload = _object("", strict_json(body) if body else {})
+        payload = require_object("", strict_json(body) if body else {})
         headers = request.headers
-        asked = _asked(
+        wanted = asked(
             sender,
             case_id=case_id,
             name=command,
@@ -74,7 +79,7 @@ def router(
             key=headers.get("idempotency-key"),
             version=_if_match(headers.get("if-match")),
         )
-        done = await carried_out(asked)
+        done = await carried_out(wanted)
         return JSONResponse(done, headers={"ETag": f'"{done["version"]}"'})
 
     @routes.post(
@@ -87,9 +92,12 @@ def router(
             }
         },
     )
-    async def batch(request: Request, sender: Annotated[Credential, who]) -> Response:
+    async def batch(
+        request: Request,
+        sender: Annotated[Credential, Depends(caller(authenticator))],
+    ) -> Response:
         async def one(line: Line) -> Mapping[str, Any]:
-            done = await carried_out(_asked_in_line(sender, line))
+            done = await carried_out(read_asked(sender, line.value))
             return {"status": 200, **done}
 
         return await answer_lines(request.stream(), one)
@@ -97,65 +105,23 @@ def router(
     return routes
 
 
-def done_json(done: Done) -> dict[str, Any]:
-    """Give what a command did as every interface tells it."""
-    return {
-        "case_id": str(done.case_id),
-        "version": done.version,
-        "state": done.state,
-        "events": list(done.events),
-        "repeated": done.repeated,
-    }
+def _sender(
+    authenticator: Authenticator, receipts: Receipts
+) -> Callable[[UUID, Request], Awaitable[Credential]]:
+    """Know the sender by a token, or as the one who holds the case's receipt."""
 
+    async def sender(case_id: UUID, request: Request) -> Credential:
+        header = request.headers.get("authorization")
+        scheme, _, shown = (header or "").partition(" ")
+        if scheme.lower() != "receipt":
+            return authenticator.authenticate(header)
+        number, _, code = shown.strip().rpartition(" ")
+        own = await receipts.opened(number, code)
+        if own.case_id != case_id:  # of the case of another one learns nothing
+            raise no_case()
+        return Credential(actor=f"receipt-{own.receipt_no}", role="complainant")
 
-def _asked(
-    sender: Credential,
-    *,
-    case_id: UUID,
-    name: str,
-    payload: Mapping[str, Any],
-    key: str | None,
-    version: int | None,
-) -> Asked:
-    if sender.anonymous:
-        raise ForbiddenError(
-            "handling.who", "Send a token: commands are recorded with who gave them."
-        )
-    return Asked(
-        case_id=case_id,
-        name=name,
-        payload=payload,
-        actor=Actor(id=sender.actor, role=sender.role, department=sender.department),
-        correlation_id=correlation_id() or new_correlation_id(),
-        key=key,
-        expected_version=version,
-        channel=Channel(sender.channel) if sender.channel else None,
-    )
-
-
-def _asked_in_line(sender: Credential, line: Line) -> Asked:
-    """Read `{"case_id", "command", "with"?, "idempotency_key"?, "version"?}`."""
-    given = _object("", line.value)
-    if unknown := sorted(set(given) - _LINE):
-        raise _fault(
-            unknown[0], "is not known here", f"Use {', '.join(sorted(_LINE))}."
-        )
-    try:
-        case_id = UUID(given.get("case_id", ""))
-    except (ValueError, TypeError, AttributeError):
-        raise _fault("case_id", "is no case id", "Send the UUID of the case.") from None
-    name, key = given.get("command"), given.get("idempotency_key")
-    version = given.get("version")
-    if not isinstance(name, str):
-        raise _fault("command", "is missing", f"Use one of {', '.join(COMMANDS)}.")
-    if key is not None and not isinstance(key, str):
-        raise _fault("idempotency_key", "is no string", "Send a string.")
-    if version is not None and (not isinstance(version, int) or version is True):
-        raise _fault("version", "is no number", "Send the version of the case.")
-    payload = _object("with", given.get("with", {}))
-    return _asked(
-        sender, case_id=case_id, name=name, payload=payload, key=key, version=version
-    )
+    return sender
 
 
 def _if_match(header: str | None) -> int | None:
@@ -163,22 +129,8 @@ def _if_match(header: str | None) -> int | None:
         return None
     found = _VERSION.fullmatch(header.strip())
     if found is None:
-        raise _fault("If-Match", "is no version", 'Send it as If-Match: "3".')
+        raise fault("If-Match", "is no version", 'Send it as If-Match: "3".')
     return int(found[1])
-
-
-def _object(field: str, value: object) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise _fault(field or "body", "is no object", "Send a JSON object.")
-    return value
-
-
-def _fault(field: str, message: str, remedy: str) -> MalformedError:
-    return MalformedError(
-        "request.invalid",
-        "Correct the named fields; nothing was done.",
-        errors=[FieldError(field, message, remedy)],
-    )
 
 
 _ANY: Final = {"type": "object", "description": "The command's own fields"}

@@ -1,4 +1,4 @@
-"""Handling on the bus: received complaints come in, the events of cases go out."""
+"""Complaints come in from intake, the events of all cases go out to services."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""Handling on the bus: what comes in, what goes out, to services and departments."""

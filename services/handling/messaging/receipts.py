@@ -1,0 +1,74 @@
+"""Ask intake whether an access code opens a complaint."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Final
+from uuid import UUID
+
+import nats.errors
+from faststream.exceptions import FastStreamException
+
+from events import subjects
+from services.handling.ports import Opened
+from services.kernel.errors import (
+    TooManyError,
+    UnauthenticatedError,
+    UnavailableError,
+)
+from services.kernel.logs import correlation_id
+from services.kernel.questions import CORRELATION_HEADER
+
+if TYPE_CHECKING:
+    from faststream.nats import NatsBroker
+
+WITHIN: Final = 2.0
+"""Seconds that intake has to answer."""
+
+_FAMILIES: Final = {401: UnauthenticatedError, 429: TooManyError}
+
+
+class IntakeReceipts:
+    """`ports.Receipts` over the bus; the code is never stored on its way."""
+
+    def __init__(self, broker: NatsBroker, *, within: float = WITHIN) -> None:
+        self._broker = broker
+        self._within = within
+
+    async def opened(self, receipt_no: str, access_code: str) -> Opened:
+        """Ask; raises as the port says, UnavailableError within two seconds."""
+        question = {"receipt_no": receipt_no, "access_code": access_code}
+        known = correlation_id()
+        try:
+            reply = await self._broker.request(
+                json.dumps(question).encode(),
+                subjects.ask("intake", "access"),
+                headers={CORRELATION_HEADER: known} if known else None,
+                timeout=self._within,
+            )
+            answer = json.loads(reply.body)
+            status = int(answer["status"])
+            if status == 200:  # noqa: PLR2004 HTTP's OK
+                return Opened(UUID(answer["case_id"]), str(answer["receipt_no"]))
+            family = _FAMILIES.get(status)
+        except (
+            OSError,
+            TimeoutError,
+            nats.errors.Error,
+            FastStreamException,
+            ValueError,
+            LookupError,
+            TypeError,
+        ):
+            raise _nobody_answers() from None
+        if family is None:
+            raise _nobody_answers()
+        raise family(str(answer["code"]), str(answer["detail"]))
+
+
+def _nobody_answers() -> UnavailableError:
+    return UnavailableError(
+        "handling.intake_away",
+        "Access codes cannot be checked at the moment; nothing was done: try again.",
+        retry_after=5,
+    )
