@@ -23,10 +23,11 @@ from services.analytics.domain.figures import (
 from services.analytics.domain.versions import Changes, Version
 from services.analytics.ports import Known, Snapshot, Standing
 from services.kernel.clock import from_micros, micros
+from services.kernel.inbox import INBOX_TABLES
 from services.kernel.store.database import IN_LIST_LIMIT, Database, Tx
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from datetime import datetime
 
@@ -125,11 +126,13 @@ class SqlRows:
 class SqlFactStore:
     """Live rows, rebuilt rows and the standing of both in one database."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, consumer: str = "analytics") -> None:
+        """Open or make the tables; `consumer` names the inbox that lies beside them."""
         self._database = database
+        self._consumer = consumer
         self.live = SqlRows(_LIVE)
         self.beside = SqlRows(_BESIDE)
-        database.migrate((_STATE,))
+        database.migrate((*INBOX_TABLES, _STATE))
         with database.write() as tx:
             self._found(tx)
 
@@ -148,36 +151,46 @@ class SqlFactStore:
     @contextmanager
     def snapshot(self) -> Iterator[Snapshot]:
         with self._database.read() as tx:
-            yield SqlSnapshot(tx)
+            yield SqlSnapshot(tx, self._consumer)
 
-    def settle(self, tx: Tx, *, unfit: int = 0) -> None:
+    def settle(
+        self, tx: Tx, *, unfit: int = 0, following: Mapping[int, int] | None = None
+    ) -> None:
         # The lock makes a second worker see what the first has committed.
         lock = " FOR UPDATE" if tx.dialect == "postgres" else ""
         row = tx.fetchone(f"SELECT complete_to FROM analytics_state{lock}")  # noqa: S608 our own words
         before = reached = row[0] if row else 0
+        told = following or {}
         full = True
         while full:
-            arrived = tx.fetchall(
-                "SELECT position FROM log_position WHERE position > ?"
-                " ORDER BY position LIMIT ?",
-                (reached, SETTLE_PAGE),
-            )
-            for (position,) in arrived:
-                if position != reached + 1:
+            arrived, full = self._arrived(tx, reached)
+            for position in arrived:
+                if position != told.get(reached, reached + 1):
+                    full = False
                     break
                 reached = position
-            full = len(arrived) == SETTLE_PAGE and reached == arrived[-1][0]
         if reached != before or unfit:
             tx.execute(
                 "UPDATE analytics_state SET complete_to = ?, unfit = unfit + ?",
                 (reached, unfit),
             )
 
-    def bridge(self, tx: Tx, after: int, following: int) -> None:
-        tx.execute(
-            "UPDATE analytics_state SET complete_to = ? WHERE complete_to = ?",
-            (following - 1, after),
+    def _arrived(self, tx: Tx, after: int) -> tuple[list[int], bool]:
+        """Give positions behind `after` that are in the rows or held; and if more are."""
+        rows = tx.fetchall(
+            "SELECT position FROM log_position WHERE position > ?"
+            " ORDER BY position LIMIT ?",
+            (after, SETTLE_PAGE),
         )
+        full = len(rows) == SETTLE_PAGE
+        held = tx.fetchall(
+            "SELECT position FROM inbox_waiting WHERE consumer = ? AND position > ?",
+            (self._consumer, after),
+        )
+        found = {position for (position,) in rows}
+        last = max(found, default=0)
+        found.update(position for (position,) in held if not full or position < last)
+        return sorted(found), full
 
     def begin_rebuild(self) -> None:
         with self._database.write() as tx:
@@ -249,13 +262,23 @@ class SqlFactStore:
 class SqlSnapshot:
     """One state of the live rows."""
 
-    def __init__(self, tx: Tx) -> None:
+    def __init__(self, tx: Tx, consumer: str) -> None:
         self._tx = tx
+        self._consumer = consumer
         if tx.dialect == "postgres":
             # Before anything is read: a swap comes wholly before or wholly after.
             tx.execute("LOCK TABLE complaint_row, log_position IN ACCESS SHARE MODE")
         row = tx.fetchone("SELECT complete_to, unfit FROM analytics_state")
-        self.standing = Standing(*row) if row else Standing(0, 0)
+        last = tx.fetchone("SELECT MAX(position) FROM log_position")
+        complete_to, unfit = row or (0, 0)
+        self.standing = Standing(complete_to, unfit, (last and last[0]) or 0)
+
+    def held(self, position: int) -> int:
+        row = self._tx.fetchone(
+            "SELECT COUNT(*) FROM inbox_waiting WHERE consumer = ? AND position <= ?",
+            (self._consumer, position),
+        )
+        return row[0] if row else 0
 
     def position_at(self, instant: datetime) -> int:
         row = self._tx.fetchone(
@@ -325,10 +348,9 @@ class SqlSnapshot:
 
     def _where(self, selection: Selection, position: int) -> tuple[str, list[object]]:
         """Give the condition that picks one row of each selected case."""
-        last = self._tx.fetchone("SELECT MAX(position) FROM log_position")
         clauses = ["to_position IS NULL"]
         params: list[object] = []
-        if last is not None and last[0] is not None and position < last[0]:
+        if position < self.standing.last:
             clauses = [
                 "from_position <= ? AND (to_position IS NULL OR to_position > ?)"
             ]

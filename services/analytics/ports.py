@@ -25,12 +25,14 @@ class Known(NamedTuple):
 class Standing(NamedTuple):
     """How far the rows reach.
 
-    Nothing at or below `complete_to` is missing. `unfit` counts events that found no
-    place behind the rows of their case: the rows are damaged until they are rebuilt.
+    Nothing at or below `complete_to` is missing, `last` is the farthest that is there.
+    `unfit` counts events that found no place behind the rows of their case: the rows
+    are damaged until they are rebuilt.
     """
 
     complete_to: int
     unfit: int
+    last: int
 
 
 class RowWriter(Protocol):
@@ -50,6 +52,9 @@ class Snapshot(Protocol):
 
     @property
     def standing(self) -> Standing: ...
+
+    def held(self, position: int) -> int:
+        """Count events up to `position` that cannot be read, or wait behind such."""
 
     def position_at(self, instant: datetime) -> int:
         """Give the last position known by then; 0 before all."""
@@ -94,11 +99,14 @@ class FactStore(Protocol):
 
     def snapshot(self) -> AbstractContextManager[Snapshot]: ...
 
-    def settle(self, tx: Tx, *, unfit: int = 0) -> None:
-        """Move `complete_to` over what has arrived, and count what did not fit."""
+    def settle(
+        self, tx: Tx, *, unfit: int = 0, following: Mapping[int, int] | None = None
+    ) -> None:
+        """Move `complete_to` over what has arrived, and count what did not fit.
 
-    def bridge(self, tx: Tx, after: int, following: int) -> None:
-        """Note that the log has no position between `after` and `following`."""
+        `following` tells which position the log has behind another, where it is known:
+        those between never were. What is held has arrived.
+        """
 
     def begin_rebuild(self) -> None:
         """Make empty tables beside the live ones, dropping any left over."""

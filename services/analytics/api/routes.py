@@ -169,6 +169,7 @@ def _state(known: Known) -> dict[str, Any]:
     return {
         "position": known.position,
         "as_of": _instant(known.as_of),
+        "held": known.held,
         "damaged": known.unfit > 0,
     }
 

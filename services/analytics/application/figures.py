@@ -50,12 +50,14 @@ class Known:
     """Which state of the log an answer speaks of.
 
     `as_of` is the instant that was asked for, or when `position` was known.
-    `unfit` above 0 means that the rows are damaged and wait for a rebuild.
+    `unfit` above 0 means that the rows are damaged and wait for a rebuild; `held`
+    counts events up to there that no one here can read yet, so that nothing counts them.
     """
 
     position: int
     as_of: datetime | None
     unfit: int
+    held: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,11 +205,12 @@ class Figures:
 
 
 def _known(rows: Snapshot, as_of: AsOf) -> Known:
-    complete_to, unfit = rows.standing
+    complete_to, unfit, _ = rows.standing
     if isinstance(as_of, datetime):
-        return Known(min(rows.position_at(as_of), complete_to), as_of, unfit)
+        position = min(rows.position_at(as_of), complete_to)
+        return Known(position, as_of, unfit, rows.held(position))
     position = complete_to if as_of is None else min(as_of, complete_to)
-    return Known(position, rows.known_at(position), unfit)
+    return Known(position, rows.known_at(position), unfit, rows.held(position))
 
 
 def _narrowed(

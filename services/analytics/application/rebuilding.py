@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeVar
 
 import structlog
 
@@ -17,7 +16,6 @@ from services.kernel.errors import AmendsError, UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
-    from contextlib import AbstractAsyncContextManager
 
     from services.analytics.ports import FactStore
 
@@ -26,7 +24,7 @@ T = TypeVar("T")
 SLICE: Final = 500  # events read, folded and committed at once; live batches go between
 PATIENCE: Final = 10.0  # seconds to wait for the live rows to reach the rebuilt ones
 PAUSE: Final = 0.05  # seconds between two looks at them
-ROUNDS: Final = 20  # other processes may run ahead of a swap this often
+ROUNDS: Final = 100  # live rows may run ahead of a swap this often
 
 _log = structlog.get_logger(__name__)
 
@@ -42,11 +40,13 @@ class Line(Protocol):
     def body(self) -> bytes: ...
 
 
-class Page(NamedTuple):
+class Page(Protocol):
     """Consecutive lines of the log, and where the log ended when they were read."""
 
-    lines: Sequence[Line]
-    last_position: int
+    @property
+    def lines(self) -> Sequence[Line]: ...
+    @property
+    def last_position(self) -> int: ...
 
 
 class Fetch(Protocol):
@@ -84,22 +84,19 @@ async def run_rebuild(
     *,
     fetch: Fetch,
     write: Write,
-    gate: Callable[[], AbstractAsyncContextManager[object]],
     report: Callable[[Progress], None],
     patience: float = PATIENCE,
 ) -> Progress:
-    """Rebuild, compare, swap; live rows go on meanwhile, but for the moment of the swap.
+    """Rebuild, compare, swap; live rows go on meanwhile.
 
-    `gate()` holds live batches back while it is open. Live rows that differ are
-    replaced all the same: the log is the truth. For `patience` seconds the comparison
-    waits for live rows that lag.
+    Live rows that differ are replaced all the same: the log is the truth. For
+    `patience` seconds the comparison waits for live rows that lag.
     """
     run = _Run(store, fetch, write, report)
     await write(store.begin_rebuild)
     await run.catch_up()
     await run.compare(patience)
-    async with gate():
-        await run.swap()
+    await run.swap()
     await write(store.drop_replaced)
     run.tell(state="done")
     return run.progress
@@ -124,29 +121,55 @@ class _Run:
         self._report(self.progress)
 
     async def catch_up(self) -> None:
-        """Read the log to its end."""
-        while True:
-            page = await self._fetch(self.progress.position, SLICE)
-            if not page.lines:
-                self.tell(last_position=self.progress.position)
+        """Read the log as far as it reached at the last reading."""
+        while not await self._read_on():
+            pass
+
+    async def swap(self) -> None:
+        """Read the last lines and put the rows in place, in one go of the writer.
+
+        Live rows that ran ahead meanwhile are waited for by reading on: they cannot
+        know more than the log.
+        """
+        for _ in range(ROUNDS):
+            swapped = False
+
+            def put(position: int) -> None:
+                nonlocal swapped
+                swapped = self._store.swap(position)
+
+            while not await self._read_on(put):
+                pass
+            if swapped:
                 return
-            entries, known = await asyncio.to_thread(_decoded, page.lines)
+        raise UnavailableError(
+            "analytics.rebuild_overtaken",
+            "The live rows kept running ahead of the rebuild: try again when fewer"
+            " events arrive.",
+        )
 
-            def add(
-                entries: Sequence[Entry] = entries, known: Sequence[Known] = known
-            ) -> int:
-                with self._store.transaction() as tx:
-                    unfit = record(self._store.beside, tx, entries)
-                    self._store.beside.note(tx, known)
-                return unfit
+    async def _read_on(self, at_end: Callable[[int], None] | None = None) -> bool:
+        """Take one slice of the log; give whether that was its end, and call `at_end`."""
+        page = await self._fetch(self.progress.position, SLICE)
+        entries, known = await asyncio.to_thread(_decoded, page.lines)
+        position = page.lines[-1].position if page.lines else self.progress.position
+        ended = not page.lines or position >= page.last_position
 
-            unfit = await self._write(add)
-            position = page.lines[-1].position
-            self.tell(
-                position=position,
-                last_position=max(page.last_position, position),
-                held=self.progress.held + unfit + len(known) - len(entries),
-            )
+        def add() -> int:
+            with self._store.transaction() as tx:
+                unfit = record(self._store.beside, tx, entries)
+                self._store.beside.note(tx, known)
+            if ended and at_end is not None:
+                at_end(position)
+            return unfit
+
+        unfit = await self._write(add)
+        self.tell(
+            position=position,
+            last_position=max(page.last_position, position),
+            held=self.progress.held + unfit + len(known) - len(entries),
+        )
+        return ended
 
     async def compare(self, patience: float) -> None:
         """Hash both sets of rows as they stood at the last position that both have."""
@@ -180,18 +203,6 @@ class _Run:
             waited += PAUSE
             reached = await asyncio.to_thread(look)
         return reached
-
-    async def swap(self) -> None:
-        for _ in range(ROUNDS):
-            await self.catch_up()
-            position = self.progress.position
-            if await self._write(partial(self._store.swap, position)):
-                return
-        raise UnavailableError(
-            "analytics.rebuild_overtaken",
-            "Other processes kept running ahead of the rebuild: try again when fewer"
-            " events arrive.",
-        )
 
 
 def _decoded(lines: Sequence[Line]) -> tuple[list[Entry], list[Known]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -15,7 +16,9 @@ from services.analytics.application.recording import record
 from services.analytics.domain.figures import DIMENSIONS, Selection
 from services.analytics.persistence import SqlFactStore
 from services.analytics.ports import Known
+from services.bus import read_event
 from services.kernel.clock import from_micros
+from services.kernel.inbox import Arrived, Inbox
 from tests.support.histories import (
     Logged,
     case_number,
@@ -134,12 +137,10 @@ def test_positions_that_never_were_are_bridged(store: SqlFactStore) -> None:
     log = made_up_log(17, cases=50, events=300, gaps=True)
     arrive(store, log)
     positions = [logged.position for logged in log]
-    for after, following in zip([0, *positions], positions, strict=False):
-        if following == after + 1:
-            continue
-        with store.transaction() as tx:
-            store.bridge(tx, after, following)
-            store.settle(tx)
+    with store.snapshot() as rows:
+        assert rows.standing.complete_to < positions[-1]
+    with store.transaction() as tx:
+        store.settle(tx, following=dict(pairwise([0, *positions])))
     figures = Figures(store, UTC_ZONE)
     assert figures.frequency(ALL).known.position == positions[-1]
     middle = positions[150] + 1
@@ -149,12 +150,47 @@ def test_positions_that_never_were_are_bridged(store: SqlFactStore) -> None:
     )
 
 
-def test_a_bridge_elsewhere_moves_nothing(store: SqlFactStore) -> None:
-    arrive(store, made_up_log(17, cases=5, events=30))
+def test_a_position_that_is_missing_is_not_bridged(store: SqlFactStore) -> None:
+    log = made_up_log(17, cases=30, events=30)
+    arrive(store, log[:10])
     with store.transaction() as tx:
-        store.bridge(tx, 10, 90)
+        store.settle(tx, following={10: 12, 12: 20})
     with store.snapshot() as rows:
-        assert rows.standing.complete_to == 30
+        assert rows.standing.complete_to == 10
+
+
+def test_what_is_held_has_arrived_and_is_told(
+    store: SqlFactStore, make_database: Callable[..., Database]
+) -> None:
+    log = made_up_log(23, cases=8, events=60)
+    held = log[20].event
+    behind = [each for each in log[20:] if each.event.case_id == held.case_id]
+    others = [each for each in log if each not in behind]
+    inbox = Inbox("analytics", decode=read_event, now=lambda: held.recorded_at)
+    with make_database("analytics").write() as tx:
+        inbox.apply(
+            tx,
+            [
+                Arrived(
+                    each.event.case_id,
+                    each.event.version,
+                    each.position,
+                    b"",
+                    each.event,
+                    "newer" if each.event is held else None,
+                )
+                for each in behind
+            ],
+            lambda _, applied: pytest.fail(f"applied {len(applied)}"),
+        )
+    arrive(store, others)
+    figures = Figures(store, UTC_ZONE)
+    known = figures.frequency(ALL).known
+    assert (known.position, known.held) == (60, len(behind))
+    assert answered(figures, ("state",), None) == counted(
+        folded(others).values(), ("state",)
+    )
+    assert figures.frequency(ALL, as_of=20).known.held == 0
 
 
 def test_periods_count_every_complaint_once(store: SqlFactStore) -> None:

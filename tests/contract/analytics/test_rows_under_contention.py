@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import random
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from events.codec import encode
-from services.analytics.application.rebuilding import Page, run_rebuild
+from services.analytics.application.rebuilding import run_rebuild
 from services.analytics.application.recording import record
 from services.analytics.persistence import SqlFactStore
 from services.analytics.ports import Known
+from services.kernel.web.log_client import Page
 from tests.support.histories import Logged, made_up_log, shuffled
 
 if TYPE_CHECKING:
@@ -55,7 +55,6 @@ def rebuild(store: SqlFactStore) -> None:
             store,
             fetch=_page,
             write=_write,
-            gate=nullcontext,
             report=lambda _: None,
             patience=0,
         )
@@ -79,7 +78,7 @@ def test_workers_and_rebuilds_at_once(make_database: Callable[..., Database]) ->
     alone = SqlFactStore(make_database("alone"))
     work(alone, LOG)
     with stores[0].snapshot() as rows:
-        assert rows.standing == (len(LOG), 0)
+        assert rows.standing[:2] == (len(LOG), 0)
     assert stores[0].digest(len(LOG), beside=False) == alone.digest(
         len(LOG), beside=False
     )

@@ -1,4 +1,4 @@
-"""Handling's log as analytics reads it: whole pages, or a failure that says so."""
+"""Another service's log over HTTP: whole pages, or a failure that says so."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import pytest
 from fastapi import FastAPI
 
 from events import codec
-from services.analytics.messaging.log import HandlingLog
 from services.kernel.access import OPERATOR, OperatorTokens
 from services.kernel.errors import UnavailableError
 from services.kernel.store.application import open_store
+from services.kernel.web.log_client import LogClient
 from services.kernel.web.log_endpoint import log_router
 from services.kernel.web.problems import install
 from tests.support.histories import made_up_log
@@ -46,16 +46,17 @@ def app(make_database: Callable[..., Database]) -> FastAPI:
 
 def asked(
     transport: httpx.AsyncBaseTransport,
-    question: Callable[[HandlingLog], Awaitable[Any]],
+    question: Callable[[LogClient], Awaitable[Any]],
     token: str = "service-token",  # noqa: S107 - of this test alone
 ) -> Any:
     async def ask() -> Any:
-        log = HandlingLog(
+        log = LogClient(
             httpx.AsyncClient(
                 transport=transport,
                 base_url="http://handling",
                 headers={"Authorization": f"Bearer {token}"},
-            )
+            ),
+            "handling",
         )
         try:
             return await question(log)

@@ -1,0 +1,150 @@
+"""Analytics put together: the only place that knows its concrete parts."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from events.subjects import Stream
+from services.analytics.api.routes import analytics_router
+from services.analytics.application.figures import Figures
+from services.analytics.application.rebuilding import (
+    Progress,
+    Rebuilder,
+    run_rebuild,
+)
+from services.analytics.messaging import LogFollower, filling, placed, recording
+from services.analytics.persistence import SqlFactStore
+from services.kernel.broker.life import Life, consumer_health
+from services.kernel.clock import system_clock
+from services.kernel.inbox import Consumer, Inbox
+from services.kernel.store.database import open_database
+from services.kernel.store.writer import Writer
+from services.kernel.web.health import Check, Health
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from fastapi import APIRouter
+    from faststream.nats import NatsBroker
+    from nats.aio.client import Client
+
+    from services.kernel.access import Authenticator
+    from services.kernel.broker.life import Part
+    from services.kernel.clock import Clock
+    from services.kernel.folder import DataFolder
+    from services.kernel.inbox import Decode
+    from services.kernel.settings import Settings
+    from services.kernel.web.log_client import LogClient
+
+NAME = "analytics"
+
+
+class AnalyticsService:
+    """The running service: its routes, its checks, its life."""
+
+    name = NAME
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        folder: DataFolder,
+        broker: NatsBroker,
+        prepare: Callable[[Client], Awaitable[None]],
+        authenticator: Authenticator,
+        read: Decode,
+        handling_log: LogClient,
+        now: Clock = system_clock,
+    ) -> None:
+        self._now, self._read, self._log = now, read, handling_log
+        folder.service(NAME)
+        self._database = open_database(
+            folder.database_url(NAME, "facts", server=settings.database_url),
+            schema=NAME,
+        )
+        self._store = SqlFactStore(self._database, consumer=NAME)
+        self._inbox = Inbox(NAME, decode=placed(read), now=now)
+        self._writer = Writer(NAME)
+        self._rebuilder = Rebuilder(self._rebuild)
+        self._consumer: Consumer | None = None
+        self._life = Life(broker, prepare=prepare, parts=self._parts)
+        self._follower = LogFollower(
+            self._store,
+            handling_log,
+            inbox=self._inbox,
+            read=read,
+            writer=self._writer,
+        )
+        self._following: asyncio.Task[None] | None = None
+        zone = ZoneInfo(settings.time_zone)
+        self.routers: list[APIRouter] = [
+            analytics_router(
+                Figures(self._store, zone),
+                self._rebuilder,
+                authenticator,
+                zone=zone,
+                clock=now,
+            )
+        ]
+        self.checks = [
+            # While the broker is away figures are answered as far as they reach.
+            Check("analytics.broker", self._life.health, required=False),
+            Check("analytics.consumer", self._consumer_health, required=False),
+            Check("analytics.rows", self._rows_health, required=False),
+        ]
+
+    async def start(self) -> None:
+        self._writer.start()
+        # Not a part of the life on the bus: it goes on while the broker is away.
+        self._following = asyncio.create_task(self._follower.run())
+        await self._life.start()
+
+    async def stop(self) -> None:
+        """Stop taking in, end the writer, then the broker, then close the rows."""
+        await self._rebuilder.stop()
+        await self._follower.stop()
+        await self._life.quiet()
+        if self._following is not None:
+            await self._following
+        await asyncio.to_thread(self._writer.stop)
+        await self._life.stop()
+        await self._log.close()
+        await asyncio.to_thread(self._database.close)
+
+    def _parts(self, client: Client) -> list[Part]:
+        self._consumer = Consumer(
+            client,
+            stream=Stream.CASES,
+            durable=NAME,
+            database=self._database,
+            writer=self._writer,
+            inbox=self._inbox,
+            effect=recording(self._store),
+            fetch=filling(self._log, self._read),
+            now=self._now,
+        )
+        return [self._consumer]
+
+    async def _rebuild(self, report: Callable[[Progress], None]) -> Progress:
+        return await run_rebuild(
+            self._store,
+            fetch=self._log.page,
+            write=self._writer.run,
+            report=report,
+        )
+
+    async def _consumer_health(self) -> Health:
+        return consumer_health(self._consumer)
+
+    async def _rows_health(self) -> Health:
+        def look() -> Health:
+            with self._store.snapshot() as rows:
+                complete_to, unfit, last = rows.standing
+            detail = f"complete_to={complete_to} last={last} unfit={unfit}"
+            if unfit:
+                detail += " run `amends analytics rebuild`"
+            return Health(ok=unfit == 0, detail=detail)
+
+        return await asyncio.to_thread(look)

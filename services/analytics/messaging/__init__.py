@@ -1,1 +1,0 @@
-"""Where events of cases come from: the stream CASES, and handling's log behind it."""
