@@ -1,0 +1,180 @@
+"""The verbs `submit` and `import` as typed: flags, files, output, exit status."""
+
+import json
+
+import httpx
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from services.intake.cli import add_verbs
+from services.kernel.errors import AmendsError
+
+RECEIPT = {
+    "receipt_no": "4837291500627714",
+    "access_code": "AAAA-BBBB-CCCC",
+    "case_id": "0195f0a0-0000-8000-8000-000000000001",
+    "status_url": "/api/intake/complaints/4837291500627714",
+    "received_at": "2026-03-04T12:00:00.000000Z",
+}
+COLUMNS = (
+    "Date received,Product,Sub-product,Issue,Sub-issue,Consumer complaint narrative,"
+    "Company,Submitted via,Complaint ID\n"
+)
+ROW = "2011-12-30,Mortgage,,Other,,,Acme,{via},{number}\n"
+
+
+class Desk:
+    """Stands for intake: answers, and remembers what it was asked."""
+
+    def __init__(self):
+        self.asked = []
+        self.settled = 0
+        app = typer.Typer()
+        app.callback()(lambda: None)
+        transport = httpx.MockTransport(self.answer)
+        client = httpx.Client(transport=transport, base_url="http://t")
+        add_verbs(app, lambda work: work(client), self.settle)
+        self.app = app
+
+    def answer(self, request):
+        self.asked.append(request)
+        if request.url.path.endswith(":batch"):
+            lines = request.content.splitlines()
+            told = [{"line": n, "status": 201} for n, _ in enumerate(lines, 1)]
+            return httpx.Response(200, content="\n".join(map(json.dumps, told)))
+        document = json.loads(request.content)
+        if document.get("channel") == "pigeon":
+            fault = {
+                "field": "channel",
+                "message": "is not known",
+                "remedy": "Use web.",
+            }
+            problem = {
+                "code": "intake.invalid",
+                "detail": "Correct.",
+                "errors": [fault],
+            }
+            return httpx.Response(422, json=problem)
+        if document.get("channel") == "fax":
+            problem = {"code": "intake.store_unavailable", "detail": "Unknown."}
+            return httpx.Response(503, json=problem)
+        return httpx.Response(201, json=RECEIPT)
+
+    def settle(self, _client):
+        self.settled += 1
+
+    def type(self, *words, stdin=None):
+        return CliRunner().invoke(self.app, words, input=stdin)
+
+    def sent(self):
+        return json.loads(self.asked[-1].content)
+
+
+@pytest.fixture
+def desk():
+    return Desk()
+
+
+@pytest.fixture
+def table(tmp_path):
+    path = tmp_path / "rows.csv"
+    rows = "".join(ROW.format(via="Web", number=number) for number in range(3))
+    path.write_text(COLUMNS + rows, "utf-8")
+    return path
+
+
+def test_flags_become_a_submission(desk):
+    done = desk.type(
+        *("submit", "--channel", "phone", "--statement", "It leaks.", "--name", "Ada"),
+        *("--phone", "+44 20 7946 0958", "--model", "K-1", "--serial", "S"),
+        *("--demand", "repair", "--demand", "improvement", "--key", "k", "--json"),
+    )
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout) == RECEIPT
+    assert desk.sent() == {
+        "channel": "phone",
+        "statement": "It leaks.",
+        "contact": {"name": "Ada", "phone": "+44 20 7946 0958"},
+        "product": {"model": "K-1", "serial": "S"},
+        "demand": ["repair", "improvement"],
+    }
+    assert desk.asked[-1].headers["idempotency-key"] == "k"
+
+
+def test_a_receipt_for_people_can_be_read_aloud(desk):
+    done = desk.type("submit", "--channel", "web", "--statement", "x")
+    assert "4837 2915 0062 7714" in done.stdout
+    assert "AAAA-BBBB-CCCC" in done.stdout
+
+
+def test_a_submission_from_a_file_or_standard_input(desk, tmp_path):
+    path = tmp_path / "complaint.json"
+    path.write_text('{"channel": "web", "statement": "From a file."}', "utf-8")
+    assert desk.type("submit", "--from", str(path), "--order-no", "7").exit_code == 0
+    assert desk.sent() == {
+        "channel": "web",
+        "statement": "From a file.",
+        "order_no": "7",
+    }
+    desk.type("submit", "--from", "-", stdin='{"channel": "chat"}')
+    assert desk.sent() == {"channel": "chat"}
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [("[]", "submit.no_object"), ('{"a":1,"a":2}', "json.refused"), ("{", "json.")],
+)
+def test_a_file_that_is_no_submission_sends_nothing(desk, body, code):
+    done = desk.type("submit", "--from", "-", stdin=body)
+    assert isinstance(done.exception, AmendsError)
+    assert done.exception.code.startswith(code)
+    assert desk.asked == []
+
+
+def test_a_refusal_names_its_fields(desk):
+    refused = desk.type("submit", "--channel", "pigeon").exception
+    assert refused.code == "intake.invalid"
+    assert refused.errors[0].field == "channel"
+
+
+def test_an_unknown_outcome_tells_the_key_to_use_again(desk):
+    refused = desk.type("submit", "--channel", "fax").exception
+    key = desk.asked[-1].headers["idempotency-key"]
+    assert f"--key {key}" in refused.detail
+
+
+def test_an_import_sums_up_and_waits(desk, table):
+    done = desk.type("import", str(table), "--format", "cfpb", "--json")
+    assert done.exit_code == 0
+    assert json.loads(done.stdout) == {
+        "read": 3,
+        "accepted": 3,
+        "duplicates": 0,
+        "rejected": 0,
+    }
+    assert desk.settled == 1
+    desk.type("import", str(table), "--format", "cfpb", "--no-wait")
+    assert desk.settled == 1
+
+
+def test_a_dry_run_needs_nobody(desk, table):
+    done = desk.type("import", str(table), "--format", "cfpb", "--dry-run")
+    assert done.exit_code == 0
+    assert "Nothing was sent" in done.stdout
+    assert desk.asked == []
+
+
+def test_rejected_rows_are_an_exit_status_of_their_own(desk, table, tmp_path):
+    with table.open("a", encoding="utf-8") as file:
+        file.write(ROW.format(via="Pigeon", number=9))
+    rejects = tmp_path / "rejects.csv"
+    told = desk.type("import", str(table), "--format", "cfpb")
+    assert told.exit_code == 1
+    assert "--rejects" in told.stdout
+    kept = desk.type(
+        "import", str(table), "--format", "cfpb", "--rejects", str(rejects)
+    )
+    assert kept.exit_code == 1
+    assert str(rejects) in kept.stdout.replace("\n", "")
+    assert len(rejects.read_text("utf-8").splitlines()) == 2
