@@ -19,12 +19,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
 import uvicorn
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 
 from events.subjects import Stream
 from services.asyncapi import describe
 from services.bus import CONSUMERS, Feed, kept_feeds, read_event, streams
 from services.kernel.access import (
+    OPERATOR,
+    OperatorTokens,
     Runtime,
     new_token,
     remove_runtime,
@@ -41,10 +43,12 @@ from services.kernel.broker.server import (
 )
 from services.kernel.errors import RefusedError
 from services.kernel.folder import DataFolder
+from services.kernel.web.caller import caller
 from services.kernel.web.edge import edge
 from services.kernel.web.health import health_router
 from services.kernel.web.log_client import open_log
 from services.kernel.web.metrics import HttpMetrics, metrics_router, new_registry
+from services.kernel.web.pages.assets import KERNEL_STATIC, Assets
 from services.kernel.web.problems import install
 
 if TYPE_CHECKING:
@@ -62,6 +66,7 @@ if TYPE_CHECKING:
 
     from services.handling.domain.policy import Policy
     from services.handling.ports import FeedAccess
+    from services.kernel.access import Authenticator
     from services.kernel.settings import Settings
     from services.kernel.web.health import Check
 
@@ -85,6 +90,9 @@ class Service(Protocol):
 
     @property
     def checks(self) -> Sequence[Check]: ...
+
+    def progress(self) -> dict[str, int]:
+        """Give the last position of its own record, and how far it has read others'."""
 
     async def start(self) -> None: ...
 
@@ -161,7 +169,8 @@ async def serving(
         for service in services:
             stack.push_async_callback(_guarded, service.stop)
             await service.start()
-        await stack.enter_async_context(_http(_app(services), listener))
+        app = _app(services, OperatorTokens({token: OPERATOR}))
+        await stack.enter_async_context(_http(app, listener))
         write_runtime(folder.path, runtime)
         stack.callback(remove_runtime, folder.path)
         yield runtime
@@ -245,6 +254,7 @@ def _build(
 ) -> list[Service]:
     """Build the services on one origin, each with a connection of its own."""
     # Imported here: `amends --help` must not load them.
+    from services.analytics import main as analytics  # noqa: PLC0415
     from services.handling import main as handling  # noqa: PLC0415
     from services.intake import main as intake  # noqa: PLC0415
 
@@ -263,6 +273,7 @@ def _build(
             broker=bus.connection("intake"),
             prepare=bus.prepare,
             authenticator=admission,
+            viewers=admission,
             read=read_event,
             handling_log=open_log(runtime.url, runtime.token, "handling"),
         ),
@@ -276,6 +287,15 @@ def _build(
             feeds=_feeds(bus),
             read=read_event,
             intake_log=open_log(runtime.url, runtime.token, "intake"),
+        ),
+        analytics.AnalyticsService(
+            settings=settings,
+            folder=folder,
+            broker=bus.connection("analytics"),
+            prepare=bus.prepare,
+            authenticator=admission,
+            read=read_event,
+            handling_log=open_log(runtime.url, runtime.token, "handling"),
         ),
     ]
 
@@ -300,7 +320,7 @@ def _feeds(bus: _Bus) -> dict[str, FeedAccess]:
     }
 
 
-def _app(services: Sequence[Service]) -> Any:
+def _app(services: Sequence[Service], operator: Authenticator) -> Any:
     """Join the services' routes on one origin, with health and metrics."""
     app = FastAPI(
         title="amends",
@@ -313,6 +333,7 @@ def _app(services: Sequence[Service]) -> Any:
     checks = [check for service in services for check in service.checks]
     app.include_router(health_router(checks))
     app.include_router(metrics_router(registry))
+    app.include_router(Assets("kernel", KERNEL_STATIC).router())
     for service in services:
         for router in service.routers:
             app.include_router(router)
@@ -321,6 +342,15 @@ def _app(services: Sequence[Service]) -> Any:
     @app.get("/asyncapi", tags=["documentation"], summary="The bus, as AsyncAPI 3")
     def asyncapi() -> dict[str, Any]:
         return bus
+
+    @app.get(
+        "/api/progress",
+        tags=["health"],
+        summary="How far each service has read the others' records",
+        dependencies=[Depends(caller(operator, service=True))],
+    )
+    def progress() -> dict[str, dict[str, int]]:
+        return {service.name: service.progress() for service in services}
 
     install(app)
     return edge(app, HttpMetrics(registry))

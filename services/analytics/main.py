@@ -113,6 +113,11 @@ class AnalyticsService:
         await self._log.close()
         await asyncio.to_thread(self._database.close)
 
+    def progress(self) -> dict[str, int]:
+        """Say how far handling's record is in the rows."""
+        with self._store.snapshot() as rows:
+            return {"handling": rows.standing.complete_to}
+
     def _parts(self, client: Client) -> list[Part]:
         self._consumer = Consumer(
             client,

@@ -25,7 +25,9 @@ access = typer.Typer(help="Who may come in.", no_args_is_help=True)
 token = typer.Typer(help="Tokens of people and systems.", no_args_is_help=True)
 user = typer.Typer(help="People who sign in.", no_args_is_help=True)
 audit = typer.Typer(help="Prove that history was not touched.", no_args_is_help=True)
+analytics = typer.Typer(help="Figures and their rows.", no_args_is_help=True)
 app.add_typer(case, name="case")
+app.add_typer(analytics, name="analytics")
 app.add_typer(access, name="access")
 access.add_typer(token, name="token")
 access.add_typer(user, name="user")
@@ -67,6 +69,20 @@ def up() -> None:
     from services.cli import running  # noqa: PLC0415 lazy
 
     running.up()
+
+
+@app.command()
+def follow(
+    department: Annotated[str, typer.Argument(help="Its code, such as quality.")],
+    *,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the stored event, one a line.")
+    ] = False,
+) -> None:
+    """Show a department's events live, from where it stopped; Ctrl-C ends it."""
+    from services.cli import follow as following  # noqa: PLC0415 lazy
+
+    following.follow_department(department, as_json=as_json)
 
 
 @case.command("show")
@@ -203,3 +219,44 @@ def audit_checkpoint(*, as_json: AsJson = False) -> None:
     from services.cli import auditing  # noqa: PLC0415 lazy
 
     auditing.checkpoints(as_json=as_json)
+
+
+Query = Annotated[
+    list[str] | None,
+    typer.Argument(help="Filters as of the HTTP interface: period=month channel=web."),
+]
+
+
+@analytics.command("frequency")
+def analytics_frequency(query: Query = None, *, as_json: AsJson = False) -> None:
+    """Count complaints, by default by category."""
+    from services.cli import figures  # noqa: PLC0415 lazy
+
+    figures.frequency(query or [], as_json=as_json)
+
+
+@analytics.command("root-causes")
+def analytics_root_causes(query: Query = None, *, as_json: AsJson = False) -> None:
+    """Rank what complaints come from: basis=reported or basis=found."""
+    from services.cli import figures  # noqa: PLC0415 lazy
+
+    figures.root_causes(query or [], as_json=as_json)
+
+
+@analytics.command("rebuild")
+def analytics_rebuild(*, as_json: AsJson = False) -> None:
+    """Make the rows anew beside the live ones, compare, and put them in their place."""
+    from services.cli import figures  # noqa: PLC0415 lazy
+
+    figures.rebuild(as_json=as_json)
+
+
+def _add_intake() -> None:
+    """Add `submit` and `import`, which intake describes itself."""
+    from services.cli import sessions  # noqa: PLC0415 below what it needs
+    from services.intake.cli import add_verbs  # noqa: PLC0415 as above
+
+    add_verbs(app, sessions.session, sessions.settled)
+
+
+_add_intake()

@@ -134,6 +134,11 @@ class HandlingService:
         await asyncio.to_thread(self._record.stop)
         self._keys.close()
 
+    def progress(self) -> dict[str, int]:
+        """Give the record's last position, and how far intake's was read."""
+        read = self._consumer.status().position if self._consumer else 0
+        return {"recorded": self._record.store.last_position(), "intake": read}
+
     def _parts(self, client: Client) -> list[Part]:
         self._relays = [
             Relay(client, log=self._record.store, stream=stream, outgoing=outgoing)
@@ -170,8 +175,8 @@ def default_policy() -> Policy:
 
 
 def roles(policy: Policy) -> frozenset[str]:
-    """Name what somebody with a token can be: staff, a channel, a customer."""
-    return staff(policy) | {"channel", "complainant"}
+    """Name what somebody with a token can be; a customer shows receipt and code."""
+    return staff(policy) | {"channel"}
 
 
 def places(policy: Policy) -> Places:

@@ -9,7 +9,7 @@ from nats.aio.client import Client
 
 from events import codec
 from events.subjects import Stream
-from services.intake.api import router
+from services.intake.api import router as api_router
 from services.intake.application import Intake
 from services.intake.messaging import (
     Submissions,
@@ -17,6 +17,8 @@ from services.intake.messaging import (
     following,
     received_message,
 )
+from services.intake.pages import intake_pages
+from services.intake.pages import router as pages_router
 from services.intake.persistence import IntakeRecord
 from services.kernel.access import Authenticator
 from services.kernel.broker.life import Life, Part, consumer_health, relay_health
@@ -27,16 +29,21 @@ from services.kernel.record import open_record
 from services.kernel.relay import Relay
 from services.kernel.settings import Settings
 from services.kernel.store.database import open_database
+from services.kernel.store.secret import kept_secret
 from services.kernel.store.writer import Writer
 from services.kernel.vault import BlindIndex, Vault
 from services.kernel.web.health import Check, Health
+from services.kernel.web.limiter import Limiter
 from services.kernel.web.log_client import LogClient, filling
 from services.kernel.web.log_endpoint import log_router
+from services.kernel.web.pages import Viewers
 
 if TYPE_CHECKING:
     from fastapi import APIRouter
 
 NAME: Final = "intake"
+STATUS_PER_MINUTE: Final = 600
+"""How often one address may ask for the status of complaints."""
 
 
 class IntakeService:
@@ -52,6 +59,7 @@ class IntakeService:
         broker: NatsBroker,
         prepare: Callable[[Client], Awaitable[None]],
         authenticator: Authenticator,
+        viewers: Viewers,
         read: Decode,
         handling_log: LogClient,
         now: Clock = system_clock,
@@ -84,8 +92,16 @@ class IntakeService:
         self._relay: Relay | None = None
         self._consumer: Consumer | None = None
         self._life = Life(broker, prepare=prepare, parts=self._parts)
+        # One count for one address, whichever way it asks.
+        limiter = Limiter(STATUS_PER_MINUTE, code="intake.too_many_questions")
+        pages = intake_pages(
+            viewers=viewers,
+            secret=kept_secret(database, "form"),
+            time_zone=settings.time_zone,
+        )
         self.routers: list[APIRouter] = [
-            router(self._intake, authenticator, now=now),
+            api_router(self._intake, authenticator, now=now, limiter=limiter),
+            pages_router(self._intake, pages, now=now, limiter=limiter),
             log_router(store, authenticator),
         ]
         self.checks = [
@@ -109,6 +125,11 @@ class IntakeService:
         await self._handling_log.close()
         await asyncio.to_thread(self._record.stop)
         self._keys.close()
+
+    def progress(self) -> dict[str, int]:
+        """Give the record's last position, and how far handling's was read."""
+        read = self._consumer.status().position if self._consumer else 0
+        return {"recorded": self._record.store.last_position(), "handling": read}
 
     def _parts(self, client: Client) -> Sequence[Part]:
         self._relay = Relay(

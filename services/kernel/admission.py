@@ -87,6 +87,10 @@ class Admission:
     async def viewer(self, request: Request) -> Viewer:
         return await self._holders.viewer(request)
 
+    def progress(self) -> dict[str, int]:
+        """Give the last position of its record; it reads no other."""
+        return {"recorded": self._record.store.last_position()}
+
     async def start(self) -> None:
         self._record.start()
 

@@ -245,7 +245,7 @@ class Commanding:
         )
         batch.cases[case.id] = batch.changed[case.id] = case
         batch.events += events
-        batch.documents += documents
+        batch.documents += documents if events else []  # done before: nothing new
         if asked.key:
             row = KeyRow(asked.actor.id, asked.key, case.id, digest, _result(done))
             batch.keys[asked.actor.id, asked.key] = row

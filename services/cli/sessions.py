@@ -1,0 +1,40 @@
+"""How intake's verbs reach the services, and wait until the others have followed."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import httpx
+
+R = TypeVar("R")
+
+_LOOK = 0.2  # seconds between two looks
+
+
+def session(work: Callable[[httpx.Client], R]) -> R:
+    """Run `work` with a client of the services, starting them where none run."""
+    from services.cli.client import with_services  # noqa: PLC0415 lazy
+
+    return with_services(lambda client, _: work(client))
+
+
+def settled(client: httpx.Client) -> None:
+    """Return when handling, the customers' timelines and the figures have followed."""
+    received = _progress(client)["intake"]["recorded"]
+    while _progress(client)["handling"]["intake"] < received:
+        time.sleep(_LOOK)
+    recorded = _progress(client)["handling"]["recorded"]
+    for service in ("intake", "analytics"):
+        while _progress(client)[service]["handling"] < recorded:
+            time.sleep(_LOOK)
+
+
+def _progress(client: httpx.Client) -> dict[str, Any]:
+    from services.cli.client import answer  # noqa: PLC0415 lazy
+
+    found: dict[str, Any] = answer(client.get("/api/progress"))
+    return found
