@@ -7,6 +7,7 @@ import tomllib
 from contextlib import closing, contextmanager
 from importlib import resources
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from events import codec
 from events.subjects import Stream
@@ -19,6 +20,8 @@ from services.handling.messaging.cases import case_message, taking_over
 from services.handling.messaging.commands import answer_commands
 from services.handling.messaging.feeds import department_copies
 from services.handling.messaging.receipts import IntakeReceipts
+from services.handling.pages import access as access_pages
+from services.handling.pages import handling_pages
 from services.handling.persistence import HandlingRecord, WorkList
 from services.kernel.broker.life import Life, consumer_health, relay_health
 from services.kernel.clock import new_uuid7, system_clock
@@ -95,6 +98,11 @@ class HandlingService:
             now=now,
             new_id=new_uuid7,
         )
+        pages = handling_pages(
+            viewers=admission,
+            secret=kept_secret(self._keys, "form"),
+            time_zone=settings.time_zone,
+        )
         self._writer = Writer(NAME)
         self._relays: list[Relay] = []
         self._consumer: Consumer | None = None
@@ -111,6 +119,7 @@ class HandlingService:
             access.router(
                 admission.tokens, admission.users, admission.passwords, admission
             ),
+            *access_pages.routers(admission, pages, zone=ZoneInfo(settings.time_zone)),
             log_router(store, admission),
         ]
         self.checks = [

@@ -33,20 +33,23 @@ def check_password(password: str, *, login: str) -> None:
     """
     password = _normal(password)
     if len(password) < SHORTEST:
-        code, message = "access.password_short", f"has {len(password)} characters"
-        remedy = f"take at least {SHORTEST}; a few words in a row are easy to keep"
-    elif len(password) > LONGEST:
-        code, message = "access.password_long", f"has {len(password)} characters"
-        remedy = f"take at most {LONGEST}"
-    elif password.casefold() == login.casefold():
-        code, message, remedy = "access.password_login", "is the login", "take another"
-    else:
-        return
-    raise MalformedError(
-        code,
-        "Choose another password; nothing was stored.",
-        errors=[FieldError("password", message, remedy)],
-    )
+        raise MalformedError(
+            "access.password_short",
+            f"Take at least {SHORTEST} characters; a few words are easy to keep.",
+            errors=[FieldError("password", "is too short", "take a longer one")],
+        )
+    if len(password) > LONGEST:
+        raise MalformedError(
+            "access.password_long",
+            f"Take at most {LONGEST} characters.",
+            errors=[FieldError("password", "is too long", "take a shorter one")],
+        )
+    if password.casefold() == login.strip().casefold():
+        raise MalformedError(
+            "access.password_login",
+            "Take another password than the login.",
+            errors=[FieldError("password", "is the login", "take another one")],
+        )
 
 
 class Passwords:

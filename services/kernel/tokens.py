@@ -71,7 +71,7 @@ class TokenRegister:
     ) -> None:
         self.store = store
         self._database = database = store.database
-        self._roles = roles
+        self.roles = roles
         self._unit_roles = unit_roles
         self._now = now
         self._monotonic = monotonic
@@ -95,10 +95,10 @@ class TokenRegister:
         a department, or an end that has passed.
         """
         now = self._now()
-        if role not in self._roles:
+        if role not in self.roles:
             raise RefusedError(
                 "access.unknown_role",
-                f"There is no such role: choose one of {', '.join(sorted(self._roles))}.",
+                f"There is no such role: choose one of {', '.join(sorted(self.roles))}.",
             )
         if department is None and role in self._unit_roles:
             raise RefusedError(

@@ -1,0 +1,25 @@
+"""Handling's pages for people who signed in: the desk, and who may come in."""
+
+from pathlib import Path
+from typing import Final
+
+from events import words
+from services.handling.pages import places
+from services.handling.pages.access_faults import REMEDIES
+from services.kernel.web.pages import Pages, Viewers
+
+FOLDER: Final = Path(__file__).parent.parent
+
+
+def handling_pages(*, viewers: Viewers, secret: bytes, time_zone: str) -> Pages:
+    """Make what all of handling's pages are rendered with."""
+    return Pages(
+        "handling",
+        FOLDER,
+        viewers=viewers,
+        secret=secret,
+        time_zone=time_zone,
+        words={**words.WORDS, **places.WORDS},
+        remedies=REMEDIES,
+        locales=[words.LOCALE],
+    )

@@ -1,0 +1,45 @@
+"""What people call the roles and departments that amends starts with.
+
+A policy with departments of its own is read as well: a code without words stands for
+itself.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from services.kernel.i18n import msgid
+
+WORDS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
+    {
+        "role": {
+            "admin": msgid("Administrator"),
+            "agent": msgid("Front office agent"),
+            "appeal_reviewer": msgid("Appeal reviewer"),
+            "auditor": msgid("Auditor"),
+            "channel": msgid("Channel (a system that hands in complaints)"),
+            "complainant": msgid("Complainant"),
+            "department_handler": msgid("Department handler"),
+            "department_head": msgid("Department head"),
+            "general_manager": msgid("General manager"),
+            "gm_office": msgid("General manager's office"),
+            "manager": msgid("Manager"),
+            "operator": msgid("Operator"),
+            "quality": msgid("Quality control"),
+        },
+        "department": {
+            "administration": msgid("Administration"),
+            "after-sales": msgid("After-sales"),
+            "call-centre": msgid("Call centre"),
+            "external": msgid("Another company"),
+            "finance": msgid("Finance"),
+            "front-office": msgid("Front office"),
+            "gm-office": msgid("General manager's office"),
+            "hr": msgid("Human resources"),
+            "logistics": msgid("Logistics"),
+            "production": msgid("Production"),
+            "quality": msgid("Quality"),
+            "technical": msgid("Technical department"),
+        },
+    }
+)
