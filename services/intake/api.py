@@ -2,25 +2,20 @@
 
 from typing import Annotated, Any, Final
 
-import limits
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse, Response
-from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
 from starlette.concurrency import run_in_threadpool
 
 from services.intake.application import Intake
 from services.intake.domain.submission import Submission
 from services.kernel.access import Authenticator, Credential
 from services.kernel.clock import Clock, rfc3339
-from services.kernel.errors import FieldError, MalformedError, TooManyError
+from services.kernel.errors import FieldError, MalformedError
 from services.kernel.logs import correlation_id, new_correlation_id
 from services.kernel.web.batch import NDJSON, answer_lines
 from services.kernel.web.caller import caller
+from services.kernel.web.limiter import Limiter
 from services.kernel.web.reading import Line, strict_json
-
-STATUS_PER_MINUTE: Final = 600
-"""How often one address may ask for the status of complaints."""
 
 
 def router(
@@ -28,12 +23,11 @@ def router(
     authenticator: Authenticator,
     *,
     now: Clock,
-    status_per_minute: int = STATUS_PER_MINUTE,
+    limiter: Limiter,
 ) -> APIRouter:
     """Build the routes. Bodies are read by hand, strictly and once (hot path 7)."""
     routes = APIRouter(prefix="/api/intake", tags=["intake"])
     who = Depends(caller(authenticator))
-    limiter = _Limiter(status_per_minute)
 
     @routes.post(
         "/complaints",
@@ -89,7 +83,7 @@ def router(
         receipt_no: str, request: Request, sender: Annotated[Credential, who]
     ) -> JSONResponse:
         if not sender.service:
-            limiter.hit(request.client.host if request.client else "")
+            limiter.hit(request)
         progress = await run_in_threadpool(intake.progress, receipt_no)
         return JSONResponse(
             {
@@ -135,21 +129,6 @@ def _key_no_string() -> MalformedError:
         remedy,
         errors=[FieldError("idempotency_key", "is no string", remedy)],
     )
-
-
-class _Limiter:
-    """Counts one address's questions over the last minute, in this process."""
-
-    def __init__(self, per_minute: int) -> None:
-        self._limit = limits.RateLimitItemPerMinute(per_minute)
-        self._window = MovingWindowRateLimiter(MemoryStorage())
-
-    def hit(self, address: str) -> None:
-        if not self._window.hit(self._limit, address):
-            raise TooManyError(
-                "intake.too_many_questions",
-                "Ask again in a minute, and less often.",
-            )
 
 
 def submission_schema() -> dict[str, Any]:

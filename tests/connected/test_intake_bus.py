@@ -20,6 +20,7 @@ from services.kernel.broker.provision import provision
 from services.kernel.folder import DataFolder
 from services.kernel.settings import Settings
 from services.kernel.web.log_client import open_log
+from services.kernel.web.pages import Strangers
 from tests.support.intake import GOOD
 from tests.support.nats import client_of
 
@@ -42,6 +43,7 @@ async def running(server, data):
         broker=build_broker(server.url, name="intake", seed=server.seed),
         prepare=prepare,
         authenticator=OperatorTokens({"t": OPERATOR}),
+        viewers=Strangers(),
         read=read_event,
         handling_log=open_log("http://127.0.0.1:9", "t", "handling"),
     )

@@ -13,6 +13,7 @@ from services.intake.api import router
 from services.kernel.access import OPERATOR, OperatorTokens
 from services.kernel.store.database import Database
 from services.kernel.web.edge import edge
+from services.kernel.web.limiter import Limiter
 from services.kernel.web.metrics import HttpMetrics, new_registry
 from services.kernel.web.problems import install
 from tests.support.intake import CLERK, HOTLINE, NOW, Bench, bench
@@ -25,11 +26,14 @@ UUID_KEY = "0195f0a0-0000-4000-8000-000000000001"
 class Door:
     """Sends requests, singly or at once, and gives whole answers."""
 
-    def __init__(self, bench: Bench, **options: Any) -> None:
+    def __init__(self, bench: Bench, *, per_minute: int = 600) -> None:
         self.bench = bench
+        limiter = Limiter(per_minute, code="intake.too_many_questions")
         app = FastAPI()
         app.include_router(
-            router(bench.intake, OperatorTokens(TOKENS), now=lambda: NOW, **options)
+            router(
+                bench.intake, OperatorTokens(TOKENS), now=lambda: NOW, limiter=limiter
+            )
         )
         install(app)
         self.app = app
@@ -95,7 +99,7 @@ def _headers(by: str | None, key: str | None) -> dict[str, str]:
 
 
 @contextmanager
-def door(make_database: Callable[..., Database], **options: Any) -> Iterator[Door]:
+def door(make_database: Callable[..., Database], **options: int) -> Iterator[Door]:
     made = bench(make_database)
     made.writer.start()
     try:

@@ -159,7 +159,7 @@ def test_a_mistyped_number_gets_a_hint(http):
 
 
 def test_status_is_rate_limited_for_strangers(make_database):
-    with door(make_database, status_per_minute=3) as http:
+    with door(make_database, per_minute=3) as http:
         url = f"{URL}/0000000000000000"
         asked = [http.ask("GET", url) for _ in range(4)]
         assert [each.status_code for each in asked] == [404, 404, 404, 429]

@@ -50,6 +50,10 @@ class Form:
         """Give the last value as it was typed, for showing it again."""
         return self._values.get(name, [""])[-1]
 
+    def having(self, name: str, value: str) -> "Form":
+        """Give a copy with one field replaced."""
+        return Form({**self._values, name: [value]})
+
     def many(self, name: str) -> tuple[str, ...]:
         return tuple(self._values.get(name, ()))
 

@@ -118,7 +118,7 @@ class Pages:
         self.name = name
         self._viewers = viewers
         self._guard = FormGuard(secret)
-        self._zone = zoneinfo.ZoneInfo(time_zone)
+        self.zone = zoneinfo.ZoneInfo(time_zone)
         self._words = words or {}
         self._remedies = {**_REMEDIES, **(remedies or {})}
         static = folder / "static"
@@ -294,6 +294,13 @@ class Pages:
         }
         environment.filters |= {
             "word": lambda code, kind: self._word(translations, kind, code),
+            "worded": lambda codes, kind: [
+                (str(code), self._word(translations, kind, code)) for code in codes
+            ],
+            "currencies": lambda codes: [
+                (code, f"{code} · {numbers.get_currency_name(code, locale=locale)}")
+                for code in codes
+            ],
             "translated": translations.ugettext,
             "when": lambda instant, form="long": self._when(locale, instant, form),
             "day": lambda day: _day(locale, day),
@@ -316,7 +323,7 @@ class Pages:
 
     def _when(self, locale: str, instant: dt.datetime, form: str) -> Markup:
         """Write an instant in the organisation's zone; `form` is long or short."""
-        local = instant.astimezone(self._zone)
+        local = instant.astimezone(self.zone)
         text = dates.format_datetime(
             local, "medium" if form == "long" else "short", locale=locale
         )
