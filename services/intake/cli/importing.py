@@ -280,6 +280,12 @@ def _once(
         return None
     if answer.status_code >= 500:  # noqa: PLR2004 the class of statuses that may pass
         return None
+    if answer.status_code == 401:  # noqa: PLR2004 a token lives as long as its process
+        raise UnavailableError(
+            "import.intake_restarted",
+            "amends was started anew meanwhile: run the same import again, nothing is"
+            " received twice.",
+        )
     if not answer.is_success:
         raise MalformedError(
             "import.refused", f"Intake refused the import: {_told(answer.json())}"

@@ -172,6 +172,18 @@ def test_an_intake_that_stays_away_is_told(tmp_path):
     assert pauses == sorted(pauses)
 
 
+@pytest.mark.parametrize(
+    ("status", "code"), [(401, "import.intake_restarted"), (403, "import.refused")]
+)
+def test_an_import_that_is_refused_as_a_whole_ends(tmp_path, status, code):
+    problem = {"code": "access.x", "detail": "No.", "status": status}
+    refusing = httpx.MockTransport(lambda _: httpx.Response(status, json=problem))
+    client = httpx.Client(transport=refusing, base_url="http://t")
+    with client, pytest.raises(AmendsError) as refused:
+        run_import(client, written(tmp_path, {}), CFPB)
+    assert refused.value.code == code
+
+
 def test_progress_ends_at_the_total(client, tmp_path):
     path = written(tmp_path, *({"Complaint ID": str(n)} for n in range(5)))
     told = []
