@@ -54,14 +54,13 @@ def open_record(
 
     Raises `RefusedError` for a database of another service or of a newer amends.
     """
+    private = folder.service(name)
     database = open_database(
         folder.database_url(name, "store", server=settings.database_url),
         schema=name,
         secure_delete=secure_delete,
     )
-    signer = load_signer(
-        folder.service(name) / SIGNING_KEY, origin(settings.tenant, name)
-    )
+    signer = load_signer(private / SIGNING_KEY, origin(settings.tenant, name))
     ledger = Ledger(database, signer)
     on_one_writer = database.dialect == "sqlite"
     store = open_store(
