@@ -49,7 +49,6 @@ from services.kernel.web.health import health_router
 from services.kernel.web.log_client import open_log
 from services.kernel.web.metrics import HttpMetrics, metrics_router, new_registry
 from services.kernel.web.pages.assets import KERNEL_STATIC, Assets
-from services.kernel.web.pages.assets import KERNEL_STATIC, Assets
 from services.kernel.web.problems import install
 
 if TYPE_CHECKING:
@@ -295,7 +294,6 @@ def _build(
             broker=bus.connection("analytics"),
             prepare=bus.prepare,
             authenticator=admission,
-            viewers=admission,
             read=read_event,
             handling_log=open_log(runtime.url, runtime.token, "handling"),
         ),
@@ -335,7 +333,6 @@ def _app(services: Sequence[Service], operator: Authenticator) -> Any:
     checks = [check for service in services for check in service.checks]
     app.include_router(health_router(checks))
     app.include_router(metrics_router(registry))
-    app.include_router(Assets("kernel", KERNEL_STATIC).router())
     app.include_router(Assets("kernel", KERNEL_STATIC).router())
     for service in services:
         for router in service.routers:
