@@ -151,8 +151,8 @@ class LogFollower:
         )
         await self._writer.run(partial(self._take, after, arrived))
         _log.info("analytics.taken_from_log", after=after, events=len(arrived))
-        self._before = page.lines[-1].position
-        return True
+        self._before, self._idle = page.lines[-1].position, 0
+        return self._before < page.last_position
 
     def _standing(self) -> Standing:
         with self._store.snapshot() as rows:
