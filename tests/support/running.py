@@ -51,7 +51,7 @@ class RunningAmends:
 
     def start(self) -> None:
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(  # noqa: S603 our own command
+            self.process = subprocess.Popen(
                 [sys.executable, "-m", "services.cli", "up"],
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
@@ -102,7 +102,7 @@ class RunningAmends:
         self, *arguments: str, check: bool = True
     ) -> subprocess.CompletedProcess[str]:
         """Run a verb of `amends` on the same data folder."""
-        done = subprocess.run(  # noqa: S603 our own command
+        done = subprocess.run(
             [sys.executable, "-m", "services.cli", *arguments],
             env=self.environment,
             stdin=subprocess.DEVNULL,
