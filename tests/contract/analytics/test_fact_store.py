@@ -18,6 +18,7 @@ from services.analytics.persistence import SqlFactStore
 from services.analytics.ports import Known
 from services.bus import read_event
 from services.kernel.clock import from_micros
+from services.kernel.errors import MalformedError
 from services.kernel.inbox import Arrived, Inbox
 from tests.support.histories import (
     Logged,
@@ -261,6 +262,27 @@ def test_a_period_begins_at_midnight_and_a_span_may_cut_it(store: SqlFactStore) 
     assert months(ALL) == {"2025-02": 1, "2025-03": 3}
     span = Selection((), midnight + instant, midnight + 9 * instant)
     assert months(span) == {"2025-03": 1}
+
+
+def test_an_answer_that_would_be_too_long_is_refused(
+    store: SqlFactStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for case, year in enumerate((1990, 2000, 2025), start=1):
+        at = datetime(year, 1, 1, tzinfo=UTC)
+        arrive(store, [Logged(case, case, happened("ComplaintReceived", case, at=at))])
+    figures = Figures(store, UTC_ZONE)
+    with pytest.raises(MalformedError) as refused:
+        figures.frequency(ALL, period="day")
+    assert refused.value.errors[0].field == "period"
+    assert len(figures.frequency(ALL, period="month").rows) == 3
+    monkeypatch.setattr("services.analytics.persistence.MOST_GROUPS", 2)
+    with pytest.raises(MalformedError) as refused:
+        figures.frequency(ALL, period="month")
+    assert refused.value.errors[0].field == "group_by"
+    arrive(store, made_up_log(24, cases=40, events=40)[3:])
+    with pytest.raises(MalformedError) as refused:
+        figures.root_causes(ALL, basis="reported", as_of=40)
+    assert refused.value.errors[0].field == "basis"
 
 
 def test_a_path_filter_takes_what_lies_below_and_no_namesake(
