@@ -6,8 +6,10 @@ each had come alone. Nobody is answered before the commit.
 
 import datetime as dt
 import hmac
+import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from typing import Final
 from uuid import UUID
@@ -17,6 +19,7 @@ from stdnum import damm
 from events.catalogue import ComplaintReceived, Product
 from events.envelope import Actor, DocumentRef, envelop
 from events.vocabulary import DocumentKind, Origin, Precision, Verification
+from services.intake.domain.masking import masked
 from services.intake.domain.receipt import (
     access_code,
     case_id,
@@ -53,11 +56,14 @@ from services.kernel.errors import (
     UnavailableError,
 )
 from services.kernel.store.writer import Writer
-from services.kernel.vault import ErasedError, Sealed, Vault
+from services.kernel.vault import ErasedError, Reading, Sealed, Vault
 
 RECEIPT_DIGITS: Final = 16
 IMPORT_CLIENT: Final = "import"
 """Whoever imports a file: a file is the same one whoever imports it again."""
+
+CASE_WORK: Final = "case_work"
+"""What words are read for where nothing else is said: to handle the case."""
 
 _LONGEST_KEY: Final = 200
 _TEXT: Final = "text/plain; charset=utf-8"
@@ -94,6 +100,28 @@ class Receipt:
             "status_url": f"/api/intake/complaints/{self.receipt_no}",
             "received_at": rfc3339(self.received_at),
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A document of a complaint, who wants to read it, and the code of what for."""
+
+    document_id: UUID
+    case_id: UUID
+    actor: str
+    role: str
+    department: str | None = None
+    purpose: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What a document holds; `masked` tells that something of it was left out."""
+
+    kind: str
+    media_type: str
+    content: bytes
+    masked: bool
 
 
 class Intake:
@@ -428,6 +456,42 @@ class Intake:
             )
         return progress
 
+    async def document(self, wanted: Wanted) -> Opened:
+        """Open a document of a complaint for a colleague, and note that they read it.
+
+        Particulars are masked until a purpose is given. Raises NotFoundError,
+        ErasedError, UnavailableError; whether they may look at the case is for the
+        service that has it to say.
+        """
+        return await self._writer.run(partial(self._open, wanted))
+
+    def _open(self, wanted: Wanted) -> Opened:
+        received = self._record.received(wanted.case_id)
+        if received is None or wanted.document_id not in {
+            each.document_id for each in documents_of(received)
+        }:
+            raise NotFoundError(
+                "intake.no_document", "This complaint has no such document."
+            )
+        document = self._vault.open(wanted.document_id)
+        content, hidden = document.plaintext, False
+        if document.kind == DocumentKind.PARTICULARS and not wanted.purpose:
+            content, hidden = canonical(masked(json.loads(content))), True
+        self._record.note(
+            Reading(
+                read_at=self._now(),
+                case_id=wanted.case_id,
+                document_id=wanted.document_id,
+                kind=document.kind,
+                actor=wanted.actor,
+                role=wanted.role,
+                department=wanted.department,
+                purpose=wanted.purpose or CASE_WORK,
+                masked=hidden,
+            )
+        )
+        return Opened(document.kind, document.media_type, content, hidden)
+
     def opened(self, typed: str, code: str) -> Progress:
         """Tell where a complaint stands to somebody who shows its access code.
 
@@ -444,6 +508,12 @@ class Intake:
                 "Number and access code do not belong together: read both once more.",
             )
         return progress
+
+
+def documents_of(received: ComplaintReceived) -> tuple[DocumentRef, ...]:
+    """Name every document that was handed in with a complaint."""
+    single = (received.statement, received.particulars, received.desired_outcome)
+    return (*(each for each in single if each is not None), *received.attachments)
 
 
 def receipt_no(secret: bytes, case: UUID, attempt: int = 0) -> str:

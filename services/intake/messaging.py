@@ -1,6 +1,7 @@
 """Intake on the bus: complaints come in two ways, received ones go out."""
 
 import asyncio
+import base64
 import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, cast
@@ -11,11 +12,12 @@ from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from pydantic import TypeAdapter, ValidationError
 
 from events import codec, subjects
 from events.envelope import Envelope
 from events.subjects import Stream
-from services.intake.application import Intake, as_receipt_no
+from services.intake.application import Intake, Wanted, as_receipt_no
 from services.kernel.access import Credential
 from services.kernel.broker.pull import StandingPull
 from services.kernel.errors import (
@@ -31,7 +33,7 @@ from services.kernel.relay import Outgoing
 from services.kernel.store.database import Tx
 from services.kernel.store.recorder import LogEntry
 from services.kernel.web.problems import problem_of
-from services.kernel.web.reading import strict_json
+from services.kernel.web.reading import malformed, strict_json
 
 KEY_HEADER: Final = "Idempotency-Key"
 REPLY_HEADER: Final = "Amends-Reply-To"
@@ -39,6 +41,7 @@ WRONG_CODES_PER_MINUTE: Final = 10
 """For one receipt; more of them look like guessing."""
 SUBMIT_DURABLE: Final = "intake-submit"
 
+_WANTED: Final = TypeAdapter(Wanted)
 _ANY: Final = "any"
 _ASKED: Final = subjects.ask_submit(_ANY).replace(_ANY, "*")
 _LONGEST_SUBJECT: Final = 255
@@ -140,6 +143,37 @@ def answer_questions(broker: NatsBroker, intake: Intake) -> None:
             return await asyncio.to_thread(opened, intake, message.body, guesses)
 
         return await answered(message.headers, work)
+
+    @broker.subscriber(
+        subjects.ask("intake", "document"),
+        queue="intake",
+        max_workers=_AT_ONCE,
+        decoder=lambda message: message.body,
+        title="What somebody wrote, for a colleague who handles the case",
+    )
+    async def document(message: NatsMessage) -> bytes:
+        async def work(_: str) -> dict[str, Any]:
+            found = await intake.document(wanted_of(strict_json(message.body)))
+            return {
+                "status": 200,
+                "kind": found.kind,
+                "media_type": found.media_type,
+                "masked": found.masked,
+                "content": base64.b64encode(found.content).decode(),
+            }
+
+        return await answered(message.headers, work)
+
+
+def wanted_of(asked: object) -> Wanted:
+    """Read `{"document_id", "case_id", "actor", "role", "department"?, "purpose"?}`.
+
+    Only our own services can ask. Raises MalformedError.
+    """
+    try:
+        return _WANTED.validate_python(asked)
+    except ValidationError as refused:
+        raise malformed(refused) from None
 
 
 def opened(intake: Intake, body: bytes, guesses: Guesses) -> dict[str, Any]:

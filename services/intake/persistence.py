@@ -8,6 +8,7 @@ from uuid import UUID
 import structlog
 from eventsourcing.persistence import IntegrityError, PersistenceError
 
+from events.catalogue import ComplaintReceived
 from events.envelope import Envelope
 from events.vocabulary import State
 from services.intake.domain.standing import SHOWN, Standing, advance
@@ -26,7 +27,7 @@ from services.kernel.errors import UnavailableError
 from services.kernel.store.application import EventStore
 from services.kernel.store.database import IN_LIST_LIMIT, Database, Tx
 from services.kernel.store.secret import kept_secret
-from services.kernel.vault import BlindIndex, Vault
+from services.kernel.vault import BlindIndex, Reading, Readings, Vault
 
 TABLES: Final = (
     """CREATE TABLE IF NOT EXISTS submission (
@@ -63,6 +64,7 @@ class IntakeRecord:
         self._vault = vault
         self._index = index
         self._database.migrate(TABLES)
+        self._readings = Readings(self._database)
         self.secret = kept_secret(self._database, "case")
         self.access_secret = kept_secret(keys, "access")
 
@@ -148,6 +150,15 @@ class IntakeRecord:
             Standing(State(state), unit),
             tuple(Step(type_, from_micros(at)) for type_, at in steps),
         )
+
+    def received(self, case_id: UUID) -> ComplaintReceived | None:
+        with _told():
+            events = self._store.load(case_id, upto_version=1)
+        return next((event.data for event in events), None)
+
+    def note(self, reading: Reading) -> None:
+        with _told():
+            self._readings.note([reading])
 
     def refuse(self, refusal: Refusal) -> None:
         with _told(), self._database.write() as tx:

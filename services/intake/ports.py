@@ -9,7 +9,7 @@ from uuid import UUID
 from events.catalogue import ComplaintReceived
 from events.envelope import Envelope
 from services.intake.domain.standing import Standing
-from services.kernel.vault import Sealed
+from services.kernel.vault import Reading, Sealed
 
 
 class TakenError(Exception):
@@ -125,3 +125,9 @@ class Record(Protocol):
 
     def progress(self, receipt_no: str) -> Progress | None:
         """Give where the case of a receipt number stands."""
+
+    def received(self, case_id: UUID) -> ComplaintReceived | None:
+        """Give what was received as this case."""
+
+    def note(self, reading: Reading) -> None:
+        """Commit who read which document."""

@@ -9,12 +9,15 @@ from services.kernel.vault.documents import (
     Vault,
 )
 from services.kernel.vault.index import BlindIndex
+from services.kernel.vault.readings import Reading, Readings
 
 __all__ = [
     "BlindIndex",
     "DamagedError",
     "Document",
     "ErasedError",
+    "Reading",
+    "Readings",
     "Sealed",
     "Tombstone",
     "Vault",
