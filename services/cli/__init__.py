@@ -71,8 +71,8 @@ def up() -> None:
     running.up()
 
 
-@app.command()
-def follow(
+@app.command("follow")
+def follow_department(
     department: Annotated[str, typer.Argument(help="Its code, such as quality.")],
     *,
     as_json: Annotated[
@@ -80,9 +80,9 @@ def follow(
     ] = False,
 ) -> None:
     """Show a department's events live, from where it stopped; Ctrl-C ends it."""
-    from services.cli import follow as following  # noqa: PLC0415 lazy
+    from services.cli import follow  # noqa: PLC0415 lazy
 
-    following.follow_department(department, as_json=as_json)
+    follow.follow_department(department, as_json=as_json)
 
 
 @case.command("show")
