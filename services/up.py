@@ -43,10 +43,10 @@ from services.kernel.broker.server import (
 )
 from services.kernel.errors import RefusedError
 from services.kernel.folder import DataFolder
+from services.kernel.log_client import open_log
 from services.kernel.web.caller import caller
 from services.kernel.web.edge import edge
 from services.kernel.web.health import health_router
-from services.kernel.web.log_client import open_log
 from services.kernel.web.metrics import HttpMetrics, metrics_router, new_registry
 from services.kernel.web.pages.assets import KERNEL_STATIC, Assets
 from services.kernel.web.problems import install

@@ -16,9 +16,9 @@ from services.analytics.application.rebuilding import (
 )
 from services.analytics.messaging import LogFollower, filling, placed, recording
 from services.analytics.persistence import SqlFactStore
-from services.kernel.broker.life import Life, consumer_health
 from services.kernel.clock import system_clock
 from services.kernel.inbox import Consumer, Inbox
+from services.kernel.life import Life, consumer_health
 from services.kernel.store.database import open_database
 from services.kernel.store.writer import Writer
 from services.kernel.web.health import Check, Health
@@ -31,12 +31,12 @@ if TYPE_CHECKING:
     from nats.aio.client import Client
 
     from services.kernel.access import Authenticator
-    from services.kernel.broker.life import Part
     from services.kernel.clock import Clock
     from services.kernel.folder import DataFolder
     from services.kernel.inbox import Decode
+    from services.kernel.life import Part
+    from services.kernel.log_client import LogClient
     from services.kernel.settings import Settings
-    from services.kernel.web.log_client import LogClient
 
 NAME = "analytics"
 

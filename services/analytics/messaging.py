@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from events.envelope import Envelope, Event
     from services.analytics.ports import FactStore, Standing
     from services.kernel.inbox import Arrived, Decode, Effect, Fetch, Inbox
+    from services.kernel.log_client import LogClient
     from services.kernel.store.database import Tx
     from services.kernel.store.writer import Writer
-    from services.kernel.web.log_client import LogClient
     from services.kernel.web.log_lines import LogLine
 
 LOOK: Final = 1.0  # seconds between two looks at what is missing

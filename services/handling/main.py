@@ -23,9 +23,10 @@ from services.handling.messaging.receipts import IntakeReceipts
 from services.handling.pages import access as access_pages
 from services.handling.pages import handling_pages
 from services.handling.persistence import HandlingRecord, WorkList
-from services.kernel.broker.life import Life, consumer_health, relay_health
 from services.kernel.clock import new_uuid7, system_clock
 from services.kernel.inbox import Consumer, Inbox
+from services.kernel.life import Life, consumer_health, relay_health
+from services.kernel.log_client import filling
 from services.kernel.record import open_record
 from services.kernel.relay import Relay
 from services.kernel.store.application import open_store
@@ -35,7 +36,6 @@ from services.kernel.store.writer import Writer
 from services.kernel.users import Places
 from services.kernel.vault import Vault
 from services.kernel.web.health import Check, Health
-from services.kernel.web.log_client import filling
 from services.kernel.web.log_endpoint import log_router
 
 if TYPE_CHECKING:
@@ -47,12 +47,12 @@ if TYPE_CHECKING:
 
     from services.handling.ports import FeedAccess
     from services.kernel.admission import Admission
-    from services.kernel.broker.life import Part
     from services.kernel.clock import Clock
     from services.kernel.folder import DataFolder
     from services.kernel.inbox import Decode
+    from services.kernel.life import Part
+    from services.kernel.log_client import LogClient
     from services.kernel.settings import Settings
-    from services.kernel.web.log_client import LogClient
 
 NAME = "handling"
 

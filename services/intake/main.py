@@ -21,10 +21,11 @@ from services.intake.pages import intake_pages
 from services.intake.pages import router as pages_router
 from services.intake.persistence import IntakeRecord
 from services.kernel.access import Authenticator
-from services.kernel.broker.life import Life, Part, consumer_health, relay_health
 from services.kernel.clock import Clock, new_uuid7, system_clock
 from services.kernel.folder import DataFolder
 from services.kernel.inbox import Consumer, Decode, Inbox
+from services.kernel.life import Life, Part, consumer_health, relay_health
+from services.kernel.log_client import LogClient, filling
 from services.kernel.record import open_record
 from services.kernel.relay import Relay
 from services.kernel.settings import Settings
@@ -34,7 +35,6 @@ from services.kernel.store.writer import Writer
 from services.kernel.vault import BlindIndex, Vault
 from services.kernel.web.health import Check, Health
 from services.kernel.web.limiter import Limiter
-from services.kernel.web.log_client import LogClient, filling
 from services.kernel.web.log_endpoint import log_router
 from services.kernel.web.pages import Viewers
 

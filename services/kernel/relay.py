@@ -14,6 +14,7 @@ from nats.js.api import RawStreamMsg
 from nats.js.errors import NotFoundError
 
 from services.kernel.broker.headers import (
+    COMMITTED_AT,
     EPOCH,
     EXPECTED_ID,
     EXPECTED_SEQUENCE,
@@ -293,6 +294,7 @@ class Relay:
             expect[0]: expect[1],
             EPOCH: self._log.epoch,
             POSITION: str(entry.position),
+            COMMITTED_AT: str(entry.committed_at),
         }
         return headers, message_id
 

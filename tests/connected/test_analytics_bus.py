@@ -20,11 +20,11 @@ from services.kernel.broker.connection import build_broker
 from services.kernel.broker.provision import provision
 from services.kernel.clock import system_clock
 from services.kernel.folder import DataFolder
+from services.kernel.log_client import LogClient
 from services.kernel.relay import Outgoing, Relay
 from services.kernel.settings import Settings
 from services.kernel.store.application import open_store
 from services.kernel.store.database import open_database
-from services.kernel.web.log_client import LogClient
 from services.kernel.web.log_endpoint import log_router
 from services.kernel.web.problems import install
 from tests.support.histories import folded, made_up_log

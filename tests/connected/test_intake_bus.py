@@ -18,8 +18,8 @@ from services.kernel.access import OPERATOR, OperatorTokens
 from services.kernel.broker.connection import build_broker
 from services.kernel.broker.provision import provision
 from services.kernel.folder import DataFolder
+from services.kernel.log_client import open_log
 from services.kernel.settings import Settings
-from services.kernel.web.log_client import open_log
 from services.kernel.web.pages import Strangers
 from tests.support.intake import GOOD
 from tests.support.nats import client_of

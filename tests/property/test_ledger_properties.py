@@ -13,12 +13,12 @@ from services.kernel.ledger.merkle import (
     ProofError,
     consistency_proof,
     inclusion_proof,
-    leaf_hash,
     verify_consistency,
     verify_inclusion,
 )
 from services.kernel.ledger.tree import Ledger, checkpoint, sealed
 from services.kernel.store.database import open_database
+from services.kernel.store.leaf import leaf_hash
 from tests.support.records import Record
 from tests.support.trees import grown, root_by_definition
 

@@ -29,10 +29,6 @@ class Node(NamedTuple):
     hash: bytes
 
 
-def leaf_hash(body: bytes) -> bytes:
-    return sha256(b"\x00" + body).digest()
-
-
 def node_hash(left: bytes, right: bytes) -> bytes:
     return sha256(b"\x01" + left + right).digest()
 

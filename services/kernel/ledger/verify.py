@@ -16,10 +16,10 @@ from services.kernel.ledger.checkpoint import Checkpoint, NoteError
 from services.kernel.ledger.merkle import (
     Frontier,
     Node,
-    leaf_hash,
     node_hash,
 )
 from services.kernel.ledger.tree import checkpoint
+from services.kernel.store.leaf import leaf_hash
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

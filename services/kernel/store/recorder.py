@@ -13,7 +13,7 @@ from eventsourcing.persistence import (
 )
 
 from services.kernel.clock import micros
-from services.kernel.ledger.merkle import leaf_hash
+from services.kernel.store.leaf import leaf_hash
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

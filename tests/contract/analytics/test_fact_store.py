@@ -275,7 +275,7 @@ def test_an_answer_that_would_be_too_long_is_refused(
         figures.frequency(ALL, period="day")
     assert refused.value.errors[0].field == "period"
     assert len(figures.frequency(ALL, period="month").rows) == 3
-    monkeypatch.setattr("services.analytics.persistence.MOST_GROUPS", 2)
+    monkeypatch.setattr("services.analytics.persistence.snapshot.MOST_GROUPS", 2)
     with pytest.raises(MalformedError) as refused:
         figures.frequency(ALL, period="month")
     assert refused.value.errors[0].field == "group_by"

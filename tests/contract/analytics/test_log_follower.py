@@ -16,8 +16,8 @@ from services.kernel.broker.headers import COMMITTED_AT, POSITION
 from services.kernel.clock import system_clock
 from services.kernel.errors import PoisonError, UnavailableError
 from services.kernel.inbox import Inbox
+from services.kernel.log_client import Page
 from services.kernel.store.writer import Writer
-from services.kernel.web.log_client import Page
 from services.kernel.web.log_lines import LogLine
 from tests.support.histories import Logged, made_up_log
 

@@ -19,7 +19,7 @@ from services.analytics.application.recording import record
 from services.analytics.persistence import SqlFactStore
 from services.analytics.ports import Known
 from services.kernel.errors import UnavailableError
-from services.kernel.web.log_client import Page
+from services.kernel.log_client import Page
 from tests.support.histories import Logged, made_up_log, shuffled
 
 if TYPE_CHECKING:

@@ -12,7 +12,6 @@ import pytest
 
 from services.kernel.ledger.checkpoint import Checkpoint, Signer
 from services.kernel.ledger.merkle import (
-    leaf_hash,
     node_hash,
     verify_consistency,
     verify_inclusion,
@@ -24,6 +23,7 @@ from services.kernel.ledger.tree import (
     prove_inclusion,
     sealed,
 )
+from services.kernel.store.leaf import leaf_hash
 from tests.support.records import FactCodec, Record
 from tests.support.trees import root_by_definition
 

@@ -11,9 +11,9 @@ import pytest
 from eventsourcing.persistence import IntegrityError, ProgrammingError
 
 from services.kernel.errors import RefusedError
-from services.kernel.ledger.merkle import leaf_hash
 from services.kernel.store.application import EventStore, open_store
 from services.kernel.store.database import open_database
+from services.kernel.store.leaf import leaf_hash
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,8 +13,8 @@ from fastapi import FastAPI
 from events import codec
 from services.kernel.access import OPERATOR, OperatorTokens
 from services.kernel.errors import UnavailableError
+from services.kernel.log_client import LogClient
 from services.kernel.store.application import open_store
-from services.kernel.web.log_client import LogClient
 from services.kernel.web.log_endpoint import log_router
 from services.kernel.web.problems import install
 from tests.support.histories import made_up_log

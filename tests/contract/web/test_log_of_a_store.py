@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from services.kernel.access import OPERATOR, OperatorTokens
 from services.kernel.clock import micros
 from services.kernel.store.application import EventStore, open_store
-from services.kernel.store.recorder import leaf_hash
+from services.kernel.store.leaf import leaf_hash
 from services.kernel.web.log_endpoint import log_router
 from services.kernel.web.log_lines import LogLine, parse_log_line
 from tests.support.asgi import ask

@@ -14,7 +14,7 @@ from services.kernel.ledger.checkpoint import (
     Verifier,
     load_signer,
 )
-from services.kernel.ledger.merkle import leaf_hash
+from services.kernel.store.leaf import leaf_hash
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,10 +16,10 @@ from services.kernel.ledger.merkle import (
     consistency_proof,
     frontier_nodes,
     inclusion_proof,
-    leaf_hash,
     verify_consistency,
     verify_inclusion,
 )
+from services.kernel.store.leaf import leaf_hash
 from tests.support.trees import grown, root_by_definition
 
 if TYPE_CHECKING:
