@@ -83,7 +83,10 @@ class Catalogues:
             for locale, known in self._known.items():
                 path = catalogue(folder, locale)
                 if locale != DEFAULT and path.exists():
-                    known.merge(_compiled(path, locale))
+                    found = _compiled(path, locale)
+                    known.merge(found)
+                    # Merging leaves out how the language counts.
+                    known.plural = found.plural
 
     def of(self, locale: str) -> Translations:
         return self._known[locale]

@@ -1,5 +1,6 @@
 """Pages for people: languages, forms that prove their origin, refusals as pages."""
 
+import datetime as dt
 import re
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from starlette.responses import Response
 
 from services.kernel.access import Credential
 from services.kernel.errors import RefusedError
-from services.kernel.web.pages import STRANGER, Pages, Strangers, Viewer
+from services.kernel.web.pages import STRANGER, FormFault, Pages, Strangers, Viewer
 from services.kernel.web.pages.assets import KERNEL_STATIC, Assets
 from tests.support.browsing import Browser, hidden
 
@@ -22,6 +23,12 @@ def folder(tmp_path: Path) -> Path:
         '{% extends "layout.html" %}{% block title %}T{% endblock %}'
         "{% block content %}<form>{{ csrf_field() }}</form>{{ said }}{% endblock %}"
     )
+    (tmp_path / "templates" / "formats.html").write_text(
+        "{% from 'macros.html' import faults with context %}{{ faults(found) }}"
+        "{{ at|when }}|{{ at|when('short') }}|{{ at|when('exact') }}|{{ at.date()|day }}"
+        "|{{ 12345|number }}|{{ 0.125|percent(1) }}|{{ '12.5'|money('CNY') }}"
+        "|{{ 'OPEN'|word('state') }}|{{ 'x'|word('state') }}|{{ address(a=None, b=2) }}"
+    )
     return tmp_path
 
 
@@ -31,9 +38,19 @@ def client_of(folder: Path, viewer: Viewer = STRANGER) -> Browser:
             return viewer
 
     pages = Pages(
-        "probe", folder, viewers=One(), secret=b"s" * 32, time_zone="Asia/Shanghai"
+        "probe",
+        folder,
+        viewers=One(),
+        secret=b"s" * 32,
+        time_zone="Asia/Shanghai",
+        words={"state": {"OPEN": "Next"}},
     )
     routes = pages.router()
+
+    @routes.get("/formats")
+    async def formats(request: Request) -> Response:
+        found = [FormFault("a.b", "one"), FormFault("", "two")]
+        return pages.render(request, "formats.html", at=AT, found=found)
 
     @routes.get("/form")
     async def form(request: Request) -> Response:
@@ -57,6 +74,9 @@ def client_of(folder: Path, viewer: Viewer = STRANGER) -> Browser:
     app.include_router(routes)
     app.include_router(Assets("kernel", KERNEL_STATIC).router())
     return Browser(app)
+
+
+AT = dt.datetime(2026, 3, 4, 22, 5, 6, tzinfo=dt.UTC)
 
 
 def token(page: str) -> str:
@@ -168,3 +188,22 @@ def test_an_asset_is_cached_for_ever_under_its_hash_alone(folder: Path) -> None:
     stale = client.get("/static/kernel/amends.css?v=old")
     assert stale.headers["cache-control"] == "no-cache"
     assert client.get("/static/kernel/htmx.LICENSE").status_code != 200
+
+
+def test_dates_and_numbers_are_written_as_the_reader_does(folder: Path) -> None:
+    client = client_of(folder)
+    english = plain(client.get("/formats?a=1&c=3").text)
+    assert "2 things are to be corrected" in english
+    assert english.endswith(
+        "Mar 5, 2026 6:05 AM|3/5/26 6:05 AM|Mar 5, 2026 6:05:06 AM|Mar 4, 2026"
+        "|12,345|12.5%|CN¥12.50|Next|x|/formats?c=3&amp;b=2"
+    )
+    chinese = plain(client.get("/formats?lang=zh-CN").text)
+    assert "有 2 处需要更正" in chinese
+    assert "2026年3月5日 06:05|2026/3/5 06:05|2026年3月5日 06:05:06" in chinese
+    assert "|¥12.50|下一页|x|" in chinese
+
+
+def plain(page: str) -> str:
+    without = re.sub(r"<[^>]+>", "", page)
+    return without.replace("\u202f", " ").strip()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from decimal import Decimal
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 from urllib.parse import quote, urlencode
 
 import jinja2
@@ -65,7 +65,7 @@ class Section(NamedTuple):
 
 SECTIONS: Final = (
     Section("/", msgid("Make a complaint"), staff=False),
-    Section("/status", msgid("Where my complaint stands"), staff=False),
+    Section("/status", msgid("Check progress"), staff=False),
     Section("/desk", msgid("Desk"), staff=True),
     Section("/insight", msgid("Insight"), staff=True),
     Section("/access", msgid("Access"), staff=True),
@@ -89,6 +89,13 @@ _REMEDIES: Final[Mapping[str, str]] = {
     ),
     "form.foreign": msgid("Open the page here and send the form from it."),
     "form.unreadable": msgid("The form could not be read. Open the page again."),
+}
+
+_Length = Literal["short", "medium"]
+_FORMS: Final[Mapping[str, tuple[_Length, _Length]]] = {
+    "long": ("medium", "short"),
+    "short": ("short", "short"),
+    "exact": ("medium", "medium"),
 }
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -322,13 +329,12 @@ class Pages:
         return str(code) if word is None else str(translations.ugettext(word))
 
     def _when(self, locale: str, instant: dt.datetime, form: str) -> Markup:
-        """Write an instant in the organisation's zone; `form` is long or short."""
+        """Write an instant in the organisation's zone: long, short, or exact."""
         local = instant.astimezone(self.zone)
-        text = dates.format_datetime(
-            local, "medium" if form == "long" else "short", locale=locale
-        )
+        shown = dates.format_date(local, _FORMS[form][0], locale=locale)
+        hour = dates.format_time(local, _FORMS[form][1], locale=locale)
         stamp = local.isoformat(timespec="seconds")
-        return Markup('<time datetime="{}">{}</time>').format(stamp, text)
+        return Markup('<time datetime="{}">{} {}</time>').format(stamp, shown, hour)
 
     def _set_cookie(
         self, request: Request, response: Response, name: str, value: str
