@@ -170,9 +170,10 @@ async def serving(
             stack.push_async_callback(_guarded, service.stop)
             await service.start()
         app = _app(services, OperatorTokens({token: OPERATOR}))
-        await stack.enter_async_context(_http(app, listener))
+        # Before HTTP answers: who saw it ready finds the token of this run.
         write_runtime(folder.path, runtime)
         stack.callback(remove_runtime, folder.path)
+        await stack.enter_async_context(_http(app, listener))
         yield runtime
         _log.info("amends.stopping")
 
