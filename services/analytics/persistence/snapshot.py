@@ -1,0 +1,180 @@
+"""One state of the live rows, and the questions that figures ask of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from services.analytics.domain.figures import (
+    DIMENSIONS,
+    MOST_GROUPS,
+    PATHS,
+    UNSTATED,
+    Group,
+    Selection,
+    TooManyGroupsError,
+)
+from services.analytics.persistence.tables import SELECTED, marks, version_of
+from services.analytics.ports import Standing
+from services.kernel.clock import from_micros, micros
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+    from uuid import UUID
+
+    from services.analytics.domain.versions import Version
+    from services.kernel.store.database import Tx
+
+
+class SqlSnapshot:
+    """One state of the live rows."""
+
+    def __init__(self, tx: Tx, consumer: str) -> None:
+        self._tx = tx
+        self._consumer = consumer
+        if tx.dialect == "postgres":
+            # Before anything is read: a swap comes wholly before or wholly after.
+            tx.execute("LOCK TABLE complaint_row, log_position IN ACCESS SHARE MODE")
+        row = tx.fetchone("SELECT complete_to, unfit FROM analytics_state")
+        last = tx.fetchone("SELECT MAX(position) FROM log_position")
+        complete_to, unfit = row or (0, 0)
+        self.standing = Standing(complete_to, unfit, (last and last[0]) or 0)
+
+    def held(self, position: int) -> int:
+        row = self._tx.fetchone(
+            "SELECT COUNT(*) FROM inbox_waiting WHERE consumer = ? AND position <= ?",
+            (self._consumer, position),
+        )
+        return row[0] if row else 0
+
+    def position_at(self, instant: datetime) -> int:
+        row = self._tx.fetchone(
+            "SELECT position FROM log_position WHERE committed_at <= ?"
+            " ORDER BY committed_at DESC, position DESC LIMIT 1",
+            (micros(instant),),
+        )
+        return row[0] if row else 0
+
+    def known_at(self, position: int) -> datetime | None:
+        row = self._tx.fetchone(
+            "SELECT committed_at FROM log_position WHERE position <= ?"
+            " ORDER BY position DESC LIMIT 1",
+            (position,),
+        )
+        return from_micros(row[0]) if row else None
+
+    def span(
+        self, selection: Selection, position: int
+    ) -> tuple[datetime, datetime] | None:
+        where, params = self._where(selection, position)
+        row = self._tx.fetchone(
+            f"SELECT MIN(received_at), MAX(received_at) FROM complaint_row{where}",  # noqa: S608 our own names
+            params,
+        )
+        if row is None or row[0] is None:
+            return None
+        return from_micros(row[0]), from_micros(row[1])
+
+    def groups(
+        self,
+        selection: Selection,
+        position: int,
+        *,
+        dimensions: Sequence[str],
+        starts: Sequence[datetime] = (),
+    ) -> list[Group]:
+        where, params = self._where(selection, position)
+        columns = [_bucket([micros(start) for start in starts])] if starts else []
+        columns += map(_column, dimensions)
+        by = ", ".join(str(2 + number) for number in range(len(columns)))
+        rows = self._tx.fetchall(
+            f"SELECT {', '.join(['COUNT(*)', *columns])} FROM complaint_row{where}"  # noqa: S608 our own names
+            f"{f' GROUP BY {by}' if by else ''} LIMIT {MOST_GROUPS + 1}",
+            params,
+        )
+        if len(rows) > MOST_GROUPS:
+            raise TooManyGroupsError
+        values = 2 if starts else 1
+        return [
+            Group(row[values:], row[0], row[1] if starts else None)
+            for row in rows
+            if row[0]
+        ]
+
+    def cases(
+        self, selection: Selection, position: int, *, after: UUID | None, limit: int
+    ) -> list[Version]:
+        where, params = self._where(selection, position)
+        if after is not None:
+            where, params = f"{where} AND case_id > ?", [*params, after]
+        rows = self._tx.fetchall(
+            f"SELECT {SELECTED} FROM complaint_row{where} ORDER BY case_id LIMIT ?",  # noqa: S608 our own names
+            [*params, limit],
+        )
+        return [version_of(row) for row in rows]
+
+    def _where(self, selection: Selection, position: int) -> tuple[str, list[object]]:
+        """Give the condition that picks one row of each selected case."""
+        clauses = ["to_position IS NULL"]
+        params: list[object] = []
+        if position < self.standing.last:
+            clauses = [
+                "from_position <= ? AND (to_position IS NULL OR to_position > ?)"
+            ]
+            params += [position, position]
+        for received, comparison in (
+            (selection.received_from, ">="),
+            (selection.received_to, "<"),
+        ):
+            if received is not None:
+                clauses.append(f"received_at {comparison} ?")
+                params.append(micros(received))
+        for dimension, values in selection.filters:
+            clause, given = _condition(_column(dimension), values)
+            clauses.append(clause)
+            params.extend(given)
+        return f" WHERE {' AND '.join(clauses)}", params
+
+
+def _condition(column: str, values: Sequence[str]) -> tuple[str, list[object]]:
+    """Give the condition that `column` holds one of `values`."""
+    exact: list[object] = []
+    below: list[object] = []
+    clauses = []
+    for value in values:
+        if value == UNSTATED:
+            clauses.append(f"{column} IS NULL")
+        elif value.endswith(f"/{UNSTATED}"):
+            exact.append(value.removesuffix(f"/{UNSTATED}"))
+        else:
+            exact.append(value)
+            if column in PATHS:
+                clauses.append(f"substr({column}, 1, ?) = ?")
+                below += [len(value) + 1, f"{value}/"]
+    if exact:
+        clauses.append(f"{column} IN ({marks(exact)})")
+    return f"({' OR '.join(clauses)})", [*below, *exact]
+
+
+def _bucket(starts: Sequence[int]) -> str:
+    """Give an expression for the number of the period in which `received_at` lies.
+
+    A balanced tree of comparisons, since zones have no common SQL on both databases.
+    """
+
+    def tree(low: int, high: int) -> str:
+        if high - low == 1:
+            return str(low)
+        middle = (low + high) // 2
+        return (
+            f"CASE WHEN received_at < {starts[middle]}"
+            f" THEN {tree(low, middle)} ELSE {tree(middle, high)} END"
+        )
+
+    return tree(0, len(starts))
+
+
+def _column(dimension: str) -> str:
+    if dimension not in DIMENSIONS:
+        raise ValueError(dimension)  # names go into SQL: nothing else may
+    return dimension

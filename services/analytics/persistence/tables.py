@@ -1,0 +1,80 @@
+"""The tables of one set of rows, and how a version of a complaint lies in its row."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
+
+from services.analytics.domain.facts import Facts
+from services.analytics.domain.versions import Version
+from services.kernel.clock import from_micros, micros
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+LIVE: Final = ""
+BESIDE: Final = "__rebuild"
+REPLACED: Final = "__replaced"
+"""Endings of the tables' names: in use, being rebuilt, put aside by a swap."""
+
+TABLES: Final = ("complaint_row", "log_position")
+
+STATE: Final = """
+CREATE TABLE IF NOT EXISTS analytics_state (
+    id BIGINT PRIMARY KEY,
+    complete_to BIGINT NOT NULL,
+    unfit BIGINT NOT NULL,
+    generation BIGINT NOT NULL
+)"""
+
+_TYPES: Final = {
+    "receipt_event": "UUID NOT NULL",
+    "received_at": "BIGINT NOT NULL",
+    "appeals": "BIGINT NOT NULL",
+}
+_FACTS: Final = tuple(field.name for field in fields(Facts))
+COLUMNS: Final = ("case_id", "from_position", "to_position", "applied", *_FACTS)
+SELECTED: Final = ", ".join(COLUMNS)
+_facts_of: Final = attrgetter(*_FACTS)
+_AT: Final = _FACTS.index("received_at")
+_BY: Final = _FACTS.index("set_by")
+
+
+def tables(suffix: str, generation: int) -> Iterator[str]:
+    """Give the DDL of one set; only index names must be new in each generation."""
+    facts = ", ".join(f"{name} {_TYPES.get(name, 'TEXT')}" for name in _FACTS)
+    yield f"""
+        CREATE TABLE complaint_row{suffix} (
+            case_id UUID NOT NULL, from_position BIGINT NOT NULL, to_position BIGINT,
+            applied BIGINT NOT NULL, {facts}, PRIMARY KEY (case_id, from_position)
+        )"""
+    yield f"""
+        CREATE TABLE log_position{suffix} (
+            position BIGINT PRIMARY KEY, committed_at BIGINT NOT NULL
+        )"""
+    yield f"""
+        CREATE INDEX log_position_committed_at_{generation}
+            ON log_position{suffix} (committed_at)"""
+
+
+def values_of(row: Version) -> tuple[object, ...]:
+    facts = list(_facts_of(row.facts))
+    facts[_AT] = micros(row.facts.received_at)
+    facts[_BY] = json.dumps({name: str(by) for name, by in row.facts.set_by})
+    return row.case_id, row.from_position, row.to_position, row.applied, *facts
+
+
+def version_of(row: Sequence[Any]) -> Version:
+    case_id, from_position, to_position, applied, *facts = row
+    facts[_AT] = from_micros(facts[_AT])
+    set_by = json.loads(facts[_BY])
+    facts[_BY] = tuple((name, UUID(by)) for name, by in set_by.items())
+    return Version(case_id, from_position, to_position, applied, Facts(*facts))
+
+
+def marks(values: Sequence[object]) -> str:
+    """Give a placeholder for each value."""
+    return ", ".join("?" * len(values))
