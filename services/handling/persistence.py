@@ -9,7 +9,8 @@ import structlog
 from eventsourcing.persistence import IntegrityError, PersistenceError
 
 from events import codec
-from services.handling.ports import KeyRow, Listed, QueueFilter, TakenError
+from services.handling.domain.decisions.rules import ENDED
+from services.handling.ports import KeyRow, Listed, QueueFilter, TakenError, Tallied
 from services.kernel.clock import from_micros, micros
 from services.kernel.errors import UnavailableError
 from services.kernel.store.database import IN_LIST_LIMIT
@@ -104,6 +105,19 @@ class WorkList:
                 params,
             )
         return row[0] if row else 0
+
+    def tally(self, department: str | None = None) -> list[Tallied]:
+        """Count every case once, by state, department and severity."""
+        where, params = ("", [])
+        if department is not None:
+            where, params = ("WHERE department = ?", [department])
+        with self._database.read() as tx:
+            rows = tx.fetchall(
+                "SELECT state, department, severity, COUNT(*)"  # noqa: S608 fixed words
+                f" FROM work_list {where} GROUP BY state, department, severity",
+                params,
+            )
+        return [Tallied._make(row) for row in rows]
 
 
 class HandlingRecord:
@@ -200,6 +214,12 @@ def _conditions(wanted: QueueFilter) -> tuple[list[str], list[object]]:
         conditions.append("(category = ? OR substr(category, 1, ?) = ?)")
         below = f"{wanted.category}/"
         params += [wanted.category, len(below), below]
+    if wanted.digits is not None:
+        conditions.append("receipt_no LIKE ?")
+        params.append(f"%{wanted.digits}%")
+    if wanted.unended:
+        conditions.append(f"state NOT IN ({', '.join('?' * len(ENDED))})")
+        params += sorted(ENDED)
     if wanted.received_from is not None:
         conditions.append("received_at >= ?")
         params.append(micros(wanted.received_from))

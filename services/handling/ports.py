@@ -32,10 +32,20 @@ class Listed(NamedTuple):
     received_at: datetime
 
 
+class Tallied(NamedTuple):
+    """How many cases are in a state, with a department, of a severity."""
+
+    state: str
+    department: str | None
+    severity: str | None
+    cases: int
+
+
 class QueueFilter(NamedTuple):
     """Which rows of the queue; None means any. `after` is the last row of a page.
 
     `category` takes the path itself and all below it; times are of the receipt.
+    `digits` stand anywhere in the receipt number, `unended` leaves out ended cases.
     """
 
     state: str | None = None
@@ -48,6 +58,8 @@ class QueueFilter(NamedTuple):
     origin: str | None = None
     received_from: datetime | None = None
     received_before: datetime | None = None
+    digits: str | None = None
+    unended: bool = False
     after: tuple[datetime, UUID] | None = None
 
 
@@ -94,6 +106,8 @@ class CaseList(Protocol):
 
     def count(self, wanted: QueueFilter) -> int: ...
 
+    def tally(self, department: str | None) -> list[Tallied]: ...
+
 
 class Opened(NamedTuple):
     """The case that a receipt and its access code open."""
@@ -110,6 +124,37 @@ class Receipts(Protocol):
 
         Raises UnauthenticatedError, the same for a wrong number and a wrong code,
         TooManyError after too many wrong ones, UnavailableError where nobody answers.
+        """
+
+
+class Paper(NamedTuple):
+    """What a document holds; `masked` tells that something of it was left out."""
+
+    kind: str
+    media_type: str
+    content: bytes
+    masked: bool = False
+
+
+class Look(NamedTuple):
+    """Who wants to read a document of which case, and the code of what for."""
+
+    case_id: UUID
+    document_id: UUID
+    actor: str
+    role: str
+    department: str | None = None
+    purpose: str | None = None
+
+
+class IntakeDocuments(Protocol):
+    """Who has what was handed in: intake."""
+
+    async def open(self, look: Look) -> Paper:
+        """Give a document; particulars are masked unless a purpose is stated.
+
+        Raises NotFoundError, also where its person was erased, UnavailableError where
+        nobody answers in time.
         """
 
 

@@ -56,7 +56,7 @@ from services.kernel.errors import (
     UnavailableError,
 )
 from services.kernel.store.writer import Writer
-from services.kernel.vault import ErasedError, Reading, Sealed, Vault
+from services.kernel.vault import DamagedError, ErasedError, Reading, Sealed, Vault
 
 RECEIPT_DIGITS: Final = 16
 IMPORT_CLIENT: Final = "import"
@@ -467,13 +467,18 @@ class Intake:
 
     def _open(self, wanted: Wanted) -> Opened:
         received = self._record.received(wanted.case_id)
-        if received is None or wanted.document_id not in {
-            each.document_id for each in documents_of(received)
-        }:
+        refs = documents_of(received) if received else ()
+        ref = next((r for r in refs if r.document_id == wanted.document_id), None)
+        if ref is None:
             raise NotFoundError(
                 "intake.no_document", "This complaint has no such document."
             )
-        document = self._vault.open(wanted.document_id)
+        document = self._vault.open(ref.document_id)
+        if document.digest != ref.digest:
+            raise DamagedError(
+                "vault.tampered",
+                "This document is not what was sealed: look for it in a backup.",
+            )
         content, hidden = document.plaintext, False
         if document.kind == DocumentKind.PARTICULARS and not wanted.purpose:
             content, hidden = canonical(masked(json.loads(content))), True

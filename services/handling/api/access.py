@@ -11,7 +11,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query
 from pydantic import AwareDatetime, BaseModel, ConfigDict, SecretStr
 
-from services.handling.api.cases import read_as_of
+from services.handling.application.looking import read_as_of
 from services.kernel.access import Authenticator, Credential
 from services.kernel.clock import from_micros, rfc3339
 from services.kernel.grants import Code, Department

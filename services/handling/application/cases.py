@@ -16,7 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from events.envelope import Envelope
-    from services.handling.ports import CaseList, CaseStore, Listed, QueueFilter
+    from services.handling.ports import (
+        CaseList,
+        CaseStore,
+        Listed,
+        QueueFilter,
+        Tallied,
+    )
 
 AsOf = int | datetime | None
 """A position of the record, an instant of knowledge time, or now."""
@@ -106,6 +112,10 @@ class Handling:
         """List cases, oldest receipt first."""
         rows = self._cases.page(wanted, limit=limit + 1)
         return Page(tuple(rows[:limit]), self._cases.count(wanted), len(rows) > limit)
+
+    def tally(self, department: str | None = None) -> list[Tallied]:
+        """Count cases by state, department and severity, of one department or all."""
+        return self._cases.tally(department)
 
     def _position(self, as_of: AsOf) -> int:
         if isinstance(as_of, datetime):

@@ -1,0 +1,115 @@
+"""Looking at cases, whatever interface asks: who sees what, since when, which page."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from events.vocabulary import Audience
+from services.handling.application.cases import no_case
+from services.handling.domain.visibility import may_see, staff
+from services.kernel.clock import from_micros, micros, parse_rfc3339
+from services.kernel.errors import FieldError, ForbiddenError, MalformedError
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from services.handling.application.cases import AsOf, Handling, History, Known
+    from services.handling.domain.case import Case
+    from services.handling.domain.policy import Policy
+    from services.handling.ports import Listed, QueueFilter
+    from services.kernel.access import Credential
+
+
+def sees(sender: Credential, case: Case, policy: Policy) -> bool:
+    """Tell whether the caller may look at the case as it now is."""
+    return sender.service or may_see(
+        case, role=sender.role, department=sender.department, policy=policy
+    )
+
+
+def look(
+    handling: Handling,
+    reference: str,
+    as_of: AsOf = None,
+    *,
+    sender: Credential,
+    policy: Policy,
+) -> History:
+    """Show a case as it stood to whoever may see it now; raises NotFoundError."""
+    history = handling.history(reference, as_of)
+    present = history if as_of is None else handling.history(reference)
+    if not sees(sender, present.case, policy):
+        raise no_case()
+    return history
+
+
+def told(history: History, sender: Credential, policy: Policy) -> list[Known]:
+    """Give the events that the caller is told: a unit, those for departments."""
+    return [
+        known
+        for known in history.events
+        if sender.role not in policy.unit_roles
+        or known.event.data.audience is Audience.DEPARTMENTS
+    ]
+
+
+def own_queue(wanted: QueueFilter, sender: Credential, policy: Policy) -> QueueFilter:
+    """Narrow the queue to what the caller may see; raises ForbiddenError."""
+    if sender.service:
+        return wanted
+    if sender.role not in staff(policy) - {"admin", "channel"}:
+        raise ForbiddenError("handling.who", "Send the token of somebody on the staff.")
+    if sender.role in policy.unit_roles:
+        return wanted._replace(department=sender.department or "")
+    return wanted
+
+
+def read_as_of(text: str | None) -> AsOf:
+    """Read `as_of`: a position, or an instant of knowledge time.
+
+    Raises MalformedError for anything else.
+    """
+    if text is None:
+        return None
+    if text.isascii() and text.isdigit():
+        return int(text)
+    try:
+        return parse_rfc3339(text)
+    except ValueError:
+        raise _malformed(
+            "as_of",
+            "is no point in time",
+            "Write it like 2026-03-31T00:00:00Z, or give a position.",
+        ) from None
+
+
+def cursor_of(row: Listed) -> str:
+    """Name the place behind a row of the queue."""
+    plain = f"{micros(row.received_at)}.{row.case_id.hex}"
+    return base64.urlsafe_b64encode(plain.encode()).decode()
+
+
+def read_cursor(text: str | None) -> tuple[datetime, UUID] | None:
+    """Read what `cursor_of` gave. Raises MalformedError."""
+    if text is None:
+        return None
+    try:
+        received_at, case_id = base64.urlsafe_b64decode(text).decode().split(".")
+        return from_micros(int(received_at)), UUID(case_id)
+    except (binascii.Error, ValueError, OverflowError):
+        raise _malformed(
+            "cursor",
+            "was not given out here",
+            "Take `cursor` of the page before, or leave it out for the first page.",
+        ) from None
+
+
+def _malformed(field: str, message: str, remedy: str) -> MalformedError:
+    return MalformedError(
+        "handling.query",
+        f"Correct `{field}`.",
+        errors=[FieldError(field, message, remedy)],
+    )
