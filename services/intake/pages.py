@@ -91,6 +91,9 @@ _UNCERTAIN: Final = msgid(
     "We are not certain that your complaint was kept. Please send it again: it will"
     " not be counted twice."
 )
+_WITHOUT_KEY: Final = msgid(
+    "Your complaint is not yet sent: this page was incomplete. Please send it now."
+)
 _FAULTS: Final[Mapping[tuple[str, str], str]] = {
     ("statement", "is missing"): msgid("Please say what happened."),
     ("contact.email", "is missing"): msgid(
@@ -195,12 +198,15 @@ class _Complaint:
 
     def _refused(self, request: Request, given: Form, error: AmendsError) -> Response:
         """Show the form again, with every word that was typed and what is wrong."""
+        renewed = given.having("key", self._new_key())
+        if error.code == "intake.key_needed":
+            told = FormFault("", self._pages.text(request, _WITHOUT_KEY))
+            return self._show(request, renewed, [told], status=422)
         if isinstance(error, MalformedError):
             faults = faults_of(request, self._pages, error)
             return self._show(request, given, faults, status=422)
         told = FormFault("", self._pages.remedy(request, error))
         if isinstance(error, RefusedError):
-            renewed = given.having("key", self._new_key())
             return self._show(request, renewed, [told], status=409)
         if isinstance(error, UnavailableError):
             told = FormFault("", self._pages.text(request, _UNCERTAIN))
@@ -279,8 +285,8 @@ class _Status:
 def document_of(form: Form, now: dt.datetime) -> dict[str, Any]:
     """Turn the fields into what the JSON interface takes; empty ones are left out.
 
-    `now` is in the zone in which days are meant. What cannot be turned is passed on as it is, so that it is refused there, with
-    everything else that is wrong.
+    `now` is in the zone in which days are meant. What cannot be turned is passed on as
+    it is, so that it is refused there, with everything else that is wrong.
     """
     price = _amount(form.one("product.price"))
     contact = {
@@ -352,4 +358,4 @@ def _field_of(fault: FieldError) -> str:
         return "product.price"
     if path.startswith("demand"):
         return "demand"
-    return {"event_at": "event_on", "Idempotency-Key": ""}.get(path, path)
+    return "event_on" if path == "event_at" else path
