@@ -50,7 +50,8 @@ def skeleton(tmp_path: Path) -> Path:
     may = {
         "events.catalogue": "import pydantic",
         "services.cli": "import services.up, services.intake.cli",
-        "services.up": "import nats, services.bus, services.intake.main",
+        "services.up": "import nats, services.asyncapi, services.intake.main",
+        "services.asyncapi": "import faststream, events.catalogue",
         "services.bus": "import events.catalogue, services.kernel.broker",
         "services.kernel.errors": "",
         "services.kernel.clock": "import services.kernel.errors",
@@ -58,6 +59,7 @@ def skeleton(tmp_path: Path) -> Path:
         "services.kernel.broker": "import faststream, nats",
         "services.kernel.relay": "import nats, eventsourcing, services.kernel.broker",
         "services.kernel.inbox": "import nats, services.kernel.store",
+        "services.kernel.life": "import nats, services.kernel.inbox",
     }
     for service in SERVICES:
         room = f"services.{service}"
