@@ -17,7 +17,7 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             "agent": msgid("Front office agent"),
             "appeal_reviewer": msgid("Appeal reviewer"),
             "auditor": msgid("Auditor"),
-            "channel": msgid("Channel (a system that hands in complaints)"),
+            "channel": msgid("Channel system"),
             "complainant": msgid("Complainant"),
             "department_handler": msgid("Department handler"),
             "department_head": msgid("Department head"),
