@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
@@ -87,7 +87,8 @@ def _figure(answer: dict[str, Any], *, as_json: bool) -> None:
     columns = [name for name in (answer["rows"] or [{}])[0] if name != _LINKS]
     table = Table(box=None, header_style="bold")
     for name in columns:
-        table.add_column(name, justify="right" if name in _NUMBERS else "left")
+        justify: Literal["left", "right"] = "right" if name in _NUMBERS else "left"
+        table.add_column(name, justify=justify, overflow="fold")
     for row in answer["rows"]:
         table.add_row(*(_cell(name, row[name]) for name in columns))
     console = Console()
