@@ -101,6 +101,40 @@ def case_show(
     cases.show_case(reference, as_of, as_json=as_json)
 
 
+@case.command("do")
+def case_do(  # noqa: PLR0917 each is a flag, given by its name
+    reference: Annotated[str, typer.Argument(help="Receipt number or case id.")],
+    command: Annotated[str, typer.Argument(help="accept, assign, sign-for, …")],
+    fields: Annotated[
+        list[str] | None,
+        typer.Argument(help="Its fields: category=product/leak remedies='[…]'."),
+    ] = None,
+    token_file: Annotated[
+        Path, typer.Option(help="File with the token of who gives it, - for stdin.")
+    ] = Path("-"),
+    key: Annotated[
+        str | None, typer.Option(help="The same key again gives the same answer.")
+    ] = None,
+    version: Annotated[
+        int | None, typer.Option(help="Refuse where the case has changed since.")
+    ] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Give a command to a case, as the holder of a token."""
+    from services.cli import commanding  # noqa: PLC0415 lazy
+
+    commanding.give(
+        reference,
+        command,
+        fields or [],
+        token_file=token_file,
+        key=key,
+        version=version,
+        as_json=as_json,
+    )
+
+
 @token.command("create")
 def token_create(
     role: Annotated[str, typer.Option(help="What its holder is.")],
