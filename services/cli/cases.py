@@ -5,8 +5,9 @@ import json
 from rich.console import Console
 from rich.table import Table
 
-from services.handling.api.cases import case_json, events_json, read_as_of
+from services.handling.api.cases import case_json, events_json
 from services.handling.application.cases import History
+from services.handling.application.looking import read_as_of
 from services.handling.main import open_for_reading
 from services.kernel.clock import rfc3339
 from services.kernel.folder import DataFolder

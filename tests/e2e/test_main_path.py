@@ -127,7 +127,7 @@ def test_from_the_form_over_an_appeal_to_the_closed_case(
     assert agent.does("issue", **LETTER) == "REPLIED"
     assert customer.does("agree") == "IMPLEMENTING"
     assert agent.does("resolve", outcome="upheld") == "RESOLVED"
-    assert agent.refused("close") == "case.not_followed_up"
+    assert agent.refused("close") == "case.answer_awaited"
     assert customer.does("rate", score=2) == "RESOLVED"
 
     appeal = {"grounds": ["remedy"], "statement": "It leaks again after the repair."}
