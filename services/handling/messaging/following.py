@@ -6,23 +6,25 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Any, Final
 
-import nats
 import nats.errors
-import nats.js.errors
+from nats.aio.client import Client
 
 from services.kernel.errors import UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from nats.aio.client import Client
     from nats.aio.msg import Msg
 
     from services.handling.ports import FeedAccess
 
 CONNECT_WITHIN: Final = 10.0
-ASK_FOR: Final = 5.0
-"""Seconds that one request for the next event stays open."""
+ASK_FOR: Final = 1.0
+"""Seconds that one request for the next event stays open.
+
+The broker gives an event even to a request whose sender is gone; it comes again only
+when its time to be acknowledged is over. So requests are short, and none is left behind.
+"""
 
 _PAUSE: Final = 1.0
 _ANSWER_WITHIN: Final = 5.0
@@ -68,6 +70,9 @@ class _Feed:
         stream, durable = self._access.stream, self._access.durable
         try:
             known = await self._js.consumer_info(stream, durable)
+            if known.num_waiting:  # perhaps of one who was killed just now
+                await asyncio.sleep(ASK_FOR)
+                known = await self._js.consumer_info(stream, durable)
         except (nats.errors.Error, TimeoutError) as error:
             raise UnavailableError(
                 "follow.no_feed",
@@ -88,8 +93,14 @@ class _Feed:
 
     async def next(self) -> Msg | None:
         """Give the next message, None where there was none for a while."""
+        asking = asyncio.ensure_future(self._subscription.fetch(1, timeout=ASK_FOR))
         try:
-            (message,) = await self._subscription.fetch(1, timeout=ASK_FOR)
+            (message,) = await asyncio.shield(asking)
+        except asyncio.CancelledError:
+            with contextlib.suppress(nats.errors.Error, OSError):
+                (message,) = await asking
+                await message.nak()  # for whoever follows next
+            raise
         except nats.errors.TimeoutError:
             return None
         except (nats.errors.Error, OSError):
@@ -104,8 +115,13 @@ class _Feed:
     async def acknowledge(self, message: Msg) -> None:
         """Say that it was shown; where nobody answers it comes again."""
         self._last = _place(message)
+        saying = asyncio.ensure_future(message.ack_sync(timeout=_ANSWER_WITHIN))
         with contextlib.suppress(nats.errors.Error, TimeoutError, OSError):
-            await message.ack_sync(timeout=_ANSWER_WITHIN)
+            try:
+                await asyncio.shield(saying)
+            except asyncio.CancelledError:
+                await saying  # it was shown: nobody else needs to
+                raise
 
 
 def _place(message: Msg) -> tuple[int, float]:
@@ -114,20 +130,22 @@ def _place(message: Msg) -> tuple[int, float]:
 
 
 async def _connected(access: FeedAccess, tell: Callable[[str], None]) -> Client:
+    client = Client()
     reasons: list[str] = []
 
     async def failed(error: Exception) -> None:
         reasons.append(str(error) or type(error).__name__)
 
     async def lost() -> None:
-        tell("Connection lost; going on when the broker is back.")
+        if not client.is_closed:
+            tell("Connection lost; going on when the broker is back.")
 
     async def back() -> None:
         tell("Connected again.")
 
     try:
         async with asyncio.timeout(CONNECT_WITHIN):
-            return await nats.connect(
+            await client.connect(
                 access.nats_url.split(","),
                 name=f"amends-follow-{access.durable}",
                 nkeys_seed_str=access.seed,
@@ -140,8 +158,11 @@ async def _connected(access: FeedAccess, tell: Callable[[str], None]) -> Client:
             )
     except (nats.errors.Error, TimeoutError, OSError) as error:
         reason = reasons[-1] if reasons else str(error) or "no answer"
+        with contextlib.suppress(nats.errors.Error, OSError):
+            await client.close()
         raise UnavailableError(
             "follow.not_connected",
             f"The broker at {access.nats_url} does not let {access.durable} in"
             f" ({reason}): start it, or give it the department's account.",
         ) from error
+    return client
