@@ -237,7 +237,7 @@ class Commanding:
             )
             case = evolve(case, event)
             events.append(
-                event.model_copy(update={"departments": _concerned(before, case)})
+                event.model_copy(update={"departments": concerned(before, case)})
             )
             before = case
         done = Done(
@@ -334,7 +334,7 @@ def _result(done: Done) -> str:
     )
 
 
-def _concerned(before: Case, after: Case) -> tuple[str, ...]:
+def concerned(before: Case, after: Case) -> tuple[str, ...]:
     """Name every department that had or has to do with the case."""
     named = {before.department, after.department} - {None}
     for case in (before, after):
