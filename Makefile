@@ -53,8 +53,8 @@ $(DEV): requirements/dev.txt pyproject.toml | $(BIN)/python
 # checkout with the locked hatchling.
 define install
 echo "installing $(1)"; \
-$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(1) \
-&& $(BIN)/python -m pip install --quiet --disable-pip-version-check \
+$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --require-hashes -r $(1) \
+&& $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check \
   --no-deps --no-build-isolation --editable .
 endef
 

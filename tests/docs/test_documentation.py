@@ -102,7 +102,8 @@ def test_every_route_is_documented(tmp_path: Path):
     amends = RunningAmends(tmp_path / "data")
     try:
         amends.start()
-        schema = amends.client().get("/api/openapi.json").json()
+        with amends.client() as client:
+            schema = client.get("/api/openapi.json").json()
     finally:
         amends.end()
     served = {

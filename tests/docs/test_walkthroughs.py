@@ -15,7 +15,12 @@ import pytest
 from tests.support.running import RunningAmends
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = ("README.md", "docs/tutorial/first-complaint.md")
+PAGES = (
+    "README.md",
+    "docs/tutorial/first-complaint.md",
+    "docs/how-to/import-a-file.md",
+    "docs/how-to/let-an-auditor-check.md",
+)
 SERVED = "make run"
 """What the reader types in the other terminal; here the fixture has done it."""
 
@@ -52,6 +57,7 @@ def reader(tmp_path: Path) -> Iterator[tuple["Terminal", RunningAmends]]:
     """A checkout after `make run`: the terminal of its reader, and what is served."""
     amends = RunningAmends(tmp_path / "amends-data")
     (tmp_path / ".venv").symlink_to(sys.prefix)
+    (tmp_path / "docs").symlink_to(ROOT / "docs")
     environment = os.environ | {
         "AMENDS_DATA": str(amends.data),
         "AMENDS_PORT": str(amends.port),
