@@ -90,8 +90,9 @@ def broker_of(amends: RunningAmends) -> int:
 
 
 def test_everybody_agrees_after_amends_and_its_broker_were_killed(
-    amends: RunningAmends, tmp_path: Path
+    amends_on_either: RunningAmends, tmp_path: Path
 ) -> None:
+    amends = amends_on_either
     file = tmp_path / "complaints.csv"
     write_file(file)
     amends.start()

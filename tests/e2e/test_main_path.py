@@ -108,8 +108,9 @@ LETTER = {
 
 
 def test_from_the_form_over_an_appeal_to_the_closed_case(
-    amends: RunningAmends,
+    amends_on_either: RunningAmends,
 ) -> None:
+    amends = amends_on_either
     amends.start()
     cast = Cast(amends)
     amends.until(cast.received, "handling has the case")
