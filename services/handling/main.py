@@ -14,14 +14,16 @@ from events.subjects import Stream
 from services.handling.api import access, cases, commands, departments
 from services.handling.application.cases import Handling
 from services.handling.application.commanding import Commanding
+from services.handling.application.reading import Words
 from services.handling.domain.policy import Policy, parse_policy
 from services.handling.domain.visibility import staff
 from services.handling.messaging.cases import case_message, taking_over
 from services.handling.messaging.commands import answer_commands
+from services.handling.messaging.documents import IntakeWords
 from services.handling.messaging.feeds import department_copies
 from services.handling.messaging.receipts import IntakeReceipts
 from services.handling.pages import access as access_pages
-from services.handling.pages import handling_pages
+from services.handling.pages import customer, desk, desk_case, handling_pages
 from services.handling.persistence import HandlingRecord, WorkList
 from services.kernel.clock import new_uuid7, system_clock
 from services.kernel.inbox import Consumer, Inbox
@@ -34,7 +36,7 @@ from services.kernel.store.database import open_database
 from services.kernel.store.secret import kept_secret
 from services.kernel.store.writer import Writer
 from services.kernel.users import Places
-from services.kernel.vault import Vault
+from services.kernel.vault import Readings, Vault
 from services.kernel.web.health import Check, Health
 from services.kernel.web.log_endpoint import log_router
 
@@ -103,7 +105,15 @@ class HandlingService:
             secret=kept_secret(self._keys, "form"),
             time_zone=settings.time_zone,
         )
+        receipts = IntakeReceipts(broker)
         self._writer = Writer(NAME)
+        words = Words(
+            vault,
+            Readings(database),
+            IntakeWords(broker),
+            writer=self._writer,
+            now=now,
+        )
         self._relays: list[Relay] = []
         self._consumer: Consumer | None = None
         answer_commands(
@@ -112,12 +122,31 @@ class HandlingService:
         self._life = Life(broker, prepare=prepare, parts=self._parts)
         self.routers: list[APIRouter] = [
             cases.router(handling, admission, policy=policy, now=now),
-            commands.router(
-                commanding, self._writer, admission, IntakeReceipts(broker)
+            commands.router(commanding, self._writer, admission, receipts),
+            customer.router(
+                pages,
+                handling,
+                commanding,
+                self._writer,
+                receipts,
+                policy=policy,
+                now=now,
             ),
             departments.router(feeds, admission, policy=policy),
             access.router(
                 admission.tokens, admission.users, admission.passwords, admission
+            ),
+            desk.router(handling, pages, policy=policy),
+            desk_case.router(
+                handling,
+                commanding,
+                self._writer,
+                words,
+                pages,
+                policy=policy,
+                names=admission.users.names,
+                now=now,
+                new_key=lambda: str(new_uuid7(now())),
             ),
             *access_pages.routers(admission, pages, zone=ZoneInfo(settings.time_zone)),
             log_router(store, admission),

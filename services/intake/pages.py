@@ -7,11 +7,9 @@ a number.
 
 import datetime as dt
 import re
-import secrets
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final
-from uuid import UUID
 
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
@@ -37,7 +35,7 @@ from services.kernel.i18n import msgid
 from services.kernel.logs import correlation_id, new_correlation_id
 from services.kernel.web.limiter import Limiter
 from services.kernel.web.pages import Form, FormFault, Pages, Viewers
-from services.kernel.web.pages.forms import read_form
+from services.kernel.web.pages.forms import random_key, read_form
 
 FOLDER: Final = Path(__file__).parent
 CURRENCIES: Final = ("CNY", "EUR", "GBP", "HKD", "JPY", "TWD", "USD")
@@ -130,11 +128,6 @@ def intake_pages(*, viewers: Viewers, secret: bytes, time_zone: str) -> Pages:
         remedies=_REMEDIES,
         locales=[LOCALE],
     )
-
-
-def random_key() -> str:
-    """Make a key that nobody can guess, unlike the ids that rise with time."""
-    return str(UUID(bytes=secrets.token_bytes(16), version=4))
 
 
 def router(

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qsl, urlsplit
+from uuid import UUID
 
 from starlette.requests import Request
 
@@ -88,6 +89,11 @@ async def read_form(request: Request) -> Form:
 
 def _unreadable(remedy: str) -> UnreadableError:
     return UnreadableError("form.unreadable", remedy)
+
+
+def random_key() -> str:
+    """Make a form's idempotency key: nobody can guess it, unlike ids that rise."""
+    return str(UUID(bytes=secrets.token_bytes(16), version=4))
 
 
 class FormGuard:
