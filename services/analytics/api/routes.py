@@ -9,7 +9,8 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends, Request
 from starlette.concurrency import run_in_threadpool
 
-from services.analytics.api.parameters import Parameters, address, documented
+from services.analytics.api.documented import documented
+from services.analytics.application.questions import Parameters, address
 from services.analytics.domain.figures import DIMENSIONS
 from services.kernel.clock import rfc3339
 from services.kernel.web.caller import caller

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from services.analytics.api.parameters import Parameters, address
+from services.analytics.application.questions import Parameters, address
 from services.analytics.domain.figures import DIMENSIONS, Selection
 from services.kernel.errors import MalformedError
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Final, Literal, TypeVar, cast
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -265,41 +265,6 @@ class Parameters:
                 "Correct the named parameters.",
                 errors=sorted(self._faults, key=lambda fault: fault.field),
             )
-
-
-_DOCUMENTED: Final = {
-    "group_by": f"Any of {', '.join(DIMENSIONS)}, period; commas between. category.",
-    "period": f"One of {', '.join(PERIODS)}, of receipt, in the tenant's time zone.",
-    "level": "How many codes of a path to keep, 1 to 4; without it whole paths.",
-    "basis": "reported: the category as stated; found: the root cause investigated.",
-    "after": "The case id to go on behind.",
-    "limit": f"How many cases to list, 1 to {MOST_CASES}; 100.",
-    "from": "First day or instant of receipt.",
-    "to": "Last day of receipt, whole, or the instant before which.",
-    "as_of": "What was known at a position of the log or at an instant; now.",
-}
-_FILTER: Final = "Values, commas between; - for none; given twice, both must hold."
-_PATH_FILTER: Final = f"{_FILTER} a: a and all below; a/-: a alone."
-
-
-def documented(*names: str) -> dict[str, Any]:
-    """Describe these parameters, and those that every figure takes, for OpenAPI."""
-    described = {name: _DOCUMENTED[name] for name in (*names, "from", "to", "as_of")}
-    described |= {
-        name: _PATH_FILTER if name in PATHS else _FILTER for name in DIMENSIONS
-    }
-    return {
-        "parameters": [
-            {
-                "name": name,
-                "in": "query",
-                "required": False,
-                "description": description,
-                "schema": {"type": "string"},
-            }
-            for name, description in described.items()
-        ]
-    }
 
 
 def address(path: str, selection: Selection, position: int) -> str:
