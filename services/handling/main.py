@@ -144,9 +144,8 @@ class HandlingService:
                 words,
                 pages,
                 policy=policy,
-                names=admission.users.names,
+                names=lambda: _names(admission),
                 now=now,
-                new_key=lambda: str(new_uuid7(now())),
             ),
             *access_pages.routers(admission, pages, zone=ZoneInfo(settings.time_zone)),
             log_router(store, admission),
@@ -204,6 +203,11 @@ class HandlingService:
 
     async def _consumer_health(self) -> Health:
         return consumer_health(self._consumer)
+
+
+def _names(admission: Admission) -> dict[str, str]:
+    """Give the names of people by their ids in events; who was forgotten has none."""
+    return {user.actor: user.name for user in admission.users.all() if user.name}
 
 
 def default_policy() -> Policy:

@@ -64,9 +64,9 @@ def _login(routes: APIRouter, admission: Admission, pages: Pages) -> None:
 
     @routes.post("/access/logout")
     async def sign_out(request: Request) -> Response:
-        await pages.form(request)
         session = session_of(request)
-        if session is not None:
+        if session is not None and pages.viewer(request).known:
+            await pages.form(request)
             await asyncio.to_thread(admission.users.sessions.end, session)
         response = pages.redirect("/access/login")
         clear_session(response)

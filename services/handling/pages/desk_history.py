@@ -1,0 +1,105 @@
+"""Events told to people: what each says, fact by fact, and which words it names."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from pydantic import BaseModel
+
+from events.envelope import DocumentRef, Money
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from services.handling.application.cases import Known
+
+Form = Literal["code", "day", "department", "document", "money", "text", "when", "yes"]
+
+_LEFT_OUT: Final = frozenset(
+    {"receipt_no", "subject_id"}
+)  # the head of the page says it
+_DEPARTMENTS: Final = frozenset(
+    {"department", "previous", "responsible_unit", "suggested"}
+)
+_PEOPLE: Final = frozenset({"handler", "reviewer"})
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One thing that an event says; `label` is the key of its words."""
+
+    label: str
+    form: Form
+    value: Any
+    kind: str = ""
+    """The table that a code is in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the history."""
+
+    known: Known
+    actor: str
+    facts: tuple[Fact, ...]
+
+
+def entries(events: list[Known], names: Mapping[str, str]) -> list[Entry]:
+    """Tell events, the latest first; `names` are those of the people who act."""
+    return [
+        Entry(
+            known,
+            names.get(known.event.actor.id, known.event.actor.id),
+            tuple(_facts(known.event.data, names)),
+        )
+        for known in reversed(events)
+    ]
+
+
+def _facts(part: BaseModel, names: Mapping[str, str]) -> Iterator[Fact]:
+    for name in type(part).model_fields:
+        if name not in _LEFT_OUT:
+            yield from _fact(name, getattr(part, name), names)
+
+
+def _fact(  # noqa: C901, PLR0912 one line a kind of value
+    name: str, value: Any, names: Mapping[str, str]
+) -> Iterator[Fact]:
+    match value:
+        case None | False | () | "":
+            return
+        case 0 if name == "level":  # before any appeal
+            return
+        case True:
+            yield Fact(name, "yes", value)
+        case Enum():
+            yield Fact(name, "code", value.value, _table(type(value)))
+        case DocumentRef():
+            yield Fact(name, "document", value)
+        case Money():
+            yield Fact(name, "money", value)
+        case BaseModel():
+            yield from _facts(value, names)
+        case tuple():
+            for each in value:
+                yield from _fact(name, each, names)
+        case dt.datetime():
+            yield Fact(name, "when", value)
+        case dt.date():
+            yield Fact(name, "day", value)
+        case str() if name in _DEPARTMENTS:
+            yield Fact(name, "department", value)
+        case str() if name in _PEOPLE:
+            yield Fact(name, "text", names.get(value, value))
+        case str() | int():
+            yield Fact(name, "text", str(value))
+        case _:  # ids of events and documents say nothing to people
+            return
+
+
+def _table(enum: type) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", enum.__name__).lower()
