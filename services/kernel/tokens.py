@@ -149,6 +149,10 @@ class TokenRegister:
         """End a token; ending it twice changes nothing. Raises NotFoundError."""
         now = self._now()
         with self._database.write() as tx:
+            # Two who end it at once: the second waits here and finds it ended.
+            tx.execute(
+                "UPDATE tokens SET version = version WHERE token_id = ?", (token_id,)
+            )
             found = tx.fetchone(
                 "SELECT version, revoked_at FROM tokens WHERE token_id = ?", (token_id,)
             )
@@ -163,8 +167,12 @@ class TokenRegister:
         return known
 
     def revoke_all_of(self, tx: Tx, actor: str, *, by: str) -> None:
-        """End, in the caller's transaction, each token that somebody has."""
+        """End, in the caller's transaction, each token that somebody has.
+
+        Before any fact is put: `revoke` takes the token first and the store after it.
+        """
         now = self._now()
+        tx.execute("UPDATE tokens SET version = version WHERE actor = ?", (actor,))
         found = tx.fetchall(
             "SELECT token_id, version FROM tokens"
             " WHERE actor = ? AND revoked_at IS NULL ORDER BY token_id",

@@ -218,6 +218,7 @@ class UserRegister:
             before, version = self._active(tx, user_id)
             if before.role == ADMIN:
                 self._keep_one_admin(tx, user_id)
+            self._tokens.revoke_all_of(tx, before.actor, by=by)
             now = self._now()
             fact = UserDeparted(user_id=user_id, version=version + 1, at=now, by=by)
             self.store.put(tx, [fact])
@@ -227,7 +228,6 @@ class UserRegister:
             )
             tx.execute("DELETE FROM user_passwords WHERE user_id = ?", (user_id,))
             self.sessions.end_all_of(tx, user_id)
-            self._tokens.revoke_all_of(tx, before.actor, by=by)
             return self._required(tx, user_id)
 
     def forget(self, user_id: UUID) -> User:

@@ -137,6 +137,16 @@ def test_signing_out_ends_the_session_itself(house: House, admin: User) -> None:
     assert house.users.by_session(session) is None
 
 
+def test_signing_out_of_an_ended_session_leads_to_the_door(
+    house: House, admin: User
+) -> None:
+    browser = house.browser(admin.login)
+    token = hidden(browser.get("/access").text, "csrf")
+    house.record.sessions.end(browser.cookies[COOKIE])
+    answer = browser.post("/access/logout", {"csrf": token})
+    assert answer.headers["location"] == "/access/login"
+
+
 def test_a_wrong_password_and_an_unknown_login_read_the_same(
     house: House, admin: User
 ) -> None:

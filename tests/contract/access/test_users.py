@@ -205,6 +205,25 @@ def test_of_two_administrators_who_dismiss_each_other_one_stays(
     assert ends == ["access.last_admin", "done"]
 
 
+def test_a_token_revoked_while_its_holder_departs_ends_once(
+    record: AccessRecord,
+) -> None:
+    record.add("ann", role="admin")
+    for turn in range(5):
+        user = record.add(f"lin{turn}")
+        tokens = [
+            record.tokens.issue(by="ann", role="agent", actor=user.actor)[1].token_id
+            for _ in range(2)
+        ]
+        ends = at_once(
+            lambda: record.users.depart(user.user_id, by="ann"),  # noqa: B023 joined
+            lambda: record.tokens.revoke(tokens[1], by="ann"),  # noqa: B023 joined
+            lambda: record.tokens.revoke(tokens[1], by="ann"),  # noqa: B023 joined
+        )
+        assert ends == ["done"] * 3
+        assert [len(record.users.store.load(each)) for each in tokens] == [2, 2]
+
+
 def test_the_first_link_is_used_once_and_then_leads_nowhere(
     record: AccessRecord,
 ) -> None:
