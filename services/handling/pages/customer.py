@@ -74,7 +74,7 @@ _TOO_LONG: Final = msgid("This is too long. Please shorten it.")
 _WRONG: Final = msgid(
     "Number and access code do not belong together. Please read both once more."
 )
-_TOO_OFTEN: Final = msgid("Too many wrong codes. Please try again in an hour.")
+_TOO_OFTEN: Final = msgid("Too many wrong codes. Please try again in a minute.")
 _AWAY: Final = msgid("This cannot be checked at the moment. Please try again.")
 _NOT_YET: Final = msgid(
     "Your complaint is just being passed on. Please try again in a minute."
@@ -188,7 +188,8 @@ class _Customer:
 
     async def _case(self, form: Form) -> Case:
         """Give the case that number and code open. Raises what `_door` tells."""
-        own = await self._receipts.opened(form.one("number"), form.one("code"))
+        code = form.one("code").replace(" ", "")  # theirs to place
+        own = await self._receipts.opened(form.one("number"), code)
         found = await run_in_threadpool(self._handling.history, str(own.case_id))
         return found.case
 
