@@ -1,0 +1,229 @@
+"""`/answer`: a receipt and its code open what a customer may say now, nothing else."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from fastapi import FastAPI
+
+from events import codec
+from events.catalogue import ComplaintWithdrawn
+from events.examples import EXAMPLES
+from services.handling.application.cases import Handling
+from services.handling.application.commanding import Commanding
+from services.handling.pages import customer, handling_pages
+from services.handling.persistence import HandlingRecord, WorkList
+from services.handling.ports import Opened
+from services.kernel.clock import new_uuid7
+from services.kernel.errors import (
+    AmendsError,
+    TooManyError,
+    UnauthenticatedError,
+    UnavailableError,
+)
+from services.kernel.store.application import EventStore, open_store
+from services.kernel.store.writer import Writer
+from services.kernel.vault import Vault
+from services.kernel.web.pages import Strangers
+from services.kernel.web.problems import install
+from tests.support.browsing import Browser, hidden
+from tests.support.given import DEFAULT_POLICY
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import httpx
+
+    from services.kernel.store.database import Database
+
+NOW = dt.datetime(2026, 3, 1, 8, 0, tzinfo=dt.UTC)
+RECEIVED = EXAMPLES["ComplaintReceived"]
+NUMBER = RECEIVED.data.receipt_no
+CODE = "ABCD-EFGH-JKMN"
+
+
+class Receipts:
+    """Knows one receipt; or fails as told."""
+
+    failure: AmendsError | None = None
+
+    async def opened(self, receipt_no: str, access_code: str) -> Opened:
+        if self.failure is not None:
+            raise self.failure
+        if (receipt_no.replace(" ", ""), access_code) != (NUMBER, CODE):
+            raise UnauthenticatedError("intake.access_refused", "No.")
+        return Opened(RECEIVED.case_id, NUMBER)
+
+
+class Visit(Browser):
+    """The customer of one received complaint."""
+
+    def __init__(self, make_database: Callable[..., Database]) -> None:
+        database = make_database("handling")
+        self.store: EventStore[Any] = open_store(
+            database, name="handling", codec=codec, now=lambda: NOW
+        )
+        vault = Vault(make_database("keys", secure_delete=True), database)
+        self.vault = vault
+        work_list = WorkList(database)
+        handling = Handling(self.store, work_list)
+        with database.write() as tx:
+            handling.take_over(tx, [(RECEIVED, codec.encode(RECEIVED))])
+        self.writer = Writer("test")
+        self.receipts = Receipts()
+        app = FastAPI()
+        app.include_router(
+            customer.router(
+                handling_pages(
+                    viewers=Strangers(), secret=b"f" * 32, time_zone="Asia/Shanghai"
+                ),
+                handling,
+                Commanding(
+                    HandlingRecord(self.store, work_list, vault),
+                    vault,
+                    policy=DEFAULT_POLICY,
+                    secret=b"s" * 32,
+                    tenant="default",
+                    now=lambda: NOW,
+                    new_id=new_uuid7,
+                ),
+                self.writer,
+                self.receipts,
+                policy=DEFAULT_POLICY,
+                now=lambda: NOW,
+            )
+        )
+        install(app)
+        super().__init__(app)
+
+    def enter(self, *, number: str = NUMBER, code: str = CODE) -> httpx.Response:
+        door = self.get(f"/answer?number={number}").text
+        fields = {"csrf": hidden(door, "csrf"), "number": number, "code": code}
+        return self.post("/answer", fields)
+
+    def give(self, command: str, page: str, **fields: Any) -> httpx.Response:
+        """Send one of the forms of a page."""
+        carried = {name: hidden(page, name) for name in ("csrf", "number", "code")}
+        carried["key"] = hidden(page, "key")
+        named = {f"{command}.{name}": value for name, value in fields.items()}
+        return self.post(f"/answer/{command}", {**carried, **named})
+
+    def happened(self) -> list[str]:
+        return [event.type for event in self.store.load(RECEIVED.case_id)]
+
+
+@pytest.fixture
+def visit(make_database: Callable[..., Database]) -> Iterator[Visit]:
+    visit = Visit(make_database)
+    visit.writer.start()
+    yield visit
+    visit.writer.stop()
+
+
+def offered(page: str) -> list[str]:
+    return re.findall(r'<section class="sheet" id="([\w-]+)"', page)
+
+
+def test_the_code_opens_what_may_be_said_now(visit: Visit) -> None:
+    answer = visit.enter(code="ABCD-EFGH - JKMN")
+    assert answer.status_code == 200
+    assert offered(answer.text) == ["withdraw"]
+
+
+@pytest.mark.parametrize(
+    ("failure", "status", "told"),
+    [
+        (None, 403, "do not belong together"),
+        (TooManyError("intake.too_many_codes", "x"), 429, "Too many wrong codes"),
+        (UnavailableError("handling.intake_away", "x"), 503, "cannot be checked"),
+    ],
+)
+def test_without_the_code_nothing_is_shown(
+    visit: Visit, failure: AmendsError | None, status: int, told: str
+) -> None:
+    visit.receipts.failure = failure
+    answer = visit.enter(code="wrong")
+    assert answer.status_code == status
+    assert told in answer.text
+    assert offered(answer.text) == []
+    assert "Registered" not in answer.text
+
+
+def test_an_act_is_recorded_as_the_customers_own(visit: Visit) -> None:
+    answer = visit.give(
+        "withdraw", visit.enter().text, reason="misunderstanding", note="Sorry."
+    )
+    assert answer.status_code == 200
+    assert "Your complaint is withdrawn." in answer.text
+    event = visit.store.load(RECEIVED.case_id)[-1]
+    assert isinstance(event.data, ComplaintWithdrawn)
+    assert (event.actor.id, event.actor.role) == (f"receipt-{NUMBER}", "complainant")
+    assert event.data.note is not None
+    assert visit.vault.open(event.data.note.document_id).plaintext == b"Sorry."
+
+
+def test_an_act_sent_twice_is_done_once(visit: Visit) -> None:
+    page = visit.enter().text
+    for _ in range(2):
+        answer = visit.give("withdraw", page, reason="misunderstanding")
+        assert answer.status_code == 200
+    assert visit.happened() == ["ComplaintReceived", "ComplaintWithdrawn"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "field", "told"),
+    [
+        ({"note": "Because."}, "withdraw-reason", "Please choose a reason."),
+        ({"reason": "other", "note": "Because."}, "withdraw-reason", "choose a reason"),
+        (
+            {"reason": "misunderstanding", "note": "Because." + "!" * 20_000},
+            "withdraw-note",
+            "This is too long.",
+        ),
+    ],
+)
+def test_faults_are_told_at_their_fields_and_no_word_is_lost(
+    visit: Visit, fields: dict[str, str], field: str, told: str
+) -> None:
+    answer = visit.give("withdraw", visit.enter().text, **fields)
+    assert answer.status_code == 422
+    assert f'<a href="#{field}">' in answer.text
+    assert f'id="{field}-fault"' in answer.text
+    assert told in answer.text
+    assert "Because." in answer.text
+    assert visit.happened() == ["ComplaintReceived"]
+
+
+@pytest.mark.parametrize("command", ["agree", "refuse", "rate", "appeal"])
+def test_what_may_not_be_said_now_is_refused_without_our_codes(
+    visit: Visit, command: str
+) -> None:
+    fields = {
+        "refuse": {"reason": "too_late"},
+        "rate": {"score": "3"},
+        "appeal": {"grounds": ["facts"]},
+    }
+    page = visit.enter().text
+    answer = visit.give(command, page, **fields.get(command, {}))
+    assert answer.status_code == 409
+    assert "your complaint has moved on" in answer.text
+    assert "case." not in answer.text
+    assert visit.happened() == ["ComplaintReceived"]
+
+
+def test_commands_of_the_staff_are_not_to_be_had(visit: Visit) -> None:
+    page = visit.enter().text
+    assert visit.give("accept", page).status_code == 404
+    assert visit.happened() == ["ComplaintReceived"]
+
+
+def test_each_form_proves_its_code_and_its_origin_anew(visit: Visit) -> None:
+    page = visit.enter().text
+    stolen = page.replace(CODE, "2222-2222-2222")
+    assert visit.give("withdraw", stolen, reason="misunderstanding").status_code == 403
+    foreign = page.replace(hidden(page, "csrf"), "0" * 64)
+    assert visit.give("withdraw", foreign, reason="misunderstanding").status_code == 403
+    assert visit.happened() == ["ComplaintReceived"]
