@@ -10,8 +10,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from services.kernel.access import Credential
-from services.kernel.errors import RefusedError
-from services.kernel.web.pages import STRANGER, FormFault, Pages, Strangers, Viewer
+from services.kernel.errors import RefusedError, UnavailableError
+from services.kernel.web.pages import (
+    STRANGER,
+    FormFault,
+    Pages,
+    Strangers,
+    Viewer,
+    Viewers,
+)
 from services.kernel.web.pages.assets import KERNEL_STATIC, Assets
 from tests.support.browsing import Browser, hidden
 
@@ -32,7 +39,9 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def client_of(folder: Path, viewer: Viewer = STRANGER) -> Browser:
+def client_of(
+    folder: Path, viewer: Viewer = STRANGER, *, viewers: Viewers | None = None
+) -> Browser:
     class One(Strangers):
         async def viewer(self, _request: Request) -> Viewer:
             return viewer
@@ -40,7 +49,7 @@ def client_of(folder: Path, viewer: Viewer = STRANGER) -> Browser:
     pages = Pages(
         "probe",
         folder,
-        viewers=One(),
+        viewers=viewers or One(),
         secret=b"s" * 32,
         time_zone="Asia/Shanghai",
         words={"state": {"OPEN": "Next"}},
@@ -69,6 +78,10 @@ def client_of(folder: Path, viewer: Viewer = STRANGER) -> Browser:
     @routes.get("/refused")
     async def refused(_request: Request) -> Response:
         raise RefusedError("probe.no", "Do something else.")
+
+    @routes.get("/broken")
+    async def broken(_request: Request) -> Response:
+        raise ZeroDivisionError
 
     app = FastAPI()
     app.include_router(routes)
@@ -164,6 +177,24 @@ def test_a_refusal_is_a_page_with_its_remedy(folder: Path) -> None:
     answer = client_of(folder).get("/refused")
     assert answer.status_code == 409
     assert "Do something else." in answer.text
+
+
+def test_what_fails_unexpectedly_is_a_page_as_well(folder: Path) -> None:
+    answer = client_of(folder).get("/broken")
+    assert answer.status_code == 500
+    assert "Something failed here" in answer.text
+    assert "ZeroDivision" not in answer.text
+
+
+def test_a_viewer_who_cannot_be_told_now_is_a_refusal(folder: Path) -> None:
+    class Away(Strangers):
+        async def viewer(self, _request: Request) -> Viewer:
+            raise UnavailableError("probe.away", "Ask again.", retry_after=7)
+
+    answer = client_of(folder, viewers=Away()).get("/form")
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"] == "7"
+    assert "Ask again." in answer.text
 
 
 def test_the_reader_chooses_the_language_and_keeps_it(folder: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Final, Literal, NamedTuple
 from urllib.parse import quote, urlencode
 
 import jinja2
+import structlog
 from babel import dates, numbers
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -34,7 +35,7 @@ from services.kernel.web.pages.forms import (
     FormGuard,
     read_form,
 )
-from services.kernel.web.pages.viewers import Viewer, Viewers
+from services.kernel.web.pages.viewers import STRANGER, Viewer, Viewers
 from services.kernel.web.problems import status_of
 
 LOGIN: Final = "/access/login"
@@ -88,15 +89,21 @@ _REMEDIES: Final[Mapping[str, str]] = {
         "This page was open too long, or cookies are off. Send it again."
     ),
     "form.foreign": msgid("Open the page here and send the form from it."),
+    "internal.unexpected": msgid(
+        "It is not certain what was done. Open the page again and look."
+    ),
     "form.unreadable": msgid("The form could not be read. Open the page again."),
 }
 
+_UNEXPECTED: Final = AmendsError("internal.unexpected", "Try again.")
 _Length = Literal["short", "medium"]
 _FORMS: Final[Mapping[str, tuple[_Length, _Length]]] = {
     "long": ("medium", "short"),
     "short": ("short", "short"),
     "exact": ("medium", "medium"),
 }
+
+_log = structlog.get_logger(__name__)
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -151,13 +158,17 @@ class Pages:
                 handle = super().get_route_handler()
 
                 async def serve(request: Request) -> Response:
-                    request.state.viewer = await pages._viewers.viewer(request)
+                    request.state.viewer = STRANGER
                     try:
+                        request.state.viewer = await pages._viewers.viewer(request)
                         return await handle(request)
                     except UnauthenticatedError:
                         return pages.to_login(request)
                     except AmendsError as error:
                         return pages.refusal(request, error)
+                    except Exception:  # noqa: BLE001 a person reads a page, not JSON
+                        _log.exception("pages.failed", pages=pages.name)
+                        return pages.refusal(request, _UNEXPECTED)
 
                 return serve
 
