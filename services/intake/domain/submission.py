@@ -318,7 +318,11 @@ def _fault_of(field: str, message: str, remedy: str) -> FieldError:
 
 def _translated(error: Any) -> FieldError:
     """Turn one of pydantic's errors into ours, without a word of what was sent."""
-    place = [part for part in error["loc"] if not _is_branch(part)]
+    *way, last = error["loc"] or ("",)
+    place = [part for part in way if not _is_branch(part)]
+    # What was sent under a name that we do not know may look like a branch.
+    if error["type"] == "extra_forbidden" or not _is_branch(last):
+        place.append(last)
     field = "".join(
         f"[{part}]" if isinstance(part, int) else f".{as_code(part) or '…'}"
         for part in place
@@ -340,7 +344,7 @@ def _translated(error: Any) -> FieldError:
             return _fault_of(field, "is missing", "Give it.")
         case _:
             return _fault_of(
-                field or "$", "cannot be read", f"{error['msg']}, see /docs."
+                field or "$", "cannot be read", f"{error['msg']}, see /api/openapi.json."
             )
 
 
@@ -372,4 +376,4 @@ def _nearest(place: list[Any]) -> str:
     top: type[Part] = Submission
     model = models.get(str(place[0]), top) if len(place) > 1 else top
     near = difflib.get_close_matches(str(place[-1]), model.model_fields, n=1)
-    return f"Did you mean {near[0]}?" if near else "Leave it out, see /docs."
+    return f"Did you mean {near[0]}?" if near else "Leave it out, see /api/openapi.json."

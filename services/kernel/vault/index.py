@@ -179,8 +179,10 @@ def _email(value: str) -> str | None:
 
 def _code(value: str) -> str | None:
     """Compatible forms made equal, in capitals, without spaces and dashes."""
-    wide = unicodedata.normalize("NFKC", value).upper()
-    code = "".join(c for c in wide if unicodedata.category(c) not in _SEPARATORS)
+    wide = unicodedata.normalize("NFKC", value)
+    bare = "".join(c for c in wide if unicodedata.category(c) not in _SEPARATORS)
+    # Once more: capitals and closed gaps can make a letter and its accent meet.
+    code = unicodedata.normalize("NFKC", bare.upper())
     # A word is no number, and zeros are what people type when they have none.
     return code if any(c.isdecimal() and c != "0" for c in code) else None
 

@@ -251,3 +251,14 @@ def test_a_code_is_what_the_events_call_a_code(text):
 @pytest.mark.parametrize("text", ["a", "A_b.c-1", "-a", "_", "a b", "é", "a" * 65, ""])
 def test_codes_by_example(text):
     test_a_code_is_what_the_events_call_a_code.hypothesis.inner_test(text)
+
+
+@given(st.text(max_size=8).filter(lambda name: name not in Submission.model_fields))
+def test_whatever_an_unknown_field_is_called_it_is_a_fault(name):
+    told = faults({**GOOD, name: None})
+    assert any("is not a field" in each.message for each in told.values())
+
+
+def test_a_field_that_is_called_like_a_type_is_a_fault():
+    for name in ("(", "[", "date-from[x]"):
+        assert faults({**GOOD, name: None})
