@@ -1,9 +1,12 @@
 """The customer's pages: a form that loses no word, a receipt, where a complaint stands."""
 
 import datetime as dt
+import html
+import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -333,6 +336,29 @@ def test_the_status_is_told_only_so_often(make_database: Make) -> None:
         assert statuses == [404, 404, 429]
         assert "Please wait a minute" in customer.get("/status/1").text
         assert customer.get("/status").status_code == 200
+
+
+@pytest.mark.real_data
+def test_hostile_words_are_kept_and_shown_as_they_are(
+    make_database: Make, real_data: Path
+) -> None:
+    nasty = json.loads((real_data / "badinput/blns/blns.json").read_text("utf-8"))
+    with visit(make_database) as customer:
+        form = customer.get("/").text
+        for words in filter(str.strip, nasty):
+            shown = customer.fill(form, {"statement": words, "contact.name": words})
+            assert shown.status_code == 422
+            again = html.unescape(typed(shown.text, "statement"))
+            assert again == words.replace("\r\n", "\n")
+            assert html.unescape(typed(shown.text, "contact.name")) == words
+        kept = [words for words in nasty if re.search(r"[^\W\d_]", words)]
+        for words in kept:
+            answer = customer.fill(customer.get("/").text, {**GOOD, "statement": words})
+            assert answer.status_code == 201
+        assert [
+            customer.bench.words(event.data.statement.document_id)
+            for event in customer.bench.events()
+        ] == [words.replace("\r\n", "\n") for words in kept]
 
 
 def test_every_state_has_its_sentence() -> None:
