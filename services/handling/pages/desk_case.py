@@ -88,7 +88,13 @@ class Offer:
     fields: tuple[Field, ...]
     form: Form
     faults: list[FormFault]
-    open: bool
+    next: bool
+    """It brings the case on, or it was tried just now."""
+
+    @property
+    def open(self) -> bool:
+        """Whether it is shown unfolded: long forms would hide the words below."""
+        return self.next and (bool(self.faults) or not self.fields)
 
     @property
     def errors(self) -> Mapping[str, str]:
@@ -341,7 +347,7 @@ class _CasePage:
                 fields_of(name, case, self._policy),
                 tried.form if tried and tried.command == name else self._keyed(fresh),
                 tried.faults if tried and tried.command == name else [],
-                open=name in (best, tried and tried.command),
+                next=name in (best, tried and tried.command),
             )
             for name in commands
         ]

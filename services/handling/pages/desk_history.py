@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from events.envelope import DocumentRef, Money
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from services.handling.application.cases import Known
 
@@ -34,9 +34,9 @@ class Fact:
 
     label: str
     form: Form
-    value: Any
+    values: tuple[Any, ...]
     kind: str = ""
-    """The table that a code is in."""
+    """The table that codes are in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +54,21 @@ def entries(events: list[Known], names: Mapping[str, str]) -> list[Entry]:
         Entry(
             known,
             names.get(known.event.actor.id, known.event.actor.id),
-            tuple(_facts(known.event.data, names)),
+            _joined(_facts(known.event.data, names)),
         )
         for known in reversed(events)
     ]
+
+
+def _joined(facts: Iterable[Fact]) -> tuple[Fact, ...]:
+    """Tell in one what an event says several times in a row."""
+    told: list[Fact] = []
+    for fact in facts:
+        if told and told[-1].label == fact.label:
+            told[-1] = replace(told[-1], values=told[-1].values + fact.values)
+        else:
+            told.append(fact)
+    return tuple(told)
 
 
 def _facts(part: BaseModel, names: Mapping[str, str]) -> Iterator[Fact]:
@@ -75,28 +86,28 @@ def _fact(  # noqa: C901, PLR0912 one line a kind of value
         case 0 if name == "level":  # before any appeal
             return
         case True:
-            yield Fact(name, "yes", value)
+            yield Fact(name, "yes", (value,))
         case Enum():
-            yield Fact(name, "code", value.value, _table(type(value)))
+            yield Fact(name, "code", (value.value,), _table(type(value)))
         case DocumentRef():
-            yield Fact(name, "document", value)
+            yield Fact(name, "document", (value,))
         case Money():
-            yield Fact(name, "money", value)
+            yield Fact(name, "money", (value,))
         case BaseModel():
             yield from _facts(value, names)
         case tuple():
             for each in value:
                 yield from _fact(name, each, names)
         case dt.datetime():
-            yield Fact(name, "when", value)
+            yield Fact(name, "when", (value,))
         case dt.date():
-            yield Fact(name, "day", value)
+            yield Fact(name, "day", (value,))
         case str() if name in _DEPARTMENTS:
-            yield Fact(name, "department", value)
+            yield Fact(name, "department", (value,))
         case str() if name in _PEOPLE:
-            yield Fact(name, "text", names.get(value, value))
+            yield Fact(name, "text", (names.get(value, value),))
         case str() | int():
-            yield Fact(name, "text", str(value))
+            yield Fact(name, "text", (str(value),))
         case _:  # ids of events and documents say nothing to people
             return
 
