@@ -33,7 +33,7 @@ def test_an_idle_pull_asks_again_after_a_crash(
             async with asyncio.timeout(30):
                 for round_ in range(1, 4):
                     await js.publish("s.x", str(round_).encode())
-                    while len(seen) < round_:  # noqa: ASYNC110  (a task beside)
+                    while len(set(seen)) < round_:  # noqa: ASYNC110  (a task beside)
                         await asyncio.sleep(0.01)
                     own_nats.kill9()
                     own_nats.start()
@@ -43,4 +43,5 @@ def test_an_idle_pull_asks_again_after_a_crash(
             await task
         return seen
 
-    assert asyncio.run(scenario()) == [b"1", b"2", b"3"]
+    # An acknowledgement may die with the broker: then the message comes again.
+    assert list(dict.fromkeys(asyncio.run(scenario()))) == [b"1", b"2", b"3"]

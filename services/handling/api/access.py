@@ -159,7 +159,7 @@ def _record(
     def history(
         _: Annotated[Credential, auditor],
         as_of: str | None = None,
-        after: Annotated[int, Query(ge=0)] = 0,
+        after: Annotated[int, Query(ge=0, le=2**63 - 1)] = 0,
         limit: Annotated[int, Query(ge=1, le=PAGE_LIMIT)] = PAGE_LIMIT,
     ) -> dict[str, Any]:
         store, when = users.store, read_as_of(as_of)
