@@ -256,13 +256,16 @@ def _build(
     """Build the services on one origin, each with a connection of its own."""
     # Imported here: `amends --help` must not load them.
     from services.analytics import main as analytics  # noqa: PLC0415
+    from services.analytics.pages.insight import Readers  # noqa: PLC0415
     from services.handling import main as handling  # noqa: PLC0415
     from services.intake import main as intake  # noqa: PLC0415
 
+    roles = handling.roles(policy)
+    looking = roles - {"admin", "channel"}
     admission = Admission(
         settings,
         folder,
-        roles=handling.roles(policy),
+        roles=roles,
         places=handling.places(policy),
         operator=runtime.token,
     )
@@ -295,6 +298,10 @@ def _build(
             broker=bus.connection("analytics"),
             prepare=bus.prepare,
             authenticator=admission,
+            viewers=admission,
+            readers=Readers(
+                figures=looking, cases=looking - frozenset(policy.unit_roles)
+            ),
             read=read_event,
             handling_log=open_log(runtime.url, runtime.token, "handling"),
         ),

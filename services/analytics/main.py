@@ -15,11 +15,13 @@ from services.analytics.application.rebuilding import (
     run_rebuild,
 )
 from services.analytics.messaging import LogFollower, filling, placed, recording
+from services.analytics.pages import insight_pages, insight_router
 from services.analytics.persistence import SqlFactStore
 from services.kernel.clock import system_clock
 from services.kernel.inbox import Consumer, Inbox
 from services.kernel.life import Life, consumer_health
 from services.kernel.store.database import open_database
+from services.kernel.store.secret import kept_secret
 from services.kernel.store.writer import Writer
 from services.kernel.web.health import Check, Health
 
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from faststream.nats import NatsBroker
     from nats.aio.client import Client
 
+    from services.analytics.pages.insight import Readers
     from services.kernel.access import Authenticator
     from services.kernel.clock import Clock
     from services.kernel.folder import DataFolder
@@ -37,6 +40,7 @@ if TYPE_CHECKING:
     from services.kernel.life import Part
     from services.kernel.log_client import LogClient
     from services.kernel.settings import Settings
+    from services.kernel.web.pages import Viewers
 
 NAME = "analytics"
 
@@ -54,6 +58,8 @@ class AnalyticsService:
         broker: NatsBroker,
         prepare: Callable[[Client], Awaitable[None]],
         authenticator: Authenticator,
+        viewers: Viewers,
+        readers: Readers,
         read: Decode,
         handling_log: LogClient,
         now: Clock = system_clock,
@@ -79,14 +85,17 @@ class AnalyticsService:
         )
         self._following: asyncio.Task[None] | None = None
         zone = ZoneInfo(settings.time_zone)
+        figures = Figures(self._store, zone)
+        pages = insight_pages(
+            viewers=viewers,
+            secret=kept_secret(self._database, "form"),
+            time_zone=settings.time_zone,
+        )
         self.routers: list[APIRouter] = [
             analytics_router(
-                Figures(self._store, zone),
-                self._rebuilder,
-                authenticator,
-                zone=zone,
-                clock=now,
-            )
+                figures, self._rebuilder, authenticator, zone=zone, clock=now
+            ),
+            insight_router(figures, pages, readers=readers, now=now),
         ]
         self.checks = [
             # While the broker is away figures are answered as far as they reach.

@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from events import codec, subjects
 from events.subjects import Stream
 from services.analytics.main import AnalyticsService
+from services.analytics.pages.insight import Readers
 from services.bus import CONSUMERS, read_event, streams
 from services.kernel.access import OPERATOR, OperatorTokens
 from services.kernel.broker.connection import build_broker
@@ -26,6 +27,7 @@ from services.kernel.settings import Settings
 from services.kernel.store.application import open_store
 from services.kernel.store.database import open_database
 from services.kernel.web.log_endpoint import log_router
+from services.kernel.web.pages import Strangers
 from services.kernel.web.problems import install
 from tests.support.histories import folded, made_up_log
 from tests.support.nats import client_of
@@ -122,6 +124,8 @@ async def analytics(
         broker=build_broker(server.url, name="analytics", seed=server.seed),
         prepare=prepare,
         authenticator=TOKENS,
+        viewers=Strangers(),
+        readers=Readers(frozenset(), frozenset()),
         read=read_event,
         handling_log=handling.log_client(),
     )

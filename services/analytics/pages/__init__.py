@@ -1,0 +1,5 @@
+"""Pages of figures for staff: `/insight` and the complaints behind each number."""
+
+from services.analytics.pages.insight import insight_pages, insight_router
+
+__all__ = ["insight_pages", "insight_router"]

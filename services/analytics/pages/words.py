@@ -1,0 +1,104 @@
+"""What people call the figures' dimensions, periods and faults."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from services.kernel.i18n import msgid
+
+DIMENSIONS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "category": msgid("Category"),
+        "reported_category": msgid("Category as reported"),
+        "product": msgid("Product"),
+        "lot": msgid("Lot"),
+        "supplier": msgid("Supplier"),
+        "channel": msgid("Channel"),
+        "source": msgid("Source"),
+        "reported_via": msgid("Reported"),
+        "department": msgid("Department"),
+        "state": msgid("State"),
+        "complaint_class": msgid("Class"),
+        "severity": msgid("Severity"),
+        "root_cause": msgid("Root cause found"),
+        "outcome": msgid("Outcome"),
+        "origin": msgid("Origin"),
+    }
+)
+
+WORDS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
+    {
+        "dimension": DIMENSIONS,
+        "field": {
+            **DIMENSIONS,
+            "from": msgid("From"),
+            "to": msgid("To"),
+            "period": msgid("Period"),
+            "group_by": msgid("Split by"),
+            "basis": msgid("Root causes"),
+            "level": msgid("Levels of categories"),
+            "as_of": msgid("As known at"),
+        },
+        "period": {
+            "day": msgid("Day"),
+            "week": msgid("Week"),
+            "month": msgid("Month"),
+            "quarter": msgid("Quarter"),
+            "year": msgid("Year"),
+        },
+        "basis": {
+            "reported": msgid("As reported: what the complainant stated"),
+            "found": msgid("As found: what was investigated"),
+        },
+        "unstated": {
+            "reported": msgid("Not stated"),
+            "found": msgid("Not determined"),
+        },
+    }
+)
+
+REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "analytics.who": msgid(
+            "Figures are for those who handle or check complaints. Ask an administrator"
+            " for another role."
+        ),
+        "analytics.question": msgid(
+            "This address asks for something unknown. Start from the figures."
+        ),
+    }
+)
+
+FAULTS: Final[Mapping[tuple[str, str], str]] = MappingProxyType(
+    {
+        ("to", "lies before `from`"): msgid(
+            "The last day lies before the first one. Exchange the two."
+        ),
+        ("as_of", "lies in the future"): msgid(
+            "This lies in the future. Leave it empty to ask for now."
+        ),
+        ("as_of", "is neither a position of the log nor an instant"): msgid(
+            "Write a position such as 4711, or a moment such as 2026-01-31T10:00:00Z."
+        ),
+        ("from", "is neither a day nor an instant"): msgid(
+            "Write a day as 2026-01-31."
+        ),
+        ("to", "is neither a day nor an instant"): msgid("Write a day as 2026-01-31."),
+        ("period", "more than 10000 periods"): msgid(
+            "These are more than 10,000 periods. Take longer ones, or fewer days."
+        ),
+        ("group_by", "more than 50000 groups"): msgid(
+            "These are more than 50,000 groups. Filter more, or do not split."
+        ),
+    }
+)
+ANY_FAULTS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "is no code": msgid(
+            "Codes are letters, digits and . _ - without spaces, / between levels."
+        ),
+        "is given more than once": msgid("This is given twice. Choose one."),
+        "names over 200 values": msgid("These are over 200 values. Name fewer."),
+    }
+)
+OTHER_FAULT: Final = msgid("This could not be read. Choose another value.")
