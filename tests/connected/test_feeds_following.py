@@ -96,20 +96,29 @@ def test_it_shows_its_own_events_and_goes_on_where_it_stopped(broker):
     asyncio.run(scenario())
 
 
-def test_one_that_ends_while_it_asks_leaves_nothing_behind(broker):
-    """An abandoned request would swallow the next event for the time of its hold."""
+def test_one_that_ends_while_an_event_comes_shows_it(broker, monkeypatch):
+    """Given to nobody, it would come to the next one late."""
     server, feeds = broker
+    monkeypatch.setattr(following, "ASK_FOR", 0.1)
+    bodies = [str(number).encode() for number in range(12)]
 
     async def scenario() -> None:
         async with department_bus(server, feeds) as bus:
-            for number in (b"1", b"2", b"3"):
-                async with Follower(server, feeds["quality"]).running():
-                    await asyncio.sleep(0.2)
-                await publish(bus, number)
+            shown, told = [], []
+            for number, body in enumerate(bodies):
                 follower = Follower(server, feeds["quality"])
                 async with follower.running():
-                    await follower.has(number)
-                assert not follower.told
+                    await asyncio.sleep(0.02)
+                    publishing = asyncio.create_task(publish(bus, body))
+                    await asyncio.sleep(number * 0.000_6)
+                await publishing
+                shown += follower.shown
+                told += follower.told
+            last = Follower(server, feeds["quality"])
+            async with last.running():
+                await until(lambda: len(shown) + len(last.shown) >= len(bodies))
+            assert shown + last.shown == bodies
+            assert not [*told, *last.told]
 
     asyncio.run(scenario())
 

@@ -46,11 +46,12 @@ async def follow(
         feed = _Feed(client, access)
         await feed.open(tell)
         while True:
-            message = await feed.next()
-            if message is not None:
-                if feed.is_new(message):
-                    show(message.data)
-                await feed.acknowledge(message)
+            step = asyncio.ensure_future(feed.step(show))
+            try:
+                await asyncio.shield(step)
+            except asyncio.CancelledError:
+                await step  # what comes meanwhile is shown: nobody else would get it
+                raise
     finally:
         with contextlib.suppress(nats.errors.Error, OSError):
             await client.close()
@@ -91,37 +92,27 @@ class _Feed:
             inbox_prefix=f"{self._access.inbox_prefix}.".encode(),
         )
 
-    async def next(self) -> Msg | None:
+    async def step(self, show: Callable[[bytes], None]) -> None:
+        """Show the next event, if one comes, and acknowledge it."""
+        message = await self._next()
+        if message is None:
+            return
+        if _place(message) != self._last:  # else its acknowledgement was lost
+            show(message.data)
+        self._last = _place(message)
+        with contextlib.suppress(nats.errors.Error, TimeoutError, OSError):
+            await message.ack_sync(timeout=_ANSWER_WITHIN)
+
+    async def _next(self) -> Msg | None:
         """Give the next message, None where there was none for a while."""
-        asking = asyncio.ensure_future(self._subscription.fetch(1, timeout=ASK_FOR))
         try:
-            (message,) = await asyncio.shield(asking)
-        except asyncio.CancelledError:
-            with contextlib.suppress(nats.errors.Error, OSError):
-                (message,) = await asking
-                await message.nak()  # for whoever follows next
-            raise
+            (message,) = await self._subscription.fetch(1, timeout=ASK_FOR)
         except nats.errors.TimeoutError:
             return None
         except (nats.errors.Error, OSError):
             await asyncio.sleep(_PAUSE)  # the client connects again by itself
             return None
         return message  # type: ignore[no-any-return] # the library names no type
-
-    def is_new(self, message: Msg) -> bool:
-        """Tell an event from the same one again, whose acknowledgement was lost."""
-        return _place(message) != self._last
-
-    async def acknowledge(self, message: Msg) -> None:
-        """Say that it was shown; where nobody answers it comes again."""
-        self._last = _place(message)
-        saying = asyncio.ensure_future(message.ack_sync(timeout=_ANSWER_WITHIN))
-        with contextlib.suppress(nats.errors.Error, TimeoutError, OSError):
-            try:
-                await asyncio.shield(saying)
-            except asyncio.CancelledError:
-                await saying  # it was shown: nobody else needs to
-                raise
 
 
 def _place(message: Msg) -> tuple[int, float]:
