@@ -17,11 +17,13 @@ from services.handling.application.cases import AsOf, Handling, History
 from services.handling.application.commanding import Commanding
 from services.handling.application.looking import look, read_as_of, sees, told
 from services.handling.application.reading import Words, Written, documents_of
+from services.handling.domain.case import Case
 from services.handling.domain.commands import COMMANDS
-from services.handling.domain.decisions import available
+from services.handling.domain.decisions import available, hindrance
 from services.handling.domain.policy import Policy
 from services.handling.pages.desk import HOME, QUEUE, TONES
 from services.handling.pages.desk_fields import (
+    NEXT,
     ROWS,
     Field,
     Sent,
@@ -299,7 +301,8 @@ class _CasePage:
             position=history.position,
             past=past,
             stood_at=history.events[-1].committed_at,
-            offers=() if past else self._offers(request, history, viewer, tried),
+            offers=() if past else self._offers(history, viewer, tried),
+            hindered=None if past else self._hindered(request, history, viewer),
             entries=entries(events, names),
             words=await self._read(request, papers, viewer, purpose),
             purposes=tuple(WORDS["purpose"]),
@@ -318,9 +321,25 @@ class _CasePage:
             done=request.query_params.get("done", "") if tried is None else "",
         )
 
+    def _hindered(
+        self, request: Request, history: History, viewer: Credential
+    ) -> tuple[str, str] | None:
+        """Say why somebody whose role it is may not bring the case on."""
+        case = history.case
+        command = NEXT.get(case.state)
+        if command is None or viewer.role not in self._policy.roles[command]:
+            return None
+        why = hindrance(
+            case,
+            command,
+            actor=_actor(viewer),
+            policy=self._policy,
+            now=self._now(),
+        )
+        return None if why is None else (command, self._pages.remedy(request, why))
+
     def _offers(
         self,
-        request: Request,
         history: History,
         viewer: Credential,
         tried: Tried | None,
@@ -330,8 +349,7 @@ class _CasePage:
         What was tried and may no longer be done comes along: its words are not lost.
         """
         case = history.case
-        actor = Actor(id=viewer.actor, role=viewer.role, department=viewer.department)
-        may = available(case, actor, self._policy, self._now())
+        may = available(case, _actor(viewer), self._policy, self._now())
         best = None if tried else main_command(may, case)
         commands = [best, *(name for name in may if name != best)] if best else [*may]
         if tried is not None:
@@ -339,8 +357,7 @@ class _CasePage:
                 tried.command,
                 *(name for name in commands if name != tried.command),
             ]
-        chinese = self._pages.locale(request).startswith("zh")
-        fresh = Form({"currency": [CURRENCIES[0 if chinese else -1]]})
+        fresh = Form({"currency": [_currency(case, self._policy)]})
         return [
             Offer(
                 name,
@@ -398,6 +415,18 @@ class _CasePage:
 def grouped(number: str) -> str:
     """Give a receipt number in fours, as it is read out."""
     return " ".join(number[at : at + 4] for at in range(0, _NUMBER, 4))
+
+
+def _actor(viewer: Credential) -> Actor:
+    return Actor(id=viewer.actor, role=viewer.role, department=viewer.department)
+
+
+def _currency(case: Case, policy: Policy) -> str:
+    """Offer the currency of the price, else that of the limits of authority."""
+    if case.price is not None:
+        return case.price.currency
+    limits = (row.limit for row in policy.authority)
+    return next((limit.currency for limit in limits if limit), CURRENCIES[0])
 
 
 def _zoned(when: str, instant: Any) -> AsOf:

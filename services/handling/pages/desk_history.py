@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from pydantic import BaseModel
 
 from events.envelope import DocumentRef, Money
+from events.vocabulary import DocumentKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -90,7 +91,8 @@ def _fact(  # noqa: C901, PLR0912 one line a kind of value
         case Enum():
             yield Fact(name, "code", (value.value,), _table(type(value)))
         case DocumentRef():
-            yield Fact(name, "document", (value,))
+            finding = value.kind is DocumentKind.FINDING
+            yield Fact("findings" if finding else name, "document", (value,))
         case Money():
             yield Fact(name, "money", (value,))
         case BaseModel():

@@ -89,7 +89,7 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             "expected_at": msgid("They hear from us by"),
             "expected_outcome": msgid("What is expected"),
             "explanation": msgid("Explanation to the customer"),
-            "facts_match": msgid("Was it as the customer says?"),
+            "facts_match": msgid("Facts as the customer says"),
             "field": msgid("Which field"),
             "findings": msgid("Findings"),
             "first_contact": msgid("Settle it at the first contact"),

@@ -58,15 +58,24 @@ def available(
     return tuple(name for name, type_ in COMMANDS.items() if _may(on, RULES[type_]))
 
 
+def hindrance(
+    case: Case, name: str, *, actor: Actor, policy: Policy, now: datetime
+) -> ForbiddenError | RefusedError | None:
+    """Say why this actor may not give a command to this case now, or None."""
+    return _hindrance(Scene(case, actor, now, policy), RULES[COMMANDS[name]])
+
+
 def _may(on: Scene, rule: Rule[Any]) -> bool:
-    if rule.done(on):
-        return False
+    return not rule.done(on) and _hindrance(on, rule) is None
+
+
+def _hindrance(on: Scene, rule: Rule[Any]) -> ForbiddenError | RefusedError | None:
     try:
         _require_role(on, rule.command.name)
         rule.gate(on)
-    except (ForbiddenError, RefusedError):
-        return False
-    return True
+    except (ForbiddenError, RefusedError) as refused:
+        return refused
+    return None
 
 
 def _require_role(on: Scene, name: str) -> None:
