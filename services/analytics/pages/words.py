@@ -36,7 +36,7 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             "period": msgid("Period"),
             "group_by": msgid("Split by"),
             "basis": msgid("Root causes"),
-            "level": msgid("Levels of categories"),
+            "level": msgid("Category levels"),
             "as_of": msgid("As known at"),
         },
         "period": {
@@ -47,6 +47,10 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             "year": msgid("Year"),
         },
         "basis": {
+            "reported": msgid("As reported"),
+            "found": msgid("As found"),
+        },
+        "meaning": {
             "reported": msgid("As reported: what the complainant stated"),
             "found": msgid("As found: what was investigated"),
         },

@@ -4,7 +4,9 @@
 const light = window.matchMedia("print"); // paper is drawn in the colours for light
 const dark = window.matchMedia("(prefers-color-scheme: dark)");
 const SERIES = 8;
-const MOST_COLUMNS = 120; // beyond that areas, which stay readable and quick
+const COLUMN = 5; // pixels; where there is less room areas stay readable and quick
+const LETTER = 6.6; // pixels, about, at the size of labels
+const KEY = 34; // pixels of a legend's colour and the gaps around it
 const NARROW = 640; // pixels
 const charts = new Map();
 
@@ -57,8 +59,30 @@ function axis(colour) {
 const cut = (text, most) =>
   text.length > most ? `${text.slice(0, most - 1)}…` : text;
 
+// A path of codes on two lines: where it leads to below, whence above.
+function stacked(path, room) {
+  const most = Math.floor(room / LETTER);
+  const at = path.lastIndexOf("/");
+  const leaf = `{leaf|${cut(path.slice(at + 1), most)}}`;
+  return at < 0 ? leaf : `${cut(path.slice(0, at), most)}\n${leaf}`;
+}
+
+function legendRows(names, width) {
+  let rows = 1;
+  let used = 0;
+  for (const name of names) {
+    const needed = Math.min(width, name.length * LETTER + KEY);
+    if (used > 0 && used + needed > width) {
+      rows += 1;
+      used = 0;
+    }
+    used += needed;
+  }
+  return rows;
+}
+
 function overTime(plot, colour, width) {
-  const many = plot.periods.length > MOST_COLUMNS;
+  const many = plot.periods.length * COLUMN > width;
   const split = plot.series.length > 1;
   const most = width < NARROW ? 34 : 60;
   const series = plot.series.map((each, at) => {
@@ -78,18 +102,21 @@ function overTime(plot, colour, width) {
         : { type: "bar", barMaxWidth: 36 }),
     };
   });
-  const rows = split ? Math.ceil(series.length / (width < NARROW ? 1 : 3)) : 0;
+  const named = (name) => cut(name, width < NARROW ? 38 : 42);
+  const narrow = width < NARROW;
+  const names = plot.series.map(({ name }) => named(name));
+  const rows = split ? (narrow ? names.length : legendRows(names, width)) : 0;
   return {
     ...frame(colour),
     legend: {
       show: split,
-      type: "plain",
+      orient: narrow ? "vertical" : "horizontal",
       left: 0,
       top: 0,
       itemWidth: 14,
       itemHeight: 10,
       textStyle: { color: colour.ink },
-      formatter: (name) => cut(name, width < NARROW ? 40 : 42),
+      formatter: named,
     },
     tooltip: {
       ...frame(colour).tooltip,
@@ -101,7 +128,7 @@ function overTime(plot, colour, width) {
         return [points[0].axisValueLabel, ...lines].join("\n");
       },
     },
-    grid: { left: 8, right: 16, top: 20 + rows * 25, bottom: 8, containLabel: true },
+    grid: { left: 8, right: 16, top: 20 + rows * 22, bottom: 8, containLabel: true },
     xAxis: { ...axis(colour), type: "category", data: plot.periods, boundaryGap: !many },
     yAxis: {
       ...axis(colour),
@@ -110,13 +137,14 @@ function overTime(plot, colour, width) {
       axisLabel: { color: colour.soft, formatter: (value) => integer.format(value) },
     },
     series,
-    height: 320 + rows * 25,
+    height: 320 + rows * 22,
   };
 }
 
 function pareto(plot, colour, width, words) {
   const room = Math.round(width * (width < NARROW ? 0.34 : 0.42));
-  const bar = 26;
+  const deep = plot.names.some((name) => name.includes("/"));
+  const bar = deep ? 36 : 26;
   return {
     ...frame(colour),
     tooltip: {
@@ -143,7 +171,13 @@ function pareto(plot, colour, width, words) {
       inverse: true,
       data: plot.names,
       axisTick: { show: false },
-      axisLabel: { color: colour.ink, width: room, overflow: "truncate", interval: 0 },
+      axisLabel: {
+        color: colour.soft,
+        interval: 0,
+        lineHeight: 14,
+        formatter: (name) => stacked(name, room),
+        rich: { leaf: { color: colour.ink, lineHeight: 14 } },
+      },
     },
     xAxis: [
       {
