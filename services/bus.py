@@ -2,23 +2,49 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+import structlog
+
 from events import codec, subjects
 from events.subjects import SUBJECTS, Stream
+from services.kernel.broker.connection import build_broker
 from services.kernel.broker.headers import POSITION
-from services.kernel.broker.provision import ConsumerSpec, StreamSpec
-from services.kernel.broker.server import NatsUser, kept_seed, public_key
+from services.kernel.broker.provision import ConsumerSpec, StreamSpec, provision
+from services.kernel.broker.server import (
+    NatsServer,
+    NatsUser,
+    accounts,
+    kept_seed,
+    public_key,
+)
 from services.kernel.errors import PoisonError
 from services.kernel.inbox import Arrived
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import (
+        AsyncIterator,
+        Awaitable,
+        Callable,
+        Iterable,
+        Mapping,
+        Sequence,
+    )
     from pathlib import Path
 
+    from faststream.nats import NatsBroker
+    from nats.aio.client import Client
+
+    from services.kernel.folder import DataFolder
     from services.kernel.settings import Settings
+
+_log = structlog.get_logger(__name__)
+
+ACCOUNTS_FILE = "accounts.conf"
 
 SUBMIT_DAYS = 7
 """A submission that intake could not take for a week is let go: words do not stay here."""
@@ -113,3 +139,79 @@ def read_event(body: bytes, headers: Mapping[str, str]) -> Arrived:
             ) from error
         return Arrived(case_id, version, position, body, None, "poison", str(error))
     return Arrived(event.case_id, event.version, position, body, event)
+
+
+@dataclass(frozen=True, slots=True)
+class Bus:
+    """The broker's address and secret, and what makes its streams."""
+
+    url: str
+    seed: str | None
+    monitor_url: str | None
+    feeds: Sequence[Feed]
+    prepare: Callable[[Client], Awaitable[None]]
+
+    def connection(self, name: str) -> NatsBroker:
+        return build_broker(self.url.split(","), name=f"amends-{name}", seed=self.seed)
+
+
+@contextlib.asynccontextmanager
+async def running_bus(
+    settings: Settings, folder: DataFolder, departments: Sequence[str]
+) -> AsyncIterator[Bus]:
+    """Use the broker that the settings name, or run one as our child."""
+    feeds = kept_feeds(folder.path / "departments", departments)
+    users = [feed.user for feed in feeds]
+    if settings.nats_url is not None:
+        credentials = settings.nats_credentials
+        seed = credentials.read_text().strip() if credentials else None
+        if seed is not None:  # for whoever runs that broker to include
+            target = folder.path / "departments" / ACCOUNTS_FILE
+            target.write_text(f"{accounts(public_key(seed), users)}\n")
+        yield _prepared(
+            settings, settings.nats_url, seed, settings.nats_monitor_url, feeds
+        )
+        return
+    child = NatsServer(folder.path / "nats", users=users)
+    child.start()
+    watching = asyncio.create_task(child.supervise())
+    try:
+        yield _prepared(settings, child.url, child.seed, child.monitor_url, feeds)
+    finally:
+        watching.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await watching
+        child.stop()
+
+
+def _prepared(
+    settings: Settings,
+    url: str,
+    seed: str | None,
+    monitor_url: str | None,
+    feeds: Sequence[Feed],
+) -> Bus:
+    once = asyncio.Lock()
+    done = False
+
+    async def prepare(client: Client) -> None:
+        """Make streams and durables once, whichever service comes first."""
+        nonlocal done
+        async with once:
+            if done:
+                return
+            report = await provision(
+                client.jetstream(),
+                streams(settings),
+                (*CONSUMERS, *(feed.consumer for feed in feeds)),
+                monitor_url=monitor_url,
+            )
+            if report.durable is False:
+                _log.error(
+                    "broker.not_durable",
+                    sync_interval=report.sync_interval,
+                    remedy="set `sync_interval: always` in the server's configuration",
+                )
+            done = True
+
+    return Bus(url, seed, monitor_url, feeds, prepare)
