@@ -1,0 +1,357 @@
+"""`/insight` without a browser: the API's numbers, each leading to what it counts."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+import pytest
+from fastapi import FastAPI
+
+from services.analytics.api.routes import analytics_router
+from services.analytics.application.figures import Figures
+from services.analytics.application.rebuilding import Progress, Rebuilder
+from services.analytics.application.recording import record
+from services.analytics.pages import insight_pages, insight_router
+from services.analytics.pages.insight import Readers
+from services.analytics.persistence import SqlFactStore
+from services.analytics.ports import Known
+from services.kernel.access import OPERATOR, Credential, OperatorTokens
+from services.kernel.store.database import open_database
+from services.kernel.web.pages import STRANGER, Viewer
+from services.kernel.web.problems import install
+from tests.support.asgi import ask
+from tests.support.browsing import Browser
+from tests.support.histories import made_up_log
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import httpx
+    from starlette.requests import Request
+
+LOG = made_up_log(41, cases=150, events=700)
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+ZONE = "Asia/Shanghai"
+READERS = Readers(frozenset({"agent", "department_head"}), frozenset({"agent"}))
+
+
+class Whoever:
+    """Makes every request the one of `role`; None is a stranger."""
+
+    def __init__(self) -> None:
+        self.role: str | None = "agent"
+
+    async def viewer(self, _request: Request) -> Viewer:
+        if self.role is None:
+            return STRANGER
+        return Viewer(Credential("user-1", self.role), "Lin Yan", "proof")
+
+
+class House:
+    """The pages and the API over one set of rows."""
+
+    def __init__(self, folder: Path, *, empty: bool = False) -> None:
+        self.database = open_database(
+            f"sqlite:///{folder / 'rows.sqlite'}", schema="analytics"
+        )
+        store = SqlFactStore(self.database)
+        if not empty:
+            with store.transaction() as tx:
+                record(store.live, tx, [logged.entry for logged in LOG])
+                store.live.note(tx, [Known(*logged[:2]) for logged in LOG])
+                store.settle(tx)
+        zone = ZoneInfo(ZONE)
+        figures = Figures(store, zone)
+        self.viewer = Whoever()
+        pages = insight_pages(viewers=self.viewer, secret=b"s" * 32, time_zone=ZONE)
+        self.app = FastAPI()
+        install(self.app)
+        self.app.include_router(
+            insight_router(figures, pages, readers=READERS, now=lambda: NOW)
+        )
+        self.app.include_router(
+            analytics_router(
+                figures,
+                Rebuilder(_never),
+                OperatorTokens({"token": OPERATOR}),
+                zone=zone,
+                clock=lambda: NOW,
+            )
+        )
+        self.browser = Browser(self.app)
+
+    def page(self, query: str = "", *, status: int = 200, **headers: str) -> str:
+        answer = self.get(f"/insight?{query}", **headers)
+        assert answer.status_code == status, answer.text
+        return answer.text
+
+    def get(self, address: str, **headers: str) -> httpx.Response:
+        return self.browser.get(address, **headers)
+
+    def api(self, figure: str, query: str) -> Any:
+        answer = ask(
+            self.app,
+            "GET",
+            f"/api/analytics/{figure}?{query}",
+            headers={"Authorization": "Bearer token"},
+        )
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+
+async def _never(_report: Any) -> Progress:
+    raise AssertionError
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    house = House(tmp_path)
+    yield house
+    house.database.close()
+
+
+def tables(page: str) -> list[list[list[str]]]:
+    """Give the text of every row of every table's body."""
+    return [
+        [
+            [text_of(cell) for cell in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row)]
+            for row in re.findall(r"<tr>(.*?)</tr>", body, re.DOTALL)
+        ]
+        for body in re.findall(r"<tbody>(.*?)</tbody>", page, re.DOTALL)
+    ]
+
+
+def text_of(markup: str) -> str:
+    return html.unescape(re.sub(r"<[^>]*>", "", markup)).strip()
+
+
+def plots(page: str) -> list[dict[str, Any]]:
+    found = re.findall(r'data-plot="([^"]*)"', page)
+    return [json.loads(html.unescape(each)) for each in found]
+
+
+def links(page: str) -> list[tuple[str, str]]:
+    """Give every number that leads to its list: address and number."""
+    found = re.findall(r'<a href="(/insight/cases\?[^"]*)">([\d,]+)</a>', page)
+    return [(html.unescape(href), number) for href, number in found]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "period=month",
+        "period=week&channel=web,-&as_of=500",
+        "period=quarter&level=1&from=2025-03-01&to=2025-10-01",
+        "period=year&product=-",
+    ],
+)
+def test_the_tables_have_the_numbers_of_the_api(house: House, query: str) -> None:
+    times, causes = tables(house.page(f"{query}&basis=found"))
+    counted = house.api("frequency", f"{query}&group_by=period")
+    assert times[::-1] == [
+        [row["period"], str(row["count"])] for row in counted["rows"]
+    ]
+    filters = re.sub(r"period=\w+&?", "", query)
+    ranked = house.api("root-causes", f"{filters}&basis=found")
+    assert [(row[0], int(row[1])) for row in causes] == [
+        (
+            "Not determined" if row["cause"] == "not_determined" else row["cause"],
+            row["count"],
+        )
+        for row in ranked["rows"]
+    ]
+    assert [row[3] for row in causes] == [
+        f"{100 * row['cumulative_share']:.1f}%" for row in ranked["rows"]
+    ]
+
+
+def test_a_split_table_and_its_plot_add_up_to_the_api(house: House) -> None:
+    page = house.page("group_by=state&period=quarter&origin=live")
+    times, values, _ = tables(page)
+    rows = house.api("frequency", "group_by=state&origin=live")["rows"]
+    assert [int(row[1]) for row in values] == [row["count"] for row in rows]
+    assert len(rows) > 8  # so that there are others
+    for line in times:
+        assert int(line[1]) == sum(map(int, line[2:]))
+    by_period = house.api(
+        "frequency", "group_by=state,period&period=quarter&origin=live"
+    )["rows"]
+    plot = plots(page)[0]
+    drawn = dict(zip(plot["periods"], zip(*_values(plot), strict=True), strict=True))
+    for label, counts in drawn.items():
+        of_period = [row["count"] for row in by_period if row["period"] == label]
+        assert sum(counts) == sum(of_period)
+    assert [series["name"] for series in plot["series"]][-1] == "Others"
+
+
+def _values(plot: dict[str, Any]) -> list[list[int]]:
+    return [series["values"] for series in plot["series"]]
+
+
+def test_a_plot_has_periods_without_a_complaint_too(house: House) -> None:
+    page = house.page("period=day")
+    labels = plots(page)[0]["periods"]
+    assert len(labels) > len(tables(page)[0])
+    first, last = (datetime.fromisoformat(labels[at]) for at in (0, -1))
+    assert len(labels) == (last - first).days + 1
+
+
+@pytest.mark.parametrize(
+    "query", ["group_by=channel&period=year", "basis=found&level=1&severity=-,minor"]
+)
+def test_every_number_leads_to_exactly_the_complaints_that_it_counts(
+    house: House, query: str
+) -> None:
+    found = links(house.page(query))
+    assert len(found) > 5
+    for address, number in found:
+        listed: list[str] = []
+        following: str | None = address
+        while following:
+            page = house.get(following).text
+            listed += re.findall(r"/desk/cases/([0-9a-f-]{36})", page)
+            more = re.search(r'rel="next" href="([^"]*)"', page)
+            following = html.unescape(more[1]) if more else None
+        assert len(set(listed)) == int(number.replace(",", "")), address
+
+
+def test_names_and_periods_open_the_same_page_for_fewer(house: House) -> None:
+    page = house.page("period=month")
+    for name, count in (tables(page)[1][0][:2], tables(page)[0][0]):
+        [href] = {
+            html.unescape(each)
+            for each, said in re.findall(r'<a href="(/insight\?[^"]*)">(.*?)</a>', page)
+            if html.unescape(said) == name
+        }
+        total = re.search(r'class="total"><a[^>]*>(\d+)', house.get(href).text)
+        assert total is not None
+        assert total[1] == count
+
+
+def test_a_script_gets_the_part_that_changes_and_a_clean_address(house: House) -> None:
+    part = house.get("/insight?channel=web&product=&to=", hx_request="true")
+    assert part.headers["hx-push-url"] == "/insight?channel=web"
+    assert "<html" not in part.text
+    assert "<form" not in part.text
+    assert 'hx-swap-oob="innerHTML"' in part.text
+    whole = house.page("channel=web")
+    assert tables(part.text) == tables(whole)
+    again = house.get(
+        "/insight?channel=web", hx_request="true", hx_history_restore_request="true"
+    )
+    assert "<html" in again.text
+
+
+def test_without_scripts_a_form_leads_to_the_clean_address(house: House) -> None:
+    answer = house.get("/insight?channel=web&product=&to=&period=week")
+    assert answer.status_code == 303
+    assert answer.headers["location"] == "/insight?channel=web&period=week"
+
+
+def test_the_form_shows_what_the_address_asks(house: House) -> None:
+    page = house.page(
+        "period=week&channel=web,phone&category=quality&category=a&lot=L1"
+    )
+    assert '<option value="week" selected>' in page
+    assert '<option value="web,phone" selected>Web form · Telephone</option>' in page
+    assert 'name="category" value="quality"' in page
+    for hidden in ('name="category" value="a"', 'name="lot" value="L1"'):
+        assert f'<input type="hidden" {hidden}>' in page
+    chips = re.findall(r'<span class="of">(.*?)</span> (.*?)</span>', page)
+    assert chips == [
+        ("Channel", "Web form · Telephone"),
+        ("Category", "quality"),
+        ("Category", "a"),
+        ("Lot", "L1"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        ("from=2026-01-03&to=2026-01-01", "Exchange the two"),
+        ("as_of=2027-01-01T00:00:00Z", "lies in the future"),
+        ("product=%3Cscript%3E", "Codes are letters"),
+        ("group_by=state,channel", "given twice"),
+        ("period=hour&sort=up", "could not be read"),
+    ],
+)
+def test_a_fault_is_told_where_it_can_be_mended(
+    house: House, query: str, told: str
+) -> None:
+    page = house.page(query, status=422)
+    assert told in page
+    assert 'id="ask"' in page
+    assert "<script>" not in page
+    part = house.page(query, status=422, hx_request="true")
+    assert told in part
+    chinese = house.page(f"{query}&lang=zh-CN", status=422)
+    assert "无法统计" in chinese
+
+
+def test_nothing_counted_is_said_and_what_to_do(house: House, tmp_path: Path) -> None:
+    assert "Take a filter away" in house.page("product=nothing-has-this")
+    (tmp_path / "empty").mkdir()
+    new = House(tmp_path / "empty", empty=True)
+    assert "There is no complaint yet" in new.page()
+    new.database.close()
+
+
+def test_every_figure_says_of_which_state_and_what_it_counts(house: House) -> None:
+    page = house.page("as_of=500&from=2025-01-01&origin=demo")
+    assert page.count("As of position 500 of the record, known on") == 2
+    assert page.count(f"in the time zone {ZONE}") == 2
+    assert page.count("Received from <time") == 2
+    assert "Origin: Demonstration" in page
+
+
+def test_chinese_readers_read_chinese(house: House) -> None:
+    page = house.page("group_by=channel&basis=found&lang=zh-CN")
+    assert '<html lang="zh-CN">' in page
+    assert [row[0] for row in tables(page)[2] if "尚" in row[0]] == ["尚未查明"]
+    assert {"网页表单", "未说明"} & {each["name"] for each in plots(page)[0]["series"]}
+    assert not re.search(r"Complaints|Share|Channel", text_of(page))
+
+
+def test_units_see_figures_but_no_list_of_others_cases(house: House) -> None:
+    listed = links(house.page())[0][0]
+    house.viewer.role = "department_head"
+    assert not links(house.page())
+    assert tables(house.page())[0]
+    refused = house.get(listed)
+    assert refused.status_code == 403
+    assert "Figures are for those" in refused.text
+
+
+@pytest.mark.parametrize("role", ["admin", "channel"])
+def test_who_handles_no_complaint_sees_no_figure(house: House, role: str) -> None:
+    house.viewer.role = role
+    house.page(status=403)
+
+
+def test_a_stranger_signs_in_first_and_comes_back(house: House) -> None:
+    house.viewer.role = None
+    for address in ("/insight?channel=web", "/insight/cases"):
+        answer = house.get(address)
+        assert answer.status_code == 303
+        assert (
+            answer.headers["location"]
+            == f"/access/login?{urlencode({'next': address}, safe='/')}"
+        )
+
+
+def test_a_list_says_what_it_holds_and_refuses_nonsense(house: House) -> None:
+    page = house.get("/insight/cases?channel=web&from=2025-01-01&as_of=600").text
+    assert "As of position 600" in page
+    assert ("Channel", "Web form") in re.findall(
+        r'<span class="of">(.*?)</span> (.*?)</span>', page
+    )
+    assert house.get("/insight/cases?channel=pigeon").status_code == 422
+    assert "No complaint answers" in house.get("/insight/cases?product=none").text
