@@ -138,7 +138,8 @@ def test_the_pages_fit_and_every_field_has_a_name(
         fits(page, width)
         fill(page, login="ann", password=SECRET)
         send(page)
-        page.click("main table a")
+        with page.expect_navigation():
+            page.click("main table a")
         fits(page, width)
         for place in PLACES:
             page.goto(f"/access{place}")
