@@ -1,0 +1,159 @@
+"""The desk's pages over a database of their own, with a viewer whom the test sets."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from fastapi import FastAPI
+
+from events import codec
+from events.examples import EXAMPLES
+from services.handling.application.cases import Handling
+from services.handling.application.commanding import Asked, Commanding, Done
+from services.handling.application.reading import Words
+from services.handling.pages import desk, desk_case, handling_pages
+from services.handling.persistence import HandlingRecord, WorkList
+from services.handling.ports import Look, Paper
+from services.kernel.access import Credential
+from services.kernel.clock import new_uuid7
+from services.kernel.errors import UnavailableError
+from services.kernel.store.application import EventStore, open_store
+from services.kernel.store.writer import Writer
+from services.kernel.vault import Readings, Vault
+from services.kernel.web.pages import STRANGER, Viewer
+from services.kernel.web.problems import install
+from tests.support.browsing import Browser, hidden
+from tests.support.given import DEFAULT_POLICY
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from uuid import UUID
+
+    import httpx
+    from starlette.requests import Request
+
+    from events.envelope import Actor, Envelope
+    from services.kernel.store.database import Database
+
+NOW: Final = dt.datetime(2026, 3, 1, 8, 0, tzinfo=dt.UTC)
+RECEIVED: Final[Envelope[Any]] = EXAMPLES["ComplaintReceived"]
+CASE: Final = RECEIVED.case_id
+ANN: Final = Credential("user-ann", "agent", "front-office")
+HAN: Final = Credential("user-han", "department_handler", "quality")
+HEDDA: Final = Credential("user-hedda", "department_head", "quality")
+STATEMENT: Final = "It leaks. 漏水。"
+WHOLE: Final = {"contact": {"name": "Wang Fang", "phone": "+8613812345521"}}
+MASKED: Final = {"contact": {"name": "W•••", "phone": "••••5521"}}
+
+
+class FakeIntake:
+    """Has a statement and particulars for every case; `away` makes it silent."""
+
+    def __init__(self) -> None:
+        self.away = False
+        self.looks: list[Look] = []
+
+    async def open(self, look: Look) -> Paper:
+        self.looks.append(look)
+        if self.away:
+            raise UnavailableError("handling.words_away", "Not now.")
+        particulars = RECEIVED.data.particulars
+        if particulars and look.document_id == particulars.document_id:
+            shown = WHOLE if look.purpose else MASKED
+            content = json.dumps(shown).encode()
+            return Paper("particulars", "application/json", content, not look.purpose)
+        return Paper("statement", "text/plain; charset=utf-8", STATEMENT.encode())
+
+
+class DeskHouse:
+    """The desk with one received case in it; `sit` says who looks."""
+
+    def __init__(self, make_database: Callable[[str], Database]) -> None:
+        self._sitting = STRANGER
+        self.intake = FakeIntake()
+        self.database = make_database("handling")
+        self.store: EventStore[Any] = open_store(
+            self.database, name="handling", codec=codec, now=lambda: NOW
+        )
+        vault = Vault(make_database("keys"), self.database)
+        work_list = WorkList(self.database)
+        self.handling = Handling(self.store, work_list)
+        self.readings = Readings(self.database)
+        self.writer = Writer("desk")
+        self.commanding = Commanding(
+            HandlingRecord(self.store, work_list, vault),
+            vault,
+            policy=DEFAULT_POLICY,
+            secret=b"s" * 32,
+            tenant="default",
+            now=lambda: NOW,
+            new_id=new_uuid7,
+        )
+        pages = handling_pages(viewers=self, secret=b"f" * 32, time_zone="UTC")
+        words = Words(
+            vault, self.readings, self.intake, writer=self.writer, now=lambda: NOW
+        )
+        app = FastAPI()
+        app.include_router(desk.router(self.handling, pages, policy=DEFAULT_POLICY))
+        app.include_router(
+            desk_case.router(
+                self.handling,
+                self.commanding,
+                self.writer,
+                words,
+                pages,
+                policy=DEFAULT_POLICY,
+                names=lambda: {"user-ann": "Ann Li"},
+                now=lambda: NOW,
+            )
+        )
+        install(app)
+        self.browser = Browser(app)
+        self.writer.start()
+
+    async def viewer(self, _request: Request) -> Viewer:
+        return self._sitting
+
+    def sit(self, who: Credential) -> Browser:
+        """Have somebody sit down before the screen."""
+        self._sitting = Viewer(who, "Somebody", "proof")
+        return self.browser
+
+    def close(self) -> None:
+        self.writer.stop()
+
+    def send(self, command: str, **fields: Any) -> httpx.Response:
+        """Open the case and send one of its forms, with what the page says of it."""
+        page = self.browser.get(f"/desk/cases/{CASE}").text
+        known = {name: hidden(page, name) for name in ("version", "key", "csrf")}
+        return self.browser.post(
+            f"/desk/cases/{CASE}/do/{command}", {**known, **fields}
+        )
+
+    def receive(self, case_id: UUID = CASE, **changes: Any) -> None:
+        """Take a complaint over; `changes` are those of its data."""
+        event = RECEIVED.model_copy(
+            update={
+                "case_id": case_id,
+                "event_id": new_uuid7(NOW),
+                "data": RECEIVED.data.model_copy(update=changes),
+            }
+        )
+        with self.database.write() as tx:
+            self.handling.take_over(tx, [(event, codec.encode(event))])
+
+    def give(self, actor: Actor, name: str, **payload: Any) -> Done:
+        """Carry out a command beside the pages."""
+        asked = Asked(
+            case_id=CASE,
+            name=name,
+            payload=payload,
+            actor=actor,
+            correlation_id="beside",
+        )
+        (done,) = self.commanding.carry_out([asked])
+        if isinstance(done, Exception):
+            raise done
+        return done

@@ -1,0 +1,316 @@
+"""The desk without a browser: who sees what, what is offered, what a refusal leaves."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import pytest
+
+from services.kernel.access import ANONYMOUS, Credential
+from services.kernel.store.database import Database, open_database
+from tests.support.browsing import hidden
+from tests.support.desk import ANN, CASE, HAN, HEDDA, STATEMENT, DeskHouse
+from tests.support.given import AGENT, QUALITY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+ACCEPT = {
+    "complaint_class": "grievance",
+    "category": "product/noise",
+    "scope_kind": "1",
+    "order_check": "found",
+    "shipment_check": "found",
+}
+PAGE = f"/desk/cases/{CASE}"
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[DeskHouse]:
+    opened: list[Database] = []
+
+    def make(name: str) -> Database:
+        database = open_database(f"sqlite:///{tmp_path / name}.sqlite", schema=name)
+        opened.append(database)
+        return database
+
+    house = DeskHouse(make)
+    house.receive()
+    yield house
+    house.close()
+    for database in opened:
+        database.close()
+
+
+def accept(house: DeskHouse) -> None:
+    house.give(AGENT, "accept", **ACCEPT | {"scope_kind": 1})
+
+
+def offers(page: str) -> list[str]:
+    return re.findall(r'id="do-([a-z-]+)"', page)
+
+
+def text(page: str) -> str:
+    return " ".join(re.sub(r"<[^>]+>", " ", page).split())
+
+
+def test_strangers_are_led_to_the_login_and_back(house: DeskHouse) -> None:
+    answer = house.sit(ANONYMOUS).get(f"{PAGE}?as_of=1")
+    assert answer.status_code == 303
+    assert answer.headers["location"] == f"/access/login?next={PAGE}%3Fas_of%3D1"
+
+
+@pytest.mark.parametrize("role", ["admin", "complainant", "channel"])
+def test_who_handles_no_complaints_has_no_desk(house: DeskHouse, role: str) -> None:
+    browser = house.sit(Credential("somebody", role))
+    assert browser.get("/desk").status_code == 403
+    assert browser.get("/desk/cases").status_code == 403
+    assert browser.get(PAGE).status_code == 404
+
+
+def test_each_number_opens_a_list_of_exactly_that_many(house: DeskHouse) -> None:
+    house.receive(UUID(int=CASE.int + 1), receipt_no="1000000000000000")
+    house.receive(UUID(int=CASE.int + 2), receipt_no="2000000000000000")
+    accept(house)
+    for who in (ANN, HAN):
+        browser = house.sit(who)
+        numbers = re.findall(
+            r'<a href="(/desk/cases\?[^"]+)"><strong[^>]*>(\d+)<',
+            browser.get("/desk").text,
+        )
+        assert len(numbers) >= 16
+        for address, count in numbers:
+            rows = browser.get(address.replace("&amp;", "&")).text.count("data-row")
+            assert rows == int(count), address
+    assert {count for _, count in numbers} == {"0", "1"}  # a unit's own alone
+
+
+def test_the_queue_is_filtered_by_the_address_and_says_what_it_cannot_read(
+    house: DeskHouse,
+) -> None:
+    house.receive(UUID(int=CASE.int + 1), receipt_no="1000000000000000")
+    browser = house.sit(ANN)
+
+    def rows(query: str) -> int:
+        return browser.get(f"/desk/cases?{query}").text.count("data-row")
+
+    assert rows("") == 2
+    assert rows("q=1000+0000") == 1
+    assert rows("q=no+digits") == 2
+    assert rows("state=CLOSED") == 0
+    assert rows("received_from=2999-01-01") == 0
+    odd = browser.get("/desk/cases?received_from=yesterday").text
+    assert odd.count("data-row") == 2
+    assert "Write the day as 2026-03-04." in odd
+    assert "No case fits these filters." in browser.get("/desk/cases?q=77777777").text
+
+
+def test_a_partial_update_leaves_a_clean_address(house: DeskHouse) -> None:
+    answer = house.sit(ANN).get("/desk/cases?state=open&q=&channel=", hx_request="true")
+    assert answer.headers["hx-push-url"] == "/desk/cases?state=open"
+
+
+def test_the_list_goes_on_behind_the_last_row(
+    house: DeskHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.handling.pages.desk.PAGE", 1)
+    house.receive(UUID(int=CASE.int + 1), receipt_no="1000000000000000")
+    browser = house.sit(ANN)
+    first = browser.get("/desk/cases?state=open").text
+    (onward,) = re.findall(r'rel="next" href="([^"]+)"', first)
+    second = browser.get(onward.replace("&amp;", "&")).text
+    seen = [
+        re.findall(r'href="/desk/cases/([^"?]+)"', page) for page in (first, second)
+    ]
+    assert seen[0] != seen[1]
+    assert 'rel="next"' not in second
+    assert browser.get("/desk/cases?cursor=made-up").status_code == 422
+
+
+def test_only_what_this_viewer_may_do_now_is_offered(house: DeskHouse) -> None:
+    agent = offers(house.sit(ANN).get(PAGE).text)
+    assert agent[:2] == ["accept", "acknowledge"]
+    assert house.sit(HAN).get(PAGE).status_code == 404
+    accept(house)
+    assert offers(house.sit(HAN).get(PAGE).text)[0] == "sign-for"
+    assert "sign-for" not in offers(house.sit(ANN).get(PAGE).text)
+
+
+def test_a_command_goes_the_one_way_and_is_done_once(house: DeskHouse) -> None:
+    browser = house.sit(ANN)
+    page = browser.get(PAGE).text
+    form = {name: hidden(page, name) for name in ("version", "key", "csrf")} | ACCEPT
+    for _ in range(2):  # a form sent twice
+        answer = browser.post(f"{PAGE}/do/accept", form)
+        assert answer.status_code == 303
+        assert answer.headers["location"] == f"{PAGE}?done=accept"
+    assert house.handling.history(str(CASE)).case.version == 3
+    assert "Done: Accept the complaint" in text(browser.get(f"{PAGE}?done=accept").text)
+
+
+def test_who_sends_a_case_away_is_not_led_to_where_they_may_not_look(
+    house: DeskHouse,
+) -> None:
+    accept(house)
+    house.sit(HAN)
+    answer = house.send("return", reason="not_ours", note="Logistics did this.")
+    assert answer.headers["location"] == "/desk?done=return"
+
+
+def test_a_refusal_stands_where_it_happened_and_keeps_the_words(
+    house: DeskHouse,
+) -> None:
+    house.sit(ANN)
+    answer = house.send("accept", **ACCEPT | {"complaint_class": "claim"})
+    assert answer.status_code == 409
+    assert "A claim rests on a contract. Say what it says." in answer.text
+    assert 'href="#accept-contract"' in answer.text
+    assert '<option value="claim" selected>' in answer.text
+    assert offers(answer.text)[0] == "accept"
+    assert house.handling.history(str(CASE)).case.version == 1
+
+
+def test_a_refusal_speaks_the_reader_s_language(house: DeskHouse) -> None:
+    browser = house.sit(ANN)
+    browser.get("/desk?lang=zh-CN")
+    answer = house.send("accept", **ACCEPT | {"complaint_class": "claim"})
+    assert "索赔须以合同为依据" in answer.text
+
+
+def test_missing_fields_are_told_and_nothing_is_lost(house: DeskHouse) -> None:
+    house.sit(ANN)
+    answer = house.send("decline", explanation="Because <b>no</b>.")
+    assert answer.status_code == 422
+    assert "Please fill this in." in answer.text
+    assert "Because &lt;b&gt;no&lt;/b&gt;." in answer.text
+    assert house.handling.history(str(CASE)).case.version == 1
+
+
+def test_whoever_was_slower_keeps_their_words(house: DeskHouse) -> None:
+    browser = house.sit(ANN)
+    page = browser.get(PAGE).text
+    form = {name: hidden(page, name) for name in ("version", "key", "csrf")}
+    accept(house)
+    answer = browser.post(
+        f"{PAGE}/do/add-evidence",
+        form | {"document": "A long text of mine.", "source": "customer"},
+    )
+    assert answer.status_code == 412
+    assert "Somebody else changed the case" in answer.text
+    assert "A long text of mine." in answer.text
+    assert hidden(answer.text, "version") == "3"
+
+
+def test_a_form_of_another_site_does_nothing(house: DeskHouse) -> None:
+    browser = house.sit(ANN)
+    form = {"version": "1", "key": "k", "csrf": "guessed", **ACCEPT}
+    assert browser.post(f"{PAGE}/do/accept", form).status_code == 403
+    form["csrf"] = "proof"
+    answer = browser.post(f"{PAGE}/do/accept", form, origin="https://evil.example")
+    assert answer.status_code == 403
+    assert house.handling.history(str(CASE)).case.version == 1
+
+
+def test_the_past_is_shown_as_it_was_and_offers_nothing(house: DeskHouse) -> None:
+    accept(house)
+    page = house.sit(ANN).get(f"{PAGE}?as_of=1").text
+    assert "Nothing can be done in the past." in page
+    assert offers(page) == []
+    assert "Registered" in text(page)
+    assert '<form method="post" action="/desk' not in page
+    assert house.sit(ANN).get(f"{PAGE}?as_of=soon").status_code == 422
+    assert house.sit(ANN).get(f"{PAGE}?as_of=1999-01-01T00:00").status_code == 404
+
+
+def test_words_come_masked_until_a_purpose_is_given_and_each_look_is_noted(
+    house: DeskHouse,
+) -> None:
+    browser = house.sit(ANN)
+    page = browser.get(PAGE).text
+    assert STATEMENT in page
+    assert "••••5521" in page
+    assert "+8613812345521" not in page
+    proof = {"csrf": hidden(page, "csrf")}
+    aimless = browser.post(f"{PAGE}/particulars", proof | {"purpose": "curiosity"})
+    assert aimless.status_code == 422
+    assert "+8613812345521" not in aimless.text
+    shown = browser.post(f"{PAGE}/particulars", proof | {"purpose": "contact_customer"})
+    assert "+8613812345521" in shown.text
+    assert "Shown and noted: To reach the customer" in text(shown.text)
+    (look,) = (each for each in house.intake.looks if each.purpose)
+    assert (look.actor, look.case_id) == (ANN.actor, CASE)
+
+
+def test_our_own_words_are_read_from_our_vault_and_noted(house: DeskHouse) -> None:
+    house.give(AGENT, "add-evidence", document="The seal is torn.", source="customer")
+    assert "The seal is torn." in house.sit(ANN).get(PAGE).text
+    (reading,) = house.readings.of_case(CASE)
+    assert (reading.actor, reading.role, reading.purpose, reading.kind) == (
+        ANN.actor,
+        "agent",
+        "case_work",
+        "record",
+    )
+    assert not reading.masked
+
+
+def test_without_intake_the_page_says_so_and_stays_usable(house: DeskHouse) -> None:
+    house.intake.away = True
+    page = house.sit(ANN).get(PAGE)
+    assert page.status_code == 200
+    assert "What was handed in cannot be shown at the moment." in page.text
+    assert house.send("accept", **ACCEPT).status_code == 303
+
+
+def test_files_are_given_one_by_one_to_those_who_see_the_case(
+    house: DeskHouse,
+) -> None:
+    statement = house.handling.history(str(CASE)).events[0].event.data.statement
+    address = f"{PAGE}/documents/{statement.document_id}"
+    answer = house.sit(ANN).get(address)
+    assert answer.text == STATEMENT
+    assert answer.headers["content-disposition"].startswith("attachment;")
+    assert house.sit(HAN).get(address).status_code == 404
+    assert house.sit(ANN).get(f"{PAGE}/documents/{CASE}").status_code == 404
+
+
+def test_whose_turn_it_is_but_may_not_is_told_why(house: DeskHouse) -> None:
+    accept(house)
+    house.give(QUALITY, "sign-for")
+    house.give(
+        QUALITY,
+        "investigate",
+        findings=[{"statement": "It is too loud."}],
+        facts_match="yes",
+        root_cause={"path": "noise", "confidence": "confirmed"},
+        responsible_unit="production",
+    )
+    house.give(
+        QUALITY,
+        "propose",
+        remedies=[
+            {"kind": "refund", "amount": {"amount": "99999.00", "currency": "CNY"}}
+        ],
+        proposal="All of it.",
+        improvement="Quieter ones.",
+    )
+    page = house.sit(HEDDA).get(PAGE).text
+    assert "approve" not in offers(page)
+    assert "Your authority does not cover this settlement." in page
+
+
+def test_people_are_named_and_policies_too(house: DeskHouse) -> None:
+    house.sit(ANN)
+    assert house.send("accept", **ACCEPT).status_code == 303
+    page = text(house.browser.get(PAGE).text)
+    assert "Ann Li · Front office agent, Front office" in page
+    assert "Policy 2026.1" in page
+
+
+def test_no_such_case_or_command(house: DeskHouse) -> None:
+    browser = house.sit(ANN)
+    assert browser.get("/desk/cases/none").status_code == 404
+    assert house.send("dance").status_code == 404
