@@ -18,7 +18,8 @@ import nats
 import nats.errors
 import pytest
 
-from tests.support.running import RunningAmends
+from services.kernel.broker.server import find_binary, new_seed
+from tests.support.running import RunningAmends, free_port
 
 pytestmark = [pytest.mark.connected, pytest.mark.e2e]
 
@@ -292,6 +293,39 @@ def test_a_customer_acts_on_their_own_case_with_its_receipt(house):
     assert done.json()["state"] == "WITHDRAWN"
     actor = house.stored(mine)[-1]["actor"]
     assert actor == {"id": f"receipt-{mine['receipt_no']}", "role": "complainant"}
+
+
+def test_a_broker_of_one_s_own_lets_departments_in(tmp_path):
+    """As docs/how-to/follow-a-department.md says; amends comes first, then the broker."""
+    port, seed = free_port(), tmp_path / "amends.nk"
+    seed.write_text(new_seed())
+    amends = RunningAmends(
+        tmp_path / "data",
+        {
+            "AMENDS_NATS_URL": f"nats://127.0.0.1:{port}",
+            "AMENDS_NATS_CREDENTIALS": str(seed),
+        },
+    )
+    config = tmp_path / "data/departments/nats.conf"
+    try:
+        amends.start()
+        store = f'store_dir: "{tmp_path / "broker"}", sync_interval: always'
+        config.write_text(
+            f'listen: "127.0.0.1:{port}"\n'
+            f"jetstream {{ {store}, max_file: 1TB }}\n"
+            'include "accounts.conf"\n'
+        )
+        with subprocess.Popen([find_binary(), "-c", config, "-l", "/dev/null"]) as broker:
+            try:
+                house = House(amends)
+                receipt = house.assigned()
+                with Following(amends, "quality", "--json") as follower:
+                    assert follower.event() == house.stored(receipt)[-1]
+                house.http.close()
+            finally:
+                broker.terminate()
+    finally:
+        amends.end()
 
 
 def test_codes_cannot_be_checked_while_the_broker_is_away(tmp_path):
