@@ -63,6 +63,26 @@ def show(value: Any, *, as_json: bool, human: str) -> None:
     typer.echo(json.dumps(value, ensure_ascii=False) if as_json else human)
 
 
+def show_rows(
+    found: Any,
+    columns: dict[str, str],
+    *,
+    as_json: bool,
+    empty: str,
+) -> None:
+    """Print rows as a table of `columns` (heading by name), or say that none is."""
+    from rich.console import Console  # noqa: PLC0415 lazy
+    from rich.table import Table  # noqa: PLC0415 lazy
+
+    if as_json or not found["rows"]:
+        show(found, as_json=as_json, human=empty)
+        return
+    table = Table(*columns.values(), box=None)
+    for row in found["rows"]:
+        table.add_row(*(row[name] or "" for name in columns))
+    Console().print(table)
+
+
 @app.command()
 def up() -> None:
     """Serve everything here: broker, services, HTTP. Ctrl-C stops in order."""

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.table import Table
-
-from services.cli import show
+from services.cli import show, show_rows
 from services.cli.client import answer, with_services
 
 if TYPE_CHECKING:
@@ -16,6 +13,15 @@ if TYPE_CHECKING:
     from services.kernel.settings import Settings
 
 _PATH = "/api/handling/tokens"
+_COLUMNS = {
+    "token_id": "id",
+    "actor": "actor",
+    "role": "role",
+    "department": "department",
+    "channel": "channel",
+    "expires_at": "expires",
+    "revoked_at": "revoked",
+}
 
 
 def create(wanted: dict[str, Any], *, as_json: bool) -> None:
@@ -36,18 +42,12 @@ def listing(*, as_json: bool) -> None:
     def ask(client: httpx.Client, _: Settings) -> Any:
         return answer(client.get(_PATH))
 
-    found = with_services(ask)
-    if as_json:
-        show(found, as_json=True, human="")
-    elif not found["rows"]:
-        show(found, as_json=False, human="No token yet: `amends access token create`.")
-    else:
-        columns = ("token_id", "actor", "role", "department", "channel")
-        table = Table(*columns, "until", box=None)
-        for row in found["rows"]:
-            until = "revoked" if row["revoked_at"] else row["expires_at"] or ""
-            table.add_row(*(row[name] or "" for name in columns), until)
-        Console().print(table)
+    show_rows(
+        with_services(ask),
+        _COLUMNS,
+        as_json=as_json,
+        empty="No token yet: `amends access token create`.",
+    )
 
 
 def revoke(token_id: str, *, as_json: bool) -> None:

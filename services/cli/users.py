@@ -7,10 +7,7 @@ import sys
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.table import Table
-
-from services.cli import show
+from services.cli import show, show_rows
 from services.cli.client import answer, with_running, with_services
 from services.kernel.errors import MalformedError, NotFoundError
 from services.kernel.users import LINK_LIFE, normal_login
@@ -21,6 +18,14 @@ if TYPE_CHECKING:
     from services.kernel.settings import Settings
 
 _PATH = "/api/handling/users"
+_COLUMNS = {
+    "login": "login",
+    "name": "name",
+    "role": "role",
+    "department": "department",
+    "actor": "actor",
+    "departed_at": "departed",
+}
 _LINK = "/api/handling/access/admin-link"
 
 
@@ -44,19 +49,12 @@ def listing(*, as_json: bool) -> None:
     def ask(client: httpx.Client, _: Settings) -> Any:
         return answer(client.get(_PATH))
 
-    found = with_services(ask)
-    if as_json:
-        show(found, as_json=True, human="")
-    elif not found["rows"]:
-        show(found, as_json=False, human="Nobody yet: `amends access user create`.")
-    else:
-        columns = ("login", "name", "role", "department", "actor")
-        table = Table(*columns, "departed", box=None)
-        for row in found["rows"]:
-            table.add_row(
-                *(row[name] or "" for name in columns), row["departed_at"] or ""
-            )
-        Console().print(table)
+    show_rows(
+        with_services(ask),
+        _COLUMNS,
+        as_json=as_json,
+        empty="Nobody yet: `amends access user create`.",
+    )
 
 
 def depart(login: str, *, as_json: bool) -> None:

@@ -119,7 +119,6 @@ class IntakeService:
     async def stop(self) -> None:
         """Stop taking in, end the writer, then the broker, then close the record."""
         await self._life.quiet()
-        await self._life.quiet()
         await asyncio.to_thread(self._writer.stop)
         await self._life.stop()
         await self._handling_log.close()

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, assert_never, cast
 
 from events.catalogue import (
+    AnyEvent,
     AppealAccepted,
     AppealDismissed,
     AssignmentAccepted,
@@ -42,35 +43,6 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from events.envelope import Envelope, Event
-
-AnyEvent = (
-    ComplaintReceived
-    | ReceiptAcknowledged
-    | ComplaintAccepted
-    | ComplaintDeclined
-    | DepartmentAssigned
-    | AssignmentAccepted
-    | AssignmentReturned
-    | EvidenceAdded
-    | ComplaintInvestigated
-    | SettlementProposed
-    | SettlementApproved
-    | SettlementReturned
-    | DecisionIssued
-    | SettlementAgreed
-    | SettlementRefused
-    | ComplaintResolved
-    | FollowUpAttempted
-    | SatisfactionRecorded
-    | ComplaintClosed
-    | ComplaintAppealed
-    | AppealAccepted
-    | AppealDismissed
-    | ComplaintReopened
-    | ComplaintWithdrawn
-    | RecordCorrected
-    | SubjectErased
-)
 
 
 @dataclass(frozen=True, slots=True)

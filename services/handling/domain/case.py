@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, assert_never
 
 from events.catalogue import (
+    AnyEvent,
     AppealAccepted,
     AppealDismissed,
     AssignmentAccepted,
@@ -51,36 +52,6 @@ if TYPE_CHECKING:
     from events.catalogue import Correction, Remedy
     from events.envelope import Envelope, Money
     from events.vocabulary import ComplaintClass, FactsMatch, Outcome, ScopeKind
-
-CaseEvent = (
-    ComplaintReceived
-    | ReceiptAcknowledged
-    | ComplaintAccepted
-    | ComplaintDeclined
-    | DepartmentAssigned
-    | AssignmentAccepted
-    | AssignmentReturned
-    | EvidenceAdded
-    | ComplaintInvestigated
-    | SettlementProposed
-    | SettlementApproved
-    | SettlementReturned
-    | DecisionIssued
-    | SettlementAgreed
-    | SettlementRefused
-    | ComplaintResolved
-    | FollowUpAttempted
-    | SatisfactionRecorded
-    | ComplaintClosed
-    | ComplaintAppealed
-    | AppealAccepted
-    | AppealDismissed
-    | ComplaintReopened
-    | ComplaintWithdrawn
-    | RecordCorrected
-    | SubjectErased
-)
-"""Every event of the catalogue; a new one without a meaning here fails in mypy."""
 
 
 class Happened(NamedTuple):
@@ -164,7 +135,7 @@ def evolve(case: Case | None, event: Envelope[Any]) -> Case:  # noqa: C901, PLR0
     Raises ValueError where a history does not begin with ComplaintReceived: such a
     history was never stored by amends.
     """
-    data: CaseEvent = event.data
+    data: AnyEvent = event.data
     if isinstance(data, ComplaintReceived):
         return _received(event, data)
     if case is None:

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from events.catalogue import AnyEvent
 from events.vocabulary import State
-from services.handling.domain.case import Case, CaseEvent
 from services.handling.domain.commands import Command
 from services.handling.domain.refusals import refusal
 
@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 
     from events.catalogue import Remedy
     from events.envelope import Actor
+    from services.handling.domain.case import Case
     from services.handling.domain.policy import Authority, Policy
 
-Decided = tuple[CaseEvent, ...]
+Decided = tuple[AnyEvent, ...]
 CommandT = TypeVar("CommandT", bound=Command)
 
 ENDED = frozenset({State.DECLINED, State.CLOSED, State.WITHDRAWN, State.MERGED})
