@@ -31,7 +31,7 @@ def tracked_texts() -> dict[str, str]:
 
 
 def test_no_file_names_a_machine_or_where_packages_come_from():
-    folders = r"(?<![\w./*-])/(?:work|root|opt|home/\w+|tmp/w)/\w"
+    folders = r"(?<![\w./*-])/(?:work|root|opt/(?:pypi|wheels)|home/\w+|tmp/w)/\w"
     hosts = r"pypi\.(?:org|python)|python" + r"hosted|npmjs\.|debian\." + r"org"
     found = {
         (name, hit[0])
