@@ -117,7 +117,7 @@ def test_a_filter_changes_address_numbers_and_plots_together(
     with page.expect_response(lambda answer: "channel=phone" in answer.url):
         page.select_option("#channel", "phone")
     page.wait_for_url("**channel=phone*")
-    page.wait_for_function("document.querySelector('.total').innerText.includes('2')")
+    page.locator(".total", has_text="2").wait_for()
     assert page.url.endswith(f"&category={ours}&channel=phone")
     assert "=&" not in page.url  # what is empty is left out
     assert page.inner_text("#told").startswith("2 ")
@@ -128,7 +128,7 @@ def test_a_filter_changes_address_numbers_and_plots_together(
     assert page.evaluate("window.stayed")  # one part changed, not the page
 
     page.go_back()
-    page.wait_for_function("document.querySelector('.total').innerText.includes('5')")
+    page.locator(".total", has_text="5").wait_for()
     assert page.input_value("#channel") == ""
     page.reload()
     assert total(page) == 5
