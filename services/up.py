@@ -51,10 +51,12 @@ if TYPE_CHECKING:
         AsyncIterator,
         Awaitable,
         Callable,
+        Mapping,
         Sequence,
     )
 
     from fastapi import APIRouter
+    from faststream.nats import NatsBroker
 
     from services.handling.domain.policy import Policy
     from services.kernel.access import Authenticator
@@ -63,6 +65,8 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger(__name__)
 
+CONNECTED = ("intake", "handling", "analytics")
+"""Services with a connection of their own to the broker."""
 SWITCH_INTERVAL = 0.0005
 """Seconds; the writer threads share the processor with the loop."""
 
@@ -131,11 +135,12 @@ async def serving(
             nats_url=bus.url,
             pid=os.getpid(),
         )
-        services = _build(settings, folder, bus, runtime, policy)
+        brokers = {name: bus.connection(name) for name in CONNECTED}
+        services = _build(settings, folder, bus, runtime, policy, brokers=brokers)
         for service in services:
             stack.push_async_callback(_guarded, service.stop)
             await service.start()
-        app = _app(services, OperatorTokens({token: OPERATOR}))
+        app = _app(services, OperatorTokens({token: OPERATOR}), list(brokers.values()))
         # Before HTTP answers: who saw it ready finds the token of this run.
         write_runtime(folder.path, runtime)
         stack.callback(remove_runtime, folder.path)
@@ -150,6 +155,8 @@ def _build(
     bus: Bus,
     runtime: Runtime,
     policy: Policy,
+    *,
+    brokers: Mapping[str, NatsBroker],
 ) -> list[Service]:
     """Build the services on one origin, each with a connection of its own."""
     roles = handling.roles(policy)
@@ -166,7 +173,7 @@ def _build(
         intake.IntakeService(
             settings=settings,
             folder=folder,
-            broker=bus.connection("intake"),
+            broker=brokers["intake"],
             prepare=bus.prepare,
             authenticator=admission,
             viewers=admission,
@@ -176,7 +183,7 @@ def _build(
         handling.HandlingService(
             settings=settings,
             folder=folder,
-            broker=bus.connection("handling"),
+            broker=brokers["handling"],
             prepare=bus.prepare,
             admission=admission,
             policy=policy,
@@ -187,7 +194,7 @@ def _build(
         analytics.AnalyticsService(
             settings=settings,
             folder=folder,
-            broker=bus.connection("analytics"),
+            broker=brokers["analytics"],
             prepare=bus.prepare,
             authenticator=admission,
             viewers=admission,
@@ -218,7 +225,9 @@ def _feeds(bus: Bus) -> dict[str, FeedAccess]:
     }
 
 
-def _app(services: Sequence[Service], operator: Authenticator) -> Any:
+def _app(
+    services: Sequence[Service], operator: Authenticator, live: Sequence[NatsBroker]
+) -> Any:
     """Join the services' routes on one origin, with health and metrics."""
     app = FastAPI(
         title="amends",
@@ -235,7 +244,7 @@ def _app(services: Sequence[Service], operator: Authenticator) -> Any:
     for service in services:
         for router in service.routers:
             app.include_router(router)
-    bus = describe(version("amends"))
+    bus = describe(version("amends"), live)
 
     @app.get("/asyncapi", tags=["documentation"], summary="The bus, as AsyncAPI 3")
     def asyncapi() -> dict[str, Any]:

@@ -201,6 +201,15 @@ def test_where_nothing_runs_it_says_so(tmp_path):
     assert "amends up" in done.stderr
 
 
+def test_the_bus_tells_what_may_be_asked_on_it(house):
+    channels = house.http.get("/asyncapi").json()["channels"].values()
+    assert {channel["address"] for channel in channels} >= {
+        "amends.ask.do.*.*",
+        "amends.ask.intake.access",
+        "amends.dept.{department}.DepartmentAssigned",
+    }
+
+
 def test_only_operators_get_a_department_s_secret(house):
     path = "/api/handling/departments/quality/credentials"
     for role, department in (("agent", "front-office"), ("quality", "quality")):
@@ -315,7 +324,9 @@ def test_a_broker_of_one_s_own_lets_departments_in(tmp_path):
             f"jetstream {{ {store}, max_file: 1TB }}\n"
             'include "accounts.conf"\n'
         )
-        with subprocess.Popen([find_binary(), "-c", config, "-l", "/dev/null"]) as broker:
+        with subprocess.Popen(
+            [find_binary(), "-c", config, "-l", "/dev/null"]
+        ) as broker:
             try:
                 house = House(amends)
                 receipt = house.assigned()
