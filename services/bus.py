@@ -24,6 +24,7 @@ from services.kernel.broker.server import (
 )
 from services.kernel.errors import PoisonError
 from services.kernel.inbox import Arrived
+from services.kernel.tasks import end
 
 if TYPE_CHECKING:
     from collections.abc import (
@@ -178,9 +179,7 @@ async def running_bus(
     try:
         yield _prepared(settings, child.url, child.seed, child.monitor_url, feeds)
     finally:
-        watching.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await watching
+        await end(watching)
         child.stop()
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 import structlog
 
 from services.kernel.broker.connection import connect_forever, stop_broker
+from services.kernel.tasks import end
 from services.kernel.web.health import Health
 
 if TYPE_CHECKING:
@@ -70,9 +71,7 @@ class Life:
     async def stop(self) -> None:
         """End the connection, after the writer; never raises for a lost broker."""
         if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await end(self._task)
         await stop_broker(self._broker)
 
     async def health(self) -> Health:

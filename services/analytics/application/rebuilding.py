@@ -13,6 +13,7 @@ from services.analytics.application.recording import record
 from services.analytics.domain.versions import Entry
 from services.analytics.ports import Known
 from services.kernel.errors import AmendsError, UnavailableError
+from services.kernel.tasks import end
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -253,5 +254,4 @@ class Rebuilder:
     async def stop(self) -> None:
         """End a running rebuild; its tables are dropped by the next one."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await end(self._task)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from services.kernel.inbox.cases import (
     Inbox,
     Waiting,
 )
+from services.kernel.tasks import end
 
 if TYPE_CHECKING:
     from nats.aio.client import Client
@@ -133,9 +133,7 @@ class Consumer:
         try:
             await self._pull.run(self._handle)
         finally:
-            keeping.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await keeping
+            await end(keeping)
 
     async def stop(self) -> None:
         """Finish what is in hand and end `run`; before the writer is stopped."""
