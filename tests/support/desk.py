@@ -77,7 +77,7 @@ class DeskHouse:
         self.store: EventStore[Any] = open_store(
             self.database, name="handling", codec=codec, now=lambda: NOW
         )
-        vault = Vault(make_database("keys"), self.database)
+        self.vault = vault = Vault(make_database("keys"), self.database)
         work_list = WorkList(self.database)
         self.handling = Handling(self.store, work_list)
         self.readings = Readings(self.database)

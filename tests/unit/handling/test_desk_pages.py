@@ -257,6 +257,26 @@ def test_our_own_words_are_read_from_our_vault_and_noted(house: DeskHouse) -> No
     assert not reading.masked
 
 
+def test_words_that_were_replaced_are_not_shown(house: DeskHouse) -> None:
+    house.give(AGENT, "add-evidence", document="The seal is torn.", source="customer")
+    history = house.handling.history(str(CASE))
+    ref = history.events[-1].event.data.document
+    forged = house.vault.seal(
+        document_id=ref.document_id,
+        subject_id=history.case.subject_id,
+        kind=ref.kind,
+        media_type="text/plain",
+        plaintext=b"All is well.",
+    )
+    with house.database.write() as tx:
+        tx.execute("DELETE FROM vault_document")
+        house.vault.put(tx, [forged])
+    page = house.sit(ANN).get(PAGE).text
+    assert "All is well." not in page
+    assert "This document is not what was sealed." in page
+    assert house.readings.of_case(CASE) == []
+
+
 def test_without_intake_the_page_says_so_and_stays_usable(house: DeskHouse) -> None:
     house.intake.away = True
     page = house.sit(ANN).get(PAGE)
