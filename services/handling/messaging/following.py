@@ -22,8 +22,8 @@ CONNECT_WITHIN: Final = 10.0
 ASK_FOR: Final = 1.0
 """Seconds that one request for the next event stays open.
 
-The broker gives an event even to a request whose sender is gone; it comes again only
-when its time to be acknowledged is over. So requests are short, and none is left behind.
+The broker counts a request whose sender is gone as waiting until it ends. So requests
+are short, and the last one is waited for.
 """
 
 _PAUSE: Final = 1.0
