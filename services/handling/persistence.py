@@ -202,13 +202,18 @@ def _row(case: Case) -> tuple[object, ...]:
     )
 
 
+def _adds_unassigned(wanted: QueueFilter, name: str) -> bool:
+    return wanted.unassigned and name == "department"
+
+
 def _conditions(wanted: QueueFilter) -> tuple[list[str], list[object]]:
     conditions: list[str] = []
     params: list[object] = []
     for name in _EQUAL:
         value = getattr(wanted, name)
         if value is not None:
-            conditions.append(f"{name} = ?")
+            also = " OR department IS NULL" if _adds_unassigned(wanted, name) else ""
+            conditions.append(f"({name} = ?{also})")
             params.append(value)
     if wanted.category is not None:  # a path means itself and all below it
         conditions.append("(category = ? OR substr(category, 1, ?) = ?)")

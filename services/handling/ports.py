@@ -45,7 +45,8 @@ class QueueFilter(NamedTuple):
     """Which rows of the queue; None means any. `after` is the last row of a page.
 
     `category` takes the path itself and all below it; times are of the receipt.
-    `digits` stand anywhere in the receipt number, `unended` leaves out ended cases.
+    `digits` stand anywhere in the receipt number, `unended` leaves out ended cases,
+    `unassigned` adds to a department those that none has yet.
     """
 
     state: str | None = None
@@ -60,6 +61,7 @@ class QueueFilter(NamedTuple):
     received_before: datetime | None = None
     digits: str | None = None
     unended: bool = False
+    unassigned: bool = False
     after: tuple[datetime, UUID] | None = None
 
 

@@ -63,7 +63,7 @@ def own_queue(wanted: QueueFilter, sender: Credential, policy: Policy) -> QueueF
     if sender.role not in staff(policy) - {"admin", "channel"}:
         raise ForbiddenError("handling.who", "Send the token of somebody on the staff.")
     if sender.role in policy.unit_roles:
-        return wanted._replace(department=sender.department or "")
+        return wanted._replace(department=sender.department or "", unassigned=False)
     return wanted
 
 

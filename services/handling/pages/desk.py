@@ -73,14 +73,14 @@ def router(handling: Handling, pages: Pages, *, policy: Policy) -> APIRouter:
             "desk/home.html",
             mine=mine,
             others=others,
-            whole=whole(tallied, viewer),
+            whole=whole(tallied, viewer, policy),
             done=request.query_params.get("done", ""),
         )
 
     @routes.get(QUEUE)
     async def queue(request: Request) -> Response:
         viewer = pages.require_known(request)
-        asked = read_filters(request.query_params, pages)
+        asked = read_filters(request.query_params, pages, policy)
         wanted = own_queue(asked.wanted, viewer, policy)
         found = await run_in_threadpool(handling.queue, wanted, limit=PAGE)
         response = pages.render(
@@ -101,6 +101,7 @@ def router(handling: Handling, pages: Pages, *, policy: Policy) -> APIRouter:
             channels=[each.value for each in Channel],
             severities=[each.value for each in Severity],
             filtered=any(asked.typed.values()),
+            front_office=policy.front_office,
         )
         if request.headers.get("hx-request") == "true":
             response.headers["HX-Push-Url"] = address(asked.typed)
@@ -134,15 +135,21 @@ def counters(
     return mine, others
 
 
-def whole(tallied: Sequence[Tallied], viewer: Credential) -> list[Counter]:
-    """Count across states."""
+def whole(
+    tallied: Sequence[Tallied], viewer: Credential, policy: Policy
+) -> list[Counter]:
+    """Count across states. The front office has what no department has yet."""
+    living = [
+        each._replace(department=each.department or policy.front_office)
+        for each in tallied
+        if State(each.state) in OPEN
+    ]
 
     def total(**wanted: str) -> int:
         return sum(
             each.cases
-            for each in tallied
-            if State(each.state) in OPEN
-            and all(getattr(each, name) == value for name, value in wanted.items())
+            for each in living
+            if all(getattr(each, name) == value for name, value in wanted.items())
         )
 
     found = [Counter("open", total(), "state=open")]
@@ -156,7 +163,7 @@ def whole(tallied: Sequence[Tallied], viewer: Credential) -> list[Counter]:
     return [*found, Counter(State.CLOSED, closed, f"state={State.CLOSED}")]
 
 
-def read_filters(given: Mapping[str, str], pages: Pages) -> Asked:
+def read_filters(given: Mapping[str, str], pages: Pages, policy: Policy) -> Asked:
     """Read the address bar. What cannot be read is told and filters nothing.
 
     Raises MalformedError for a cursor that was never given out.
@@ -187,6 +194,7 @@ def read_filters(given: Mapping[str, str], pages: Pages) -> Asked:
         received_from=day("received_from"),
         received_before=day("received_to", later=1),
         digits=digits or None,
+        unassigned=equal["department"] == policy.front_office,
         after=read_cursor(given.get("cursor")),
     )
     return Asked(typed, wanted, faults)

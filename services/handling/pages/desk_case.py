@@ -314,6 +314,7 @@ class _CasePage:
                 each for each in papers if each.ref.kind is not DocumentKind.PARTICULARS
             ],
             departments=tuple(self._policy.departments),
+            front_office=self._policy.front_office,
             categories=_categories(self._policy, history),
             currencies=CURRENCIES,
             rows=range(ROWS),

@@ -101,6 +101,8 @@ def test_the_queue_is_filtered_by_the_address_and_says_what_it_cannot_read(
     assert rows("q=1000+0000") == 1
     assert rows("q=no+digits") == 2
     assert rows("state=CLOSED") == 0
+    assert rows("department=front-office") == 2
+    assert rows("department=quality") == 0
     assert rows("received_from=2999-01-01") == 0
     odd = browser.get("/desk/cases?received_from=yesterday").text
     assert odd.count("data-row") == 2
