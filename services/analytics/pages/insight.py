@@ -172,6 +172,7 @@ class _Insight:
             "insight/cases.html",
             rows=answer.rows,
             known=answer.known,
+            zone=self._pages.zone,
             following=following,
             filters=[
                 (name, [self._name(request, name, value) for value in values])

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from fastapi import FastAPI
 
+from events.vocabulary import Precision
 from services.analytics.api.routes import analytics_router
 from services.analytics.application.figures import Figures
 from services.analytics.application.rebuilding import Progress, Rebuilder
@@ -27,10 +28,10 @@ from services.kernel.web.pages import STRANGER, Viewer
 from services.kernel.web.problems import install
 from tests.support.asgi import ask
 from tests.support.browsing import Browser
-from tests.support.histories import made_up_log
+from tests.support.histories import Logged, happened, made_up_log
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     import httpx
@@ -57,16 +58,15 @@ class Whoever:
 class House:
     """The pages and the API over one set of rows."""
 
-    def __init__(self, folder: Path, *, empty: bool = False) -> None:
+    def __init__(self, folder: Path, log: Sequence[Logged]) -> None:
         self.database = open_database(
             f"sqlite:///{folder / 'rows.sqlite'}", schema="analytics"
         )
         store = SqlFactStore(self.database)
-        if not empty:
-            with store.transaction() as tx:
-                record(store.live, tx, [logged.entry for logged in LOG])
-                store.live.note(tx, [Known(*logged[:2]) for logged in LOG])
-                store.settle(tx)
+        with store.transaction() as tx:
+            record(store.live, tx, [logged.entry for logged in log])
+            store.live.note(tx, [Known(*logged[:2]) for logged in log])
+            store.settle(tx)
         zone = ZoneInfo(ZONE)
         figures = Figures(store, zone)
         self.viewer = Whoever()
@@ -112,7 +112,7 @@ async def _never(_report: Any) -> Progress:
 
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[House]:
-    house = House(tmp_path)
+    house = House(tmp_path, LOG)
     yield house
     house.database.close()
 
@@ -299,7 +299,7 @@ def test_a_fault_is_told_where_it_can_be_mended(
 def test_nothing_counted_is_said_and_what_to_do(house: House, tmp_path: Path) -> None:
     assert "Take a filter away" in house.page("product=nothing-has-this")
     (tmp_path / "empty").mkdir()
-    new = House(tmp_path / "empty", empty=True)
+    new = House(tmp_path / "empty", [])
     assert "There is no complaint yet" in new.page()
     new.database.close()
 
@@ -355,3 +355,16 @@ def test_a_list_says_what_it_holds_and_refuses_nonsense(house: House) -> None:
     )
     assert house.get("/insight/cases?channel=pigeon").status_code == 422
     assert "No complaint answers" in house.get("/insight/cases?product=none").text
+
+
+def test_what_is_known_to_the_day_is_shown_without_an_hour(tmp_path: Path) -> None:
+    received = [
+        happened("ComplaintReceived", case, precision=precision)
+        for case, precision in enumerate((Precision.INSTANT, Precision.DAY), start=1)
+    ]
+    house = House(
+        tmp_path, [Logged(at, at, each) for at, each in enumerate(received, 1)]
+    )
+    shown = [row[1] for row in tables(house.get("/insight/cases").text)[0]]
+    house.database.close()
+    assert [bool(re.search(r"\d:\d\d", each)) for each in shown] == [True, False]
