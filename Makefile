@@ -68,7 +68,7 @@ run: $(RUN) ## start amends on 127.0.0.1:8080 (AMENDS_PORT, AMENDS_DATA); Ctrl-C
 
 .PHONY: test
 test: $(DEV) ## run every test; report branch coverage
-	$(BIN)/pytest --cov --cov-report=term
+	$(BIN)/pytest -n auto --dist loadfile --cov --cov-report=term
 	$(BIN)/coverage report --fail-under=95 \
 	  --include='events/*,services/*/domain/*,services/*/application*'
 

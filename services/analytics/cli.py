@@ -94,7 +94,7 @@ def _figure(answer: dict[str, Any], *, as_json: bool) -> None:
     console = Console()
     console.print(table if columns else "No complaint yet.")
     console.print(
-        f"{answer['total']} complaints, as known at position {answer['position']}"
+        f"Complaints: {answer['total']}, as known at position {answer['position']}"
         f" ({answer['as_of'] or 'an empty log'})."
     )
     if answer["damaged"]:

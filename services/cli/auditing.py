@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from contextlib import closing
 from functools import partial
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
     from services.kernel.ledger.verify import Report
 
 
+# A signature's line begins with a dash, so only a note's first line looks like this.
+_BETWEEN_NOTES = re.compile(r"(?m)^(?=amends/)")
+
+
 class _Store(NamedTuple):
     name: str
     database: Database
@@ -41,7 +46,8 @@ class _Store(NamedTuple):
 def verify(against: Sequence[Path], *, as_json: bool) -> None:
     """Verify every store; exit status 1 where anything was found."""
     settings = load_settings()
-    kept = {str(path): _note(path) for path in against}
+    kept = [note for path in against for note in _notes(path)]
+    strangers = {_origin_of(note) for note in kept}
     reports: dict[str, Report] = {}
     console = Console(stderr=True)
     with Progress(
@@ -49,14 +55,25 @@ def verify(against: Sequence[Path], *, as_json: bool) -> None:
     ) as bar:
         for store in _stores(settings):
             task = bar.add_task(store.name)
+            strangers.discard(store.verifier.name)
             with closing(store.database):
                 reports[store.name] = ledger.verify(
                     store.database,
                     store.verifier,
-                    against=_of(store.verifier.name, kept),
+                    against={
+                        f"checkpoint {number}": note
+                        for number, note in enumerate(kept, 1)
+                        if _origin_of(note) == store.verifier.name
+                    },
                     peek=store.peek,
                     progress=partial(_advance, bar, task),
                 )
+    if strangers:
+        raise MalformedError(
+            "audit.foreign_checkpoint",
+            f"No ledger here is called {', '.join(sorted(strangers))}: give checkpoints"
+            " of this installation.",
+        )
     ok = all(report.ok for report in reports.values())
     found = {"ok": ok, "stores": [_plain(*pair) for pair in reports.items()]}
     human = "\n".join(_told(*pair) for pair in reports.items())
@@ -111,22 +128,25 @@ def _peek_event(body: bytes) -> tuple[UUID, int, str]:
     return codec.peek(body)[:3]
 
 
-def _note(path: Path) -> str:
+def _notes(path: Path) -> list[str]:
+    """Take a file apart into its notes, as `amends audit checkpoint` prints them."""
     try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        text = ""
+    notes = [f"{part.strip()}\n" for part in _BETWEEN_NOTES.split(text) if part.strip()]
+    if not notes:
         raise MalformedError(
             "audit.checkpoint_unreadable",
             f"{path} cannot be read as a checkpoint: give the file that"
             " `amends audit checkpoint` wrote.",
-        ) from error
+        )
+    return notes
 
 
-def _of(origin_: str, kept: dict[str, str]) -> dict[str, str]:
-    """Give the notes of one ledger: the first line of a note names it."""
-    return {
-        name: note for name, note in kept.items() if note.startswith(f"{origin_}\n")
-    }
+def _origin_of(note: str) -> str:
+    """Name the ledger: the first line of a note does."""
+    return note.partition("\n")[0]
 
 
 def _plain(name: str, report: Report) -> dict[str, Any]:

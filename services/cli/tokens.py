@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import typer
+
 from services.cli import show, show_rows
 from services.cli.client import answer, with_services
 
@@ -29,13 +31,14 @@ def create(wanted: dict[str, Any], *, as_json: bool) -> None:
         return answer(client.post(_PATH, json=wanted))
 
     made = with_services(ask)
-    until = f", until {made['expires_at']}" if made["expires_at"] else ""
-    show(
-        made,
-        as_json=as_json,
-        human=f"{made['token']}\nShown this once. It is {made['actor']},"
-        f" {made['role']}{until}; its id is {made['token_id']}.",
-    )
+    show(made, as_json=as_json, human=made["token"])
+    if not as_json:  # beside it, so that `T=$(…)` takes the token alone
+        until = f", until {made['expires_at']}" if made["expires_at"] else ""
+        typer.echo(
+            f"Shown this once. It is {made['actor']}, {made['role']}{until};"
+            f" its id is {made['token_id']}.",
+            err=True,
+        )
 
 
 def listing(*, as_json: bool) -> None:

@@ -172,10 +172,15 @@ def test_a_checkpoint_kept_elsewhere_convicts_a_rewritten_history(
     amends.start()
     submit(amends)
     kept = tmp_path / "kept.txt"
-    kept.write_text(amends.json("audit", "checkpoint")["intake"])
+    kept.write_text(amends.run("audit", "checkpoint").stdout)  # one note a ledger
     submit(amends)
     amends.stop()
     assert amends.json("audit", "verify", "--against", str(kept))["ok"]
+    stranger = tmp_path / "stranger.txt"
+    stranger.write_text(kept.read_text().replace("amends/default", "amends/else"))
+    foreign = amends.run("audit", "verify", "--against", str(stranger), check=False)
+    assert foreign.returncode == 1
+    assert "amends/else" in foreign.stderr
     store = amends.data / "intake" / "store.sqlite"
     store.unlink()
     amends.start()  # a new history, properly sealed with the same key

@@ -106,7 +106,7 @@ def test_a_version_is_taken_once_and_takes_the_rows_beside_with_it(
     store: EventStore[Fact],
 ) -> None:
     put(store, fact(1))
-    with pytest.raises(IntegrityError), store.database.write() as tx:
+    with pytest.raises(IntegrityError), store.database.write() as tx:  # noqa: PT012 one act
         tx.execute("INSERT INTO beside VALUES (?, ?)", (OTHER, "lost"))
         store.put(tx, [fact(1, OTHER), fact(1)])
     with store.database.read() as tx:
@@ -168,7 +168,7 @@ def test_bodies_of_another_store_are_kept_byte_for_byte(
 def test_listeners_wake_after_the_commit_only(store: EventStore[Fact]) -> None:
     seen: list[int] = []
     store.on_commit(lambda: seen.append(store.last_position()))
-    with pytest.raises(ZeroDivisionError), store.database.write() as tx:
+    with pytest.raises(ZeroDivisionError), store.database.write() as tx:  # noqa: PT012 one act
         store.put(tx, [fact(1)])
         raise ZeroDivisionError
     assert seen == []

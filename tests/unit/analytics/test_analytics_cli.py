@@ -59,7 +59,7 @@ def test_a_figure_is_a_table(capsys: pytest.CaptureFixture[str]) -> None:
     ]
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert lines[:3] == [["category", "count"], ["quality/leak", "3"], ["-", "1"]]
-    assert "4 complaints, as known at position 9" in " ".join(lines[3])
+    assert "Complaints: 4, as known at position 9" in " ".join(lines[3])
 
 
 def test_shares_are_percentages_and_damage_is_told(
