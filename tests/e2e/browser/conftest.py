@@ -32,7 +32,9 @@ ARGUMENTS = [
 PATIENCE = 20_000  # milliseconds; only a hang reaches it
 
 
-@pytest.fixture(scope="session")
+# A module long, no longer: while it runs playwright keeps an event loop in this thread,
+# and no other test could run one.
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     playwright = pytest.importorskip(
         "playwright.sync_api", reason="no playwright: pages were NOT tried in a browser"
@@ -46,11 +48,11 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def site(
     chromium: Browser, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RunningAmends]:
-    """Give one amends for all tests that only add to it."""
+    """Give one amends for all tests of a file that only add to it."""
     assert chromium.is_connected()  # asked for first: without it nothing is started
     running = RunningAmends(
         tmp_path_factory.mktemp("site") / "data",
