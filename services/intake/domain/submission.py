@@ -344,7 +344,9 @@ def _translated(error: Any) -> FieldError:
             return _fault_of(field, "is missing", "Give it.")
         case _:
             return _fault_of(
-                field or "$", "cannot be read", f"{error['msg']}, see /api/openapi.json."
+                field or "$",
+                "cannot be read",
+                f"{error['msg']}, see /api/openapi.json.",
             )
 
 
@@ -376,4 +378,6 @@ def _nearest(place: list[Any]) -> str:
     top: type[Part] = Submission
     model = models.get(str(place[0]), top) if len(place) > 1 else top
     near = difflib.get_close_matches(str(place[-1]), model.model_fields, n=1)
-    return f"Did you mean {near[0]}?" if near else "Leave it out, see /api/openapi.json."
+    return (
+        f"Did you mean {near[0]}?" if near else "Leave it out, see /api/openapi.json."
+    )
