@@ -3,6 +3,7 @@
 import asyncio
 import sys
 
+import structlog
 from rich.console import Console
 
 from services.cli.client import client_of
@@ -12,6 +13,8 @@ from services.kernel.logs import configure
 from services.kernel.settings import load_settings
 from services.up import run_until_signal
 
+_log = structlog.get_logger(__name__)
+
 
 def up() -> None:
     settings = load_settings()
@@ -20,6 +23,7 @@ def up() -> None:
 
     async def ready(runtime: Runtime) -> None:
         if not sys.stderr.isatty():
+            _log.info("amends.ready", url=runtime.url)
             return
         console.print(
             f"[bold]amends[/bold] is ready at {runtime.url}"
