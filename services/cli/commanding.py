@@ -52,15 +52,17 @@ def give(
 
 
 def _token(file: Path) -> str:
-    if str(file) == "-":
-        return sys.stdin.readline().strip()
     try:
-        return file.read_text(encoding="utf-8").strip()
-    except OSError:
+        token = sys.stdin.readline() if str(file) == "-" else file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError):
+        token = ""
+    if not token.strip().isascii() or not token.strip():
         raise NotFoundError(
             "case.no_token",
-            f"{file} cannot be read: give the file that holds the token.",
-        ) from None
+            "No token was read: give the file that holds it with --token-file, or the"
+            " token itself on standard input.",
+        )
+    return token.strip()
 
 
 def _payload(fields: Sequence[str]) -> dict[str, Any]:

@@ -29,12 +29,20 @@ class DataFolder:
     def make(self) -> None:
         """Create the folder where it is missing and check its format.
 
-        Raises `RefusedError` for a folder that a newer amends wrote.
+        Raises `RefusedError` for a folder that cannot be made or written, or that a
+        newer amends wrote.
         """
-        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         mark = self.path / "format"
-        if not mark.exists():
-            mark.write_text(f"{FORMAT}\n")
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not mark.exists():
+                mark.write_text(f"{FORMAT}\n")
+        except OSError as error:
+            raise RefusedError(
+                "folder.unusable",
+                f"{self.path} cannot be used ({error.strerror}): name a folder that"
+                " this account may write with AMENDS_DATA.",
+            ) from error
         found = int(mark.read_text())
         if found > FORMAT:
             raise RefusedError(

@@ -6,6 +6,7 @@ time and an import that was cut short is finished by running it again.
 
 import csv
 import json
+import os
 import time
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
@@ -209,6 +210,8 @@ class _Rejects:
     """The file of rejected rows, made when the first one comes."""
 
     def __init__(self, stack: ExitStack, target: Path | None, source: Path) -> None:
+        if target is not None:
+            _writable(target, source)
         self._stack = stack
         self._target = target
         self._source = source
@@ -231,6 +234,22 @@ class _Rejects:
     def _cells(self, cells: Sequence[str]) -> None:
         assert self._file is not None  # noqa: S101 opened by `write`
         csv.writer(self._file).writerow([unarmed(cell) for cell in cells])
+
+
+def _writable(target: Path, source: Path) -> None:
+    """Refuse, before anything is sent, a file that could not or must not be written."""
+    if target.exists() and target.samefile(source):
+        raise MalformedError(
+            "import.rejects_is_source",
+            "The rejects would overwrite the file that is read: name another one.",
+        )
+    if target.is_dir() or not os.access(
+        target if target.exists() else target.absolute().parent, os.W_OK
+    ):
+        raise MalformedError(
+            "import.rejects_unwritable",
+            f"{target} cannot be written: name a file in a folder of yours.",
+        )
 
 
 def _line(submission: dict[str, Any]) -> bytes:
