@@ -6,7 +6,8 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse, Response
 from starlette.concurrency import run_in_threadpool
 
-from services.intake.application import Intake
+from services.intake.application.inquiries import Inquiries
+from services.intake.application.submitting import Intake
 from services.intake.domain.submission import Submission
 from services.kernel.access import Authenticator, Credential
 from services.kernel.clock import Clock, rfc3339
@@ -20,6 +21,7 @@ from services.kernel.web.reading import Line, strict_json
 
 def router(
     intake: Intake,
+    inquiries: Inquiries,
     authenticator: Authenticator,
     *,
     now: Clock,
@@ -84,7 +86,7 @@ def router(
     ) -> JSONResponse:
         if not sender.service:
             limiter.hit(request)
-        progress = await run_in_threadpool(intake.progress, receipt_no)
+        progress = await run_in_threadpool(inquiries.progress, receipt_no)
         return JSONResponse(
             {
                 "receipt_no": progress.receipt_no,

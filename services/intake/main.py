@@ -10,7 +10,9 @@ from nats.aio.client import Client
 from events import codec
 from events.subjects import Stream
 from services.intake.api import router as api_router
-from services.intake.application import Intake
+from services.intake.application.inquiries import Inquiries
+from services.intake.application.registering import Registrar
+from services.intake.application.submitting import Intake
 from services.intake.messaging import (
     Submissions,
     answer_questions,
@@ -80,15 +82,24 @@ class IntakeService:
             store, vault, BlindIndex(self._keys, database), keys=self._keys
         )
         self._writer = Writer(NAME)
-        self._intake = Intake(
+        registrar = Registrar(
             self._intake_record,
             vault,
-            writer=self._writer,
             tenant=settings.tenant,
             now=now,
             new_id=new_uuid7,
         )
-        answer_questions(broker, self._intake)
+        self._intake = Intake(
+            self._intake_record,
+            registrar,
+            writer=self._writer,
+            now=now,
+            new_id=new_uuid7,
+        )
+        self._inquiries = Inquiries(
+            self._intake_record, vault, writer=self._writer, now=now
+        )
+        answer_questions(broker, self._intake, self._inquiries)
         self._relay: Relay | None = None
         self._consumer: Consumer | None = None
         self._life = Life(broker, prepare=prepare, parts=self._parts)
@@ -100,8 +111,12 @@ class IntakeService:
             time_zone=settings.time_zone,
         )
         self.routers: list[APIRouter] = [
-            api_router(self._intake, authenticator, now=now, limiter=limiter),
-            pages_router(self._intake, pages, now=now, limiter=limiter),
+            api_router(
+                self._intake, self._inquiries, authenticator, now=now, limiter=limiter
+            ),
+            pages_router(
+                self._intake, self._inquiries, pages, now=now, limiter=limiter
+            ),
             log_router(store, authenticator),
         ]
         self.checks = [

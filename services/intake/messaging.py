@@ -17,7 +17,9 @@ from pydantic import TypeAdapter, ValidationError
 from events import codec, subjects
 from events.envelope import Envelope
 from events.subjects import Stream
-from services.intake.application import Intake, Wanted, as_receipt_no
+from services.intake.application.inquiries import Inquiries, Wanted
+from services.intake.application.receipt_number import as_receipt_no
+from services.intake.application.submitting import Intake
 from services.kernel.access import Credential
 from services.kernel.broker.pull import StandingPull
 from services.kernel.errors import (
@@ -103,7 +105,7 @@ async def handed_in(
     return {"status": 200 if receipt.repeated else 201, **receipt.told()}
 
 
-def answer_questions(broker: NatsBroker, intake: Intake) -> None:
+def answer_questions(broker: NatsBroker, intake: Intake, inquiries: Inquiries) -> None:
     """Answer `amends.ask.submit.<channel>` with the receipt, or with the problem.
 
     Such a question crosses the broker without being stored. The subject, which the
@@ -140,7 +142,7 @@ def answer_questions(broker: NatsBroker, intake: Intake) -> None:
     )
     async def access(message: NatsMessage) -> bytes:
         async def work(_: str) -> dict[str, Any]:
-            return await asyncio.to_thread(opened, intake, message.body, guesses)
+            return await asyncio.to_thread(opened, inquiries, message.body, guesses)
 
         return await answered(message.headers, work)
 
@@ -153,7 +155,7 @@ def answer_questions(broker: NatsBroker, intake: Intake) -> None:
     )
     async def document(message: NatsMessage) -> bytes:
         async def work(_: str) -> dict[str, Any]:
-            found = await intake.document(wanted_of(strict_json(message.body)))
+            found = await inquiries.document(wanted_of(strict_json(message.body)))
             return {
                 "status": 200,
                 "kind": found.kind,
@@ -176,14 +178,14 @@ def wanted_of(asked: object) -> Wanted:
         raise malformed(refused) from None
 
 
-def opened(intake: Intake, body: bytes, guesses: Guesses) -> dict[str, Any]:
-    """Answer `{"receipt_no", "access_code"}`. Raises as `Intake.opened` and `Guesses`."""
+def opened(inquiries: Inquiries, body: bytes, guesses: Guesses) -> dict[str, Any]:
+    """Answer `{"receipt_no", "access_code"}`. Raises as `Inquiries.opened` and `Guesses`."""
     asked = strict_json(body)
     given = asked if isinstance(asked, dict) else {}
     number, code = (str(given.get(name, "")) for name in ("receipt_no", "access_code"))
     guesses.check(number)
     try:
-        found = intake.opened(number, code)
+        found = inquiries.opened(number, code)
     except UnauthenticatedError:
         guesses.count(number)
         raise

@@ -18,7 +18,8 @@ from starlette.requests import Request
 
 from events.vocabulary import Demand, ReportedVia, State
 from events.words import LOCALE, WORDS
-from services.intake.application import Intake
+from services.intake.application.inquiries import Inquiries
+from services.intake.application.submitting import Intake
 from services.intake.domain.receipt import spoken
 from services.intake.domain.submission import WORDS as MOST_CHARACTERS
 from services.kernel.access import ANONYMOUS
@@ -132,6 +133,7 @@ def intake_pages(*, viewers: Viewers, secret: bytes, time_zone: str) -> Pages:
 
 def router(
     intake: Intake,
+    inquiries: Inquiries,
     pages: Pages,
     *,
     now: Clock,
@@ -142,7 +144,7 @@ def router(
     complaint = _Complaint(intake, pages, now, new_key)
     routes.get("/")(complaint.form)
     routes.post("/")(complaint.submit)
-    status = _Status(intake, pages, now, limiter)
+    status = _Status(inquiries, pages, now, limiter)
     routes.get("/status")(status.ask)
     routes.get("/status/{receipt_no}")(status.answer)
     return routes
@@ -234,9 +236,9 @@ class _Status:
     """Where a complaint stands, by its number alone."""
 
     def __init__(
-        self, intake: Intake, pages: Pages, now: Clock, limiter: Limiter
+        self, inquiries: Inquiries, pages: Pages, now: Clock, limiter: Limiter
     ) -> None:
-        self._intake = intake
+        self._inquiries = inquiries
         self._pages = pages
         self._now = now
         self._limiter = limiter
@@ -251,7 +253,7 @@ class _Status:
     async def answer(self, request: Request, receipt_no: str) -> Response:
         self._limiter.hit(request)
         try:
-            progress = await run_in_threadpool(self._intake.progress, receipt_no)
+            progress = await run_in_threadpool(self._inquiries.progress, receipt_no)
         except NotFoundError as error:
             return self._pages.render(
                 request,

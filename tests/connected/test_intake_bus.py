@@ -251,7 +251,7 @@ def test_the_customer_s_timeline_follows_the_case(own_nats, tmp_path):
                 )
 
             async def returned():
-                progress = service._intake.progress(number)
+                progress = service._inquiries.progress(number)
                 return progress if progress.standing.state == "ACCEPTED" else None
 
             async def followed():

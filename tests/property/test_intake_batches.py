@@ -6,7 +6,7 @@ from contextlib import closing
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.intake.application import Receipt
+from services.intake.application.registering import Receipt
 from services.intake.ports import TakenError
 from services.kernel.store.database import open_database
 from tests.support.intake import GOOD, NOW, bench

@@ -9,7 +9,9 @@ from uuid import UUID
 
 from events import codec
 from events.envelope import Envelope
-from services.intake.application import Intake, Receipt, Request
+from services.intake.application.inquiries import Inquiries
+from services.intake.application.registering import Receipt, Registrar, Request
+from services.intake.application.submitting import Intake
 from services.intake.persistence import IntakeRecord
 from services.kernel.access import ANONYMOUS, OPERATOR, Credential
 from services.kernel.clock import new_uuid7
@@ -34,6 +36,8 @@ class Bench:
     """Intake and what lies under it."""
 
     intake: Intake
+    registrar: Registrar
+    inquiries: Inquiries
     store: EventStore[Envelope[Any]]
     vault: Vault
     record: IntakeRecord
@@ -53,7 +57,7 @@ class Bench:
         )
 
     def file(self, *requests: Request) -> Sequence[Receipt | Exception]:
-        return self.intake.file(requests)
+        return self.registrar.register(requests)
 
     def one(self, document: object = GOOD, **how: Any) -> Receipt:
         (answer,) = self.file(self.request(document, **how))
@@ -89,7 +93,9 @@ def bench(make_database: Callable[..., Database]) -> Bench:
     vault = Vault(keys, database)
     record = IntakeRecord(store, vault, BlindIndex(keys, database), keys=keys)
     writer = Writer("test")
-    intake = Intake(
-        record, vault, writer=writer, tenant="default", now=now, new_id=new_uuid7
+    registrar = Registrar(record, vault, tenant="default", now=now, new_id=new_uuid7)
+    intake = Intake(record, registrar, writer=writer, now=now, new_id=new_uuid7)
+    inquiries = Inquiries(record, vault, writer=writer, now=now)
+    return Bench(
+        intake, registrar, inquiries, store, vault, record, keys, writer, moments
     )
-    return Bench(intake, store, vault, record, keys, writer, moments)

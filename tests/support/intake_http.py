@@ -32,7 +32,11 @@ class Door:
         app = FastAPI()
         app.include_router(
             router(
-                bench.intake, OperatorTokens(TOKENS), now=lambda: NOW, limiter=limiter
+                bench.intake,
+                bench.inquiries,
+                OperatorTokens(TOKENS),
+                now=lambda: NOW,
+                limiter=limiter,
             )
         )
         install(app)

@@ -23,7 +23,7 @@ def question(number: object, code: object) -> bytes:
 
 
 def answer(intake: Bench, number: object, code: object, guesses: Guesses | None = None):
-    return opened(intake.intake, question(number, code), guesses or Guesses())
+    return opened(intake.inquiries, question(number, code), guesses or Guesses())
 
 
 def test_the_code_of_the_receipt_opens_its_case_however_it_is_written(intake):
@@ -76,6 +76,6 @@ def test_the_right_code_may_be_shown_as_often_as_one_likes(intake):
 
 def test_a_question_that_is_no_json_is_refused(intake):
     with pytest.raises(MalformedError):
-        opened(intake.intake, b'{"receipt_no":1,"receipt_no":2}', Guesses())
+        opened(intake.inquiries, b'{"receipt_no":1,"receipt_no":2}', Guesses())
     with pytest.raises(UnauthenticatedError):
-        opened(intake.intake, b"[]", Guesses())
+        opened(intake.inquiries, b"[]", Guesses())

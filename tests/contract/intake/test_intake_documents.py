@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from services.intake.application import Opened, Wanted, documents_of
+from services.intake.application.inquiries import Opened, Wanted, documents_of
 from services.intake.messaging import wanted_of
 from services.kernel.errors import MalformedError, NotFoundError
 from services.kernel.vault import DamagedError, ErasedError, Readings
@@ -49,7 +49,7 @@ def wanted(bench: Bench, kind: str, **how: Any) -> Wanted:
 
 
 def opened(bench: Bench, asked: Wanted) -> Opened:
-    return asyncio.run(bench.intake.document(asked))
+    return asyncio.run(bench.inquiries.document(asked))
 
 
 def noted(bench: Bench) -> list[tuple[object, ...]]:

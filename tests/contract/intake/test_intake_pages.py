@@ -42,6 +42,7 @@ class Visit(Browser):
         app.include_router(
             intake_pages.router(
                 made.intake,
+                made.inquiries,
                 self.pages,
                 now=lambda: NOW,
                 limiter=Limiter(per_minute, code="intake.too_many_questions"),

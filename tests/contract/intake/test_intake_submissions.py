@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from events.vocabulary import Origin, Precision, State, Verification
-from services.intake.application import as_receipt_no
+from services.intake.application.receipt_number import as_receipt_no
 from services.intake.ports import TakenError
 from services.kernel.errors import (
     ForbiddenError,
@@ -215,7 +215,7 @@ def test_who_was_erased_comes_back_as_a_new_person(intake):
 
 def test_a_taken_number_is_passed_over(intake, monkeypatch):
     """With numbers that repeat after two, the third case still gets one of its own."""
-    import services.intake.application as module  # noqa: PLC0415
+    import services.intake.application.registering as module  # noqa: PLC0415
 
     real = module.receipt_no
     monkeypatch.setattr(
@@ -294,7 +294,7 @@ def test_a_database_that_is_away_is_told_as_unknown(intake):
 def test_progress_by_number_alone(intake):
     receipt = intake.one()
     spaced = " ".join(receipt.receipt_no[n : n + 4] for n in range(0, 16, 4))
-    progress = intake.intake.progress(spaced)
+    progress = intake.inquiries.progress(spaced)
     assert progress.standing.state is State.RECEIVED
     assert progress.standing.unit is None
     assert [step.type for step in progress.steps] == ["ComplaintReceived"]
@@ -304,9 +304,9 @@ def test_a_mistyped_number_is_told_apart_from_an_unknown_one(intake):
     number = intake.one().receipt_no
     wrong = number[:-1] + str((int(number[-1]) + 1) % 10)
     with pytest.raises(NotFoundError, match=r"intake\.receipt_mistyped"):
-        intake.intake.progress(wrong)
+        intake.inquiries.progress(wrong)
     with pytest.raises(NotFoundError, match=r"intake\.receipt_unknown"):
-        intake.intake.progress("0000000000000000")
+        intake.inquiries.progress("0000000000000000")
 
 
 def test_the_access_secret_lies_with_the_keys(intake):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.intake.application import as_receipt_no, receipt_no
+from services.intake.application.receipt_number import as_receipt_no, receipt_no
 from services.intake.domain.receipt import access_code, case_id, keyed, spoken
 
 SECRET = bytes(range(32))

@@ -1,0 +1,1 @@
+"""Intake's use cases: take complaints, file them, answer who asks about one."""

@@ -1,0 +1,146 @@
+"""What intake answers: where a complaint stands, and what a document of it holds."""
+
+import hmac
+import json
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+from uuid import UUID
+
+from events.catalogue import ComplaintReceived
+from events.envelope import DocumentRef
+from events.vocabulary import DocumentKind
+from services.intake.application.receipt_number import as_receipt_no
+from services.intake.domain.masking import masked
+from services.intake.domain.receipt import access_code
+from services.intake.domain.submission import canonical
+from services.intake.ports import Progress, Record
+from services.kernel.clock import Clock
+from services.kernel.errors import NotFoundError, UnauthenticatedError
+from services.kernel.store.writer import Writer
+from services.kernel.vault import DamagedError, Reading, Vault
+
+CASE_WORK: Final = "case_work"
+"""What words are read for where nothing else is said: to handle the case."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A document of a complaint, who wants to read it, and the code of what for."""
+
+    document_id: UUID
+    case_id: UUID
+    actor: str
+    role: str
+    department: str | None = None
+    purpose: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What a document holds; `masked` tells that something of it was left out."""
+
+    kind: str
+    media_type: str
+    content: bytes
+    masked: bool
+
+
+class Inquiries:
+    """Answers customers and colleagues; notes who read which words."""
+
+    def __init__(
+        self, record: Record, vault: Vault, *, writer: Writer, now: Clock
+    ) -> None:
+        self._record = record
+        self._vault = vault
+        self._writer = writer
+        self._now = now
+
+    def progress(self, typed: str) -> Progress:
+        """Tell where the complaint of a receipt number stands, however it is typed.
+
+        Raises `NotFoundError`, with a hint where the number is mistyped.
+        """
+        number = as_receipt_no(typed)
+        if number is None:
+            raise NotFoundError(
+                "intake.receipt_mistyped",
+                "A digit is wrong, missing or swapped: read the 16 digits once more.",
+            )
+        progress = self._record.progress(number)
+        if progress is None:
+            raise NotFoundError(
+                "intake.receipt_unknown",
+                "No complaint has this number: ask the one who gave it to you.",
+            )
+        return progress
+
+    def opened(self, typed: str, code: str) -> Progress:
+        """Tell where a complaint stands to somebody who shows its access code.
+
+        Raises `UnauthenticatedError`, which does not tell a wrong number from a wrong
+        code.
+        """
+        number = as_receipt_no(typed)
+        progress = self._record.progress(number) if number else None
+        case = progress.case_id if progress else UUID(int=0)
+        wanted = access_code(self._record.access_secret, case)
+        if not hmac.compare_digest(_letters(wanted), _letters(code)) or not progress:
+            raise UnauthenticatedError(
+                "intake.access_refused",
+                "Number and access code do not belong together: read both once more.",
+            )
+        return progress
+
+    async def document(self, wanted: Wanted) -> Opened:
+        """Open a document of a complaint for a colleague, and note that they read it.
+
+        Particulars are masked until a purpose is given. Raises NotFoundError,
+        ErasedError, UnavailableError; whether they may look at the case is for the
+        service that has it to say.
+        """
+        return await self._writer.run(partial(self._open, wanted))
+
+    def _open(self, wanted: Wanted) -> Opened:
+        received = self._record.received(wanted.case_id)
+        refs = documents_of(received) if received else ()
+        ref = next((r for r in refs if r.document_id == wanted.document_id), None)
+        if ref is None:
+            raise NotFoundError(
+                "intake.no_document", "This complaint has no such document."
+            )
+        document = self._vault.open(ref.document_id)
+        if document.digest != ref.digest:
+            raise DamagedError(
+                "vault.tampered",
+                "This document is not what was sealed: look for it in a backup.",
+            )
+        content, hidden = document.plaintext, False
+        if document.kind == DocumentKind.PARTICULARS and not wanted.purpose:
+            content, hidden = canonical(masked(json.loads(content))), True
+        self._record.note(
+            Reading(
+                read_at=self._now(),
+                case_id=wanted.case_id,
+                document_id=wanted.document_id,
+                kind=document.kind,
+                actor=wanted.actor,
+                role=wanted.role,
+                department=wanted.department,
+                purpose=wanted.purpose or CASE_WORK,
+                masked=hidden,
+            )
+        )
+        return Opened(document.kind, document.media_type, content, hidden)
+
+
+def documents_of(received: ComplaintReceived) -> tuple[DocumentRef, ...]:
+    """Name every document that was handed in with a complaint."""
+    single = (received.statement, received.particulars, received.desired_outcome)
+    return (*(each for each in single if each is not None), *received.attachments)
+
+
+def _letters(code: str) -> bytes:
+    """Give a code as it is compared: hyphens and capitals are the writer's to choose."""
+    return code.replace("-", "").upper().encode(errors="replace")

@@ -1,0 +1,156 @@
+"""Submitting: read what a channel hands in, and answer with a receipt after the commit.
+
+Complaints that wait together are committed together. Nobody is answered before.
+"""
+
+import datetime as dt
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+from uuid import UUID
+
+from events.envelope import Actor
+from events.vocabulary import Origin
+from services.intake.application.registering import Receipt, Registrar, Request
+from services.intake.domain.receipt import case_id, keyed
+from services.intake.domain.submission import Submission
+from services.intake.ports import Key, Record
+from services.kernel.access import Credential
+from services.kernel.clock import Clock
+from services.kernel.errors import (
+    AmendsError,
+    FieldError,
+    ForbiddenError,
+    MalformedError,
+)
+from services.kernel.store.writer import Writer
+
+IMPORT_CLIENT: Final = "import"
+"""Whoever imports a file: a file is the same one whoever imports it again."""
+
+_LONGEST_KEY: Final = 200
+
+
+class Intake:
+    """The one door for complaints, whatever channel they come by."""
+
+    def __init__(
+        self,
+        record: Record,
+        registrar: Registrar,
+        *,
+        writer: Writer,
+        now: Clock,
+        new_id: Callable[[dt.datetime], UUID],
+    ) -> None:
+        self._record = record
+        self._registrar = registrar
+        self._writer = writer
+        self._now = now
+        self._new_id = new_id
+
+    async def submit(
+        self,
+        document: object,
+        *,
+        key: str | None,
+        caller: Credential,
+        correlation_id: str,
+    ) -> Receipt:
+        """Take one complaint; together with those that come at the same time.
+
+        `document` is a JSON value that the edge has read strictly. Raises
+        `MalformedError` with every fault, `ForbiddenError`, `RefusedError`
+        (`intake.key_reused`), and `UnavailableError` where the complaint may or may
+        not be kept: sending it again under its key is always right.
+        """
+        request = self.prepare(
+            document, key=key, caller=caller, correlation_id=correlation_id
+        )
+        return await self._writer.call(self._registrar.register, request)
+
+    def prepare(
+        self,
+        document: object,
+        *,
+        key: str | None,
+        caller: Credential,
+        correlation_id: str,
+    ) -> Request:
+        """Do all that needs no database: read, allow, derive. Raises as `submit`."""
+        now = self._now()
+        own = "web" if caller.anonymous else caller.channel
+        submission = Submission.parse(document, own=own, now=now)
+        _allow(submission, caller)
+        migrated = submission.origin is Origin.MIGRATION
+        scope = Key(
+            channel=submission.channel,
+            client=IMPORT_CLIENT if migrated else caller.actor,
+            key=self._key(key, caller, now),
+        )
+        secret = self._record.secret
+        return Request(
+            submission=submission,
+            key=scope,
+            case_id=case_id(secret, scope.channel, scope.client, scope.key),
+            digest=keyed(secret, "content", submission.content()),
+            actor=Actor(
+                id=caller.actor, role=caller.role, department=caller.department
+            ),
+            correlation_id=correlation_id,
+        )
+
+    def _key(self, key: str | None, caller: Credential, now: dt.datetime) -> str:
+        """Check the caller's key, or make one where every request is a new complaint."""
+        if key is None and not caller.anonymous:
+            return str(self._new_id(now))
+        if caller.anonymous and not _is_uuid(key):
+            raise _bad_key("Send an Idempotency-Key with a UUID that you made for it.")
+        if key is None or not 0 < len(key) <= _LONGEST_KEY or not key.isprintable():
+            raise _bad_key(f"Send a key of 1 to {_LONGEST_KEY} printable characters.")
+        return key
+
+    async def refuse(
+        self, body: bytes, error: AmendsError, *, message_id: str, channel: str
+    ) -> None:
+        """Keep what a channel sent and why it is no complaint, before it is let go.
+
+        Raises `UnavailableError`.
+        """
+        refuse = self._registrar.refuse
+        await self._writer.run(
+            partial(refuse, body, error, message_id=message_id, channel=channel)
+        )
+
+
+def _allow(submission: Submission, caller: Credential) -> None:
+    """Raise `ForbiddenError` for a channel, an origin or a time not theirs to give."""
+    if not caller.may_submit_on(submission.channel):
+        raise ForbiddenError(
+            "intake.channel_not_yours",
+            "Use the channel of your credential; without one, only web is open.",
+        )
+    if submission.origin is Origin.MIGRATION and not caller.service:
+        raise ForbiddenError(
+            "intake.origin_not_yours", "Only an import by the operator may say so."
+        )
+    if submission.occurred_at is not None and caller.anonymous:
+        raise ForbiddenError(
+            "intake.time_not_yours",
+            "Leave out occurred_at; say in the statement when it happened.",
+        )
+
+
+def _is_uuid(key: str | None) -> bool:
+    try:
+        return key is not None and str(UUID(key)) == key.lower()
+    except ValueError:
+        return False
+
+
+def _bad_key(remedy: str) -> MalformedError:
+    return MalformedError(
+        "intake.key_needed",
+        remedy,
+        errors=[FieldError("Idempotency-Key", "is missing or unfit", remedy)],
+    )
