@@ -19,16 +19,14 @@ from services.analytics.pages import insight_pages, insight_router
 from services.analytics.persistence import SqlFactStore
 from services.kernel.clock import system_clock
 from services.kernel.inbox import Consumer, Inbox
-from services.kernel.life import Life, consumer_health
+from services.kernel.life import BusService
 from services.kernel.store.database import open_database
 from services.kernel.store.secret import kept_secret
-from services.kernel.store.writer import Writer
 from services.kernel.web.health import Check, Health
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from fastapi import APIRouter
     from faststream.nats import NatsBroker
     from nats.aio.client import Client
 
@@ -45,10 +43,8 @@ if TYPE_CHECKING:
 NAME = "analytics"
 
 
-class AnalyticsService:
-    """The running service: its routes, its checks, its life."""
-
-    name = NAME
+class AnalyticsService(BusService):
+    """Folds what happened into rows, and answers with figures."""
 
     def __init__(
         self,
@@ -64,7 +60,15 @@ class AnalyticsService:
         handling_log: LogClient,
         now: Clock = system_clock,
     ) -> None:
-        self._now, self._read, self._log = now, read, handling_log
+        super().__init__(
+            NAME,
+            broker,
+            prepare=prepare,
+            follows="handling",
+            log=handling_log,
+            record=None,
+        )
+        self._now, self._read = now, read
         folder.service(NAME)
         self._database = open_database(
             folder.database_url(NAME, "facts", server=settings.database_url),
@@ -72,10 +76,7 @@ class AnalyticsService:
         )
         self._store = SqlFactStore(self._database, consumer=NAME)
         self._inbox = Inbox(NAME, decode=placed(read), now=now)
-        self._writer = Writer(NAME)
         self._rebuilder = Rebuilder(self._rebuild)
-        self._consumer: Consumer | None = None
-        self._life = Life(broker, prepare=prepare, parts=self._parts)
         self._follower = LogFollower(
             self._store,
             handling_log,
@@ -91,43 +92,35 @@ class AnalyticsService:
             secret=kept_secret(self._database, "form"),
             time_zone=settings.time_zone,
         )
-        self.routers: list[APIRouter] = [
+        self.routers = [
             analytics_router(
                 figures, self._rebuilder, authenticator, zone=zone, clock=now
             ),
             insight_router(figures, pages, readers=readers, now=now),
         ]
-        self.checks = [
-            # While the broker is away figures are answered as far as they reach.
-            Check("analytics.broker", self._life.health, required=False),
-            Check("analytics.consumer", self._consumer_health, required=False),
-            Check("analytics.rows", self._rows_health, required=False),
-        ]
+        self.checks.append(
+            # Figures are answered as far as they reach.
+            Check("analytics.rows", self._rows_health, required=False)
+        )
 
     async def start(self) -> None:
-        self._writer.start()
+        await super().start()
         # Not a part of the life on the bus: it goes on while the broker is away.
         self._following = asyncio.create_task(self._follower.run())
-        await self._life.start()
 
     async def stop(self) -> None:
-        """Stop taking in, end the writer, then the broker, then close the rows."""
         await self._rebuilder.stop()
         await self._follower.stop()
-        await self._life.quiet()
         if self._following is not None:
             await self._following
-        await asyncio.to_thread(self._writer.stop)
-        await self._life.stop()
-        await self._log.close()
-        await asyncio.to_thread(self._database.close)
+        await super().stop()
 
     def progress(self) -> dict[str, int]:
         """Say how far handling's record is in the rows."""
         with self._store.snapshot() as rows:
             return {"handling": rows.standing.complete_to}
 
-    def _parts(self, client: Client) -> list[Part]:
+    def _on_bus(self, client: Client) -> list[Part]:
         self._consumer = Consumer(
             client,
             stream=Stream.CASES,
@@ -149,8 +142,8 @@ class AnalyticsService:
             report=report,
         )
 
-    async def _consumer_health(self) -> Health:
-        return consumer_health(self._consumer)
+    def _close(self) -> None:
+        self._database.close()
 
     async def _rows_health(self) -> Health:
         def look() -> Health:

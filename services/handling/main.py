@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import tomllib
 from contextlib import closing, contextmanager
 from importlib import resources
@@ -27,23 +26,20 @@ from services.handling.pages import customer, desk, desk_case, handling_pages
 from services.handling.persistence import HandlingRecord, WorkList
 from services.kernel.clock import new_uuid7, system_clock
 from services.kernel.inbox import Consumer, Inbox
-from services.kernel.life import Life, consumer_health, relay_health
+from services.kernel.life import BusService
 from services.kernel.log_client import filling
 from services.kernel.record import open_record
 from services.kernel.relay import Relay
 from services.kernel.store.application import open_store
 from services.kernel.store.database import open_database
 from services.kernel.store.secret import kept_secret
-from services.kernel.store.writer import Writer
 from services.kernel.users import Places
 from services.kernel.vault import Readings, Vault
-from services.kernel.web.health import Check, Health
 from services.kernel.web.log_endpoint import log_router
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping
 
-    from fastapi import APIRouter
     from faststream.nats import NatsBroker
     from nats.aio.client import Client
 
@@ -59,10 +55,8 @@ if TYPE_CHECKING:
 NAME = "handling"
 
 
-class HandlingService:
-    """The running service: its routes, its checks, its life."""
-
-    name = NAME
+class HandlingService(BusService):
+    """Owns the cases: takes complaints over, decides, tells departments."""
 
     def __init__(
         self,
@@ -78,9 +72,17 @@ class HandlingService:
         intake_log: LogClient,
         now: Clock = system_clock,
     ) -> None:
-        self._now, self._read, self._intake_log = now, read, intake_log
+        self._now, self._read = now, read
         self._record = open_record(
             settings, folder, name=NAME, codec=codec, now=now, secure_delete=True
+        )
+        super().__init__(
+            NAME,
+            broker,
+            prepare=prepare,
+            follows="intake",
+            log=intake_log,
+            record=self._record,
         )
         store, database = self._record.store, self._record.database
         self._keys = open_database(
@@ -106,7 +108,6 @@ class HandlingService:
             time_zone=settings.time_zone,
         )
         receipts = IntakeReceipts(broker)
-        self._writer = Writer(NAME)
         words = Words(
             vault,
             Readings(database),
@@ -114,13 +115,10 @@ class HandlingService:
             writer=self._writer,
             now=now,
         )
-        self._relays: list[Relay] = []
-        self._consumer: Consumer | None = None
         answer_commands(
             broker, commanding, self._writer, departments=policy.departments
         )
-        self._life = Life(broker, prepare=prepare, parts=self._parts)
-        self.routers: list[APIRouter] = [
+        self.routers = [
             cases.router(handling, admission, policy=policy, now=now),
             commands.router(commanding, self._writer, admission, receipts),
             customer.router(
@@ -150,33 +148,8 @@ class HandlingService:
             *access_pages.routers(admission, pages, zone=ZoneInfo(settings.time_zone)),
             log_router(store, admission),
         ]
-        self.checks = [
-            # While the broker is away complaints and commands are still taken.
-            Check("handling.broker", self._life.health, required=False),
-            Check("handling.relay", self._relay_health),
-            Check("handling.consumer", self._consumer_health, required=False),
-        ]
 
-    async def start(self) -> None:
-        self._record.start()
-        self._writer.start()
-        await self._life.start()
-
-    async def stop(self) -> None:
-        """Stop taking in, end the writer, then the broker, then close the record."""
-        await self._life.quiet()
-        await asyncio.to_thread(self._writer.stop)
-        await self._life.stop()
-        await self._intake_log.close()
-        await asyncio.to_thread(self._record.stop)
-        self._keys.close()
-
-    def progress(self) -> dict[str, int]:
-        """Give the record's last position, and how far intake's was read."""
-        read = self._consumer.status().position if self._consumer else 0
-        return {"recorded": self._record.store.last_position(), "intake": read}
-
-    def _parts(self, client: Client) -> list[Part]:
+    def _on_bus(self, client: Client) -> list[Part]:
         self._relays = [
             Relay(client, log=self._record.store, stream=stream, outgoing=outgoing)
             for stream, outgoing in (
@@ -192,17 +165,14 @@ class HandlingService:
             writer=self._writer,
             inbox=Inbox(NAME, decode=self._read, now=self._now),
             effect=taking_over(self._handling),
-            fetch=filling(self._intake_log, self._read),
+            fetch=filling(self._log, self._read),
             now=self._now,
         )
         return [self._consumer, *self._relays]
 
-    async def _relay_health(self) -> Health:
-        found = [relay_health(relay) for relay in self._relays] or [relay_health(None)]
-        return next((health for health in found if not health.ok), found[0])
-
-    async def _consumer_health(self) -> Health:
-        return consumer_health(self._consumer)
+    def _close(self) -> None:
+        super()._close()
+        self._keys.close()
 
 
 def _names(admission: Admission) -> dict[str, str]:

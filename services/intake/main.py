@@ -1,8 +1,7 @@
 """Intake put together: the only place that knows its concrete parts."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from faststream.nats import NatsBroker
 from nats.aio.client import Client
@@ -26,32 +25,25 @@ from services.kernel.access import Authenticator
 from services.kernel.clock import Clock, new_uuid7, system_clock
 from services.kernel.folder import DataFolder
 from services.kernel.inbox import Consumer, Decode, Inbox
-from services.kernel.life import Life, Part, consumer_health, relay_health
+from services.kernel.life import BusService, Part
 from services.kernel.log_client import LogClient, filling
 from services.kernel.record import open_record
 from services.kernel.relay import Relay
 from services.kernel.settings import Settings
 from services.kernel.store.database import open_database
 from services.kernel.store.secret import kept_secret
-from services.kernel.store.writer import Writer
 from services.kernel.vault import BlindIndex, Vault
-from services.kernel.web.health import Check, Health
 from services.kernel.web.limiter import Limiter
 from services.kernel.web.log_endpoint import log_router
 from services.kernel.web.pages import Viewers
-
-if TYPE_CHECKING:
-    from fastapi import APIRouter
 
 NAME: Final = "intake"
 STATUS_PER_MINUTE: Final = 600
 """How often one address may ask for the status of complaints."""
 
 
-class IntakeService:
-    """The running service: its routes, its checks, its life."""
-
-    name = NAME
+class IntakeService(BusService):
+    """Receives complaints and follows their cases for the people who complained."""
 
     def __init__(
         self,
@@ -67,9 +59,17 @@ class IntakeService:
         now: Clock = system_clock,
     ) -> None:
         """`read` decodes what arrives on the bus; `handling_log` fills what is missing."""
-        self._now, self._read, self._handling_log = now, read, handling_log
+        self._now, self._read = now, read
         self._record = open_record(
             settings, folder, name=NAME, codec=codec, now=now, secure_delete=True
+        )
+        super().__init__(
+            NAME,
+            broker,
+            prepare=prepare,
+            follows="handling",
+            log=handling_log,
+            record=self._record,
         )
         store, database = self._record.store, self._record.database
         self._keys = open_database(
@@ -81,7 +81,6 @@ class IntakeService:
         self._intake_record = IntakeRecord(
             store, vault, BlindIndex(self._keys, database), keys=self._keys
         )
-        self._writer = Writer(NAME)
         registrar = Registrar(
             self._intake_record,
             vault,
@@ -100,9 +99,6 @@ class IntakeService:
             self._intake_record, vault, writer=self._writer, now=now
         )
         answer_questions(broker, self._intake, self._inquiries)
-        self._relay: Relay | None = None
-        self._consumer: Consumer | None = None
-        self._life = Life(broker, prepare=prepare, parts=self._parts)
         # One count for one address, whichever way it asks.
         limiter = Limiter(STATUS_PER_MINUTE, code="intake.too_many_questions")
         pages = intake_pages(
@@ -110,7 +106,7 @@ class IntakeService:
             secret=kept_secret(database, "form"),
             time_zone=settings.time_zone,
         )
-        self.routers: list[APIRouter] = [
+        self.routers = [
             api_router(
                 self._intake, self._inquiries, authenticator, now=now, limiter=limiter
             ),
@@ -119,39 +115,16 @@ class IntakeService:
             ),
             log_router(store, authenticator),
         ]
-        self.checks = [
-            # While the broker is away complaints are still taken.
-            Check("intake.broker", self._life.health, required=False),
-            Check("intake.relay", self._relay_health),
-            Check("intake.consumer", self._consumer_health, required=False),
+
+    def _on_bus(self, client: Client) -> Sequence[Part]:
+        self._relays = [
+            Relay(
+                client,
+                log=self._record.store,
+                stream=Stream.INTAKE,
+                outgoing=received_message,
+            )
         ]
-
-    async def start(self) -> None:
-        self._record.start()
-        self._writer.start()
-        await self._life.start()
-
-    async def stop(self) -> None:
-        """Stop taking in, end the writer, then the broker, then close the record."""
-        await self._life.quiet()
-        await asyncio.to_thread(self._writer.stop)
-        await self._life.stop()
-        await self._handling_log.close()
-        await asyncio.to_thread(self._record.stop)
-        self._keys.close()
-
-    def progress(self) -> dict[str, int]:
-        """Give the record's last position, and how far handling's was read."""
-        read = self._consumer.status().position if self._consumer else 0
-        return {"recorded": self._record.store.last_position(), "handling": read}
-
-    def _parts(self, client: Client) -> Sequence[Part]:
-        self._relay = Relay(
-            client,
-            log=self._record.store,
-            stream=Stream.INTAKE,
-            outgoing=received_message,
-        )
         self._consumer = Consumer(
             client,
             stream=Stream.CASES,
@@ -160,13 +133,11 @@ class IntakeService:
             writer=self._writer,
             inbox=Inbox(NAME, decode=self._read, now=self._now),
             effect=following(self._intake_record.follow),
-            fetch=filling(self._handling_log, self._read),
+            fetch=filling(self._log, self._read),
             now=self._now,
         )
-        return [Submissions(client, self._intake), self._consumer, self._relay]
+        return [Submissions(client, self._intake), self._consumer, *self._relays]
 
-    async def _relay_health(self) -> Health:
-        return relay_health(self._relay)
-
-    async def _consumer_health(self) -> Health:
-        return consumer_health(self._consumer)
+    def _close(self) -> None:
+        super()._close()
+        self._keys.close()

@@ -1,4 +1,4 @@
-"""A service's life on the bus: connect, prepare, run its relays and consumers, stop.
+"""What every service does alike: one writer, a life on the bus, health, an ordered end.
 
 Nothing here holds up the start of a service: a complaint is received, and its receipt
 given, while the broker is away.
@@ -8,21 +8,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
 
 from services.kernel.broker.connection import connect_forever, stop_broker
+from services.kernel.store.writer import Writer
 from services.kernel.tasks import end
-from services.kernel.web.health import Health
+from services.kernel.web.health import Check, Health
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
+    from fastapi import APIRouter
     from faststream.nats import NatsBroker
     from nats.aio.client import Client
 
     from services.kernel.inbox import Consumer
+    from services.kernel.log_client import LogClient
+    from services.kernel.record import Record
     from services.kernel.relay import Relay
 
 _log = structlog.get_logger(__name__)
@@ -107,18 +111,93 @@ class Life:
                 return
 
 
-def relay_health(relay: Relay | None) -> Health:
+class BusService:
+    """A running service: its routes, its checks, its life.
+
+    Each service's `main` puts its own parts together and says in `_on_bus` which relays
+    and which consumer it runs. `follows` names the service whose record it reads, with
+    `log` as the road to what is missing; `record` is its own, where it has one.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        broker: NatsBroker,
+        *,
+        prepare: Callable[[Client], Awaitable[None]],
+        follows: str,
+        log: LogClient,
+        record: Record[Any] | None,
+    ) -> None:
+        self.name = name
+        self.routers: Sequence[APIRouter] = ()
+        self.checks = [
+            # While the broker is away complaints and commands are still taken.
+            Check(f"{name}.broker", self._broker_health, required=False),
+            Check(f"{name}.consumer", self._consumer_health, required=False),
+        ]
+        if record is not None:
+            self.checks.append(Check(f"{name}.relay", self._relay_health))
+        self._follows, self._log, self._own = follows, log, record
+        self._writer = Writer(name)
+        self._relays: Sequence[Relay] = ()
+        self._consumer: Consumer | None = None
+        self._life = Life(broker, prepare=prepare, parts=self._on_bus)
+
+    async def start(self) -> None:
+        if self._own is not None:
+            self._own.start()
+        self._writer.start()
+        await self._life.start()
+
+    async def stop(self) -> None:
+        """Stop taking in, end the writer, then the broker, then close the databases."""
+        await self._life.quiet()
+        await asyncio.to_thread(self._writer.stop)
+        await self._life.stop()
+        await self._log.close()
+        await asyncio.to_thread(self._close)
+
+    def progress(self) -> dict[str, int]:
+        """Give its record's last position, and how far the other's was read."""
+        read = self._consumer.status().position if self._consumer else 0
+        recorded = (
+            {} if self._own is None else {"recorded": self._own.store.last_position()}
+        )
+        return {**recorded, self._follows: read}
+
+    def _on_bus(self, client: Client) -> Sequence[Part]:
+        """Make what runs on the bus, and keep `_relays` and `_consumer` of it."""
+        raise NotImplementedError
+
+    def _close(self) -> None:
+        """Close what the service opened beside its record."""
+        if self._own is not None:
+            self._own.stop()
+
+    async def _broker_health(self) -> Health:
+        return await self._life.health()
+
+    async def _relay_health(self) -> Health:
+        if not self._relays:
+            return Health(ok=True, detail="waits for the broker")
+        found = [_relay_health(relay) for relay in self._relays]
+        return next((health for health in found if not health.ok), found[0])
+
+    async def _consumer_health(self) -> Health:
+        if self._consumer is None:
+            return Health(ok=True, detail="waits for the broker")
+        return _consumer_health(self._consumer)
+
+
+def _relay_health(relay: Relay) -> Health:
     """Say whether a relay may go on; a broker that is away is not its fault."""
-    if relay is None:
-        return Health(ok=True, detail="waits for the broker")
     status = relay.status()
     return Health(status.state != "mismatch", status.fault or "")
 
 
-def consumer_health(consumer: Consumer | None) -> Health:
+def _consumer_health(consumer: Consumer) -> Health:
     """Say how far a consumer is behind, and what waits."""
-    if consumer is None:
-        return Health(ok=True, detail="waits for the broker")
     status = consumer.status()
     waiting = status.waiting
     told = {

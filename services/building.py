@@ -1,0 +1,235 @@
+"""Services put together on one HTTP origin: all of them, or one in a process of its own.
+
+The one way to build each service, start it, join its routes and stop it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+import structlog
+from fastapi import Depends, FastAPI
+
+from events.subjects import Stream
+from services.analytics.main import AnalyticsService
+from services.analytics.pages.insight import Readers
+from services.asyncapi import describe
+from services.bus import read_event
+from services.handling import main as handling
+from services.handling.ports import FeedAccess
+from services.intake.main import IntakeService
+from services.kernel.access import OPERATOR, OperatorTokens
+from services.kernel.admission import Admission
+from services.kernel.broker.server import API_PREFIX
+from services.kernel.log_client import open_log
+from services.kernel.web.caller import caller
+from services.kernel.web.edge import edge
+from services.kernel.web.health import health_router
+from services.kernel.web.metrics import HttpMetrics, metrics_router, new_registry
+from services.kernel.web.pages.assets import KERNEL_STATIC, Assets
+from services.kernel.web.problems import install
+
+if TYPE_CHECKING:
+    from collections.abc import (
+        AsyncIterator,
+        Awaitable,
+        Callable,
+        Mapping,
+        Sequence,
+    )
+
+    from fastapi import APIRouter
+    from faststream.nats import NatsBroker
+
+    from services.bus import Bus
+    from services.handling.domain.policy import Policy
+    from services.kernel.folder import DataFolder
+    from services.kernel.settings import Settings
+    from services.kernel.web.health import Check
+
+_log = structlog.get_logger(__name__)
+
+SERVICES: Final = ("intake", "handling", "analytics")
+
+
+class Service(Protocol):
+    """One service as its `main` built it."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def routers(self) -> Sequence[APIRouter]: ...
+
+    @property
+    def checks(self) -> Sequence[Check]: ...
+
+    def progress(self) -> dict[str, int]:
+        """Give the last position of its own record, and how far it has read others'."""
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Site:
+    """What the services of one process stand on.
+
+    `addresses` says where each service answers (`http://host:port`); `token` is what
+    they and the operator show there.
+    """
+
+    settings: Settings
+    folder: DataFolder
+    bus: Bus
+    policy: Policy
+    addresses: Mapping[str, str]
+    token: str = field(repr=False)
+
+
+@contextlib.asynccontextmanager
+async def started(site: Site, names: Sequence[str] = SERVICES) -> AsyncIterator[Any]:
+    """Start these services and give their one HTTP application; then stop them.
+
+    They stop in reverse order, each although another one failed.
+    """
+    admission = _admission(site)
+    brokers = {name: site.bus.connection(name) for name in names}
+    services: list[Service] = [
+        admission,
+        *(_BUILDERS[name](site, admission, brokers[name]) for name in names),
+    ]
+    async with AsyncExitStack() as stack:
+        for service in services:
+            stack.push_async_callback(_guarded, service.stop)
+            await service.start()
+        yield _joined(services, site.token, list(brokers.values()))
+
+
+def _admission(site: Site) -> Admission:
+    return Admission(
+        site.settings,
+        site.folder,
+        roles=handling.roles(site.policy),
+        places=handling.places(site.policy),
+        operator=site.token,
+    )
+
+
+def _intake(site: Site, admission: Admission, broker: NatsBroker) -> Service:
+    return IntakeService(
+        settings=site.settings,
+        folder=site.folder,
+        broker=broker,
+        prepare=site.bus.prepare,
+        authenticator=admission,
+        viewers=admission,
+        read=read_event,
+        handling_log=open_log(site.addresses["handling"], site.token, "handling"),
+    )
+
+
+def _handling(site: Site, admission: Admission, broker: NatsBroker) -> Service:
+    return handling.HandlingService(
+        settings=site.settings,
+        folder=site.folder,
+        broker=broker,
+        prepare=site.bus.prepare,
+        admission=admission,
+        policy=site.policy,
+        feeds=_feeds(site.bus),
+        read=read_event,
+        intake_log=open_log(site.addresses["intake"], site.token, "intake"),
+    )
+
+
+def _analytics(site: Site, admission: Admission, broker: NatsBroker) -> Service:
+    looking = handling.roles(site.policy) - {"admin", "channel"}
+    return AnalyticsService(
+        settings=site.settings,
+        folder=site.folder,
+        broker=broker,
+        prepare=site.bus.prepare,
+        authenticator=admission,
+        viewers=admission,
+        readers=Readers(
+            figures=looking, cases=looking - frozenset(site.policy.unit_roles)
+        ),
+        read=read_event,
+        handling_log=open_log(site.addresses["handling"], site.token, "handling"),
+    )
+
+
+_BUILDERS: Final[Mapping[str, Callable[[Site, Admission, NatsBroker], Service]]] = {
+    "intake": _intake,
+    "handling": _handling,
+    "analytics": _analytics,
+}
+
+
+def _feeds(bus: Bus) -> dict[str, FeedAccess]:
+    """Say how each department reads its feed: from an account of its own.
+
+    A broker without users, which `seed` None means, has no accounts either.
+    """
+    return {
+        feed.department: FeedAccess(
+            nats_url=bus.url,
+            seed=feed.seed,
+            api_prefix=API_PREFIX if bus.seed else "$JS.API",
+            stream=Stream.DEPARTMENTS,
+            durable=feed.user.name,
+            inbox_prefix=feed.user.inbox_prefix,
+        )
+        for feed in bus.feeds
+    }
+
+
+def _joined(services: Sequence[Service], token: str, live: Sequence[NatsBroker]) -> Any:
+    """Join the services' routes on one origin, with health and metrics."""
+    app = FastAPI(
+        title="amends",
+        summary="Customer complaints, none of them lost.",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/openapi.json",
+    )
+    registry = new_registry()
+    checks = [check for service in services for check in service.checks]
+    app.include_router(health_router(checks))
+    app.include_router(metrics_router(registry))
+    app.include_router(Assets("kernel", KERNEL_STATIC).router())
+    for service in services:
+        for router in service.routers:
+            app.include_router(router)
+    bus = describe(version("amends"), live)
+    operator = OperatorTokens({token: OPERATOR})
+
+    @app.get("/asyncapi", tags=["documentation"], summary="The bus, as AsyncAPI 3")
+    def asyncapi() -> dict[str, Any]:
+        return bus
+
+    @app.get(
+        "/api/progress",
+        tags=["health"],
+        summary="How far each service has read the others' records",
+        dependencies=[Depends(caller(operator, service=True))],
+    )
+    def progress() -> dict[str, dict[str, int]]:
+        return {service.name: service.progress() for service in services}
+
+    install(app)
+    return edge(app, HttpMetrics(registry))
+
+
+async def _guarded(stop: Callable[[], Awaitable[None]]) -> None:
+    """Take a step of the stop; the others are taken although it fails."""
+    try:
+        await stop()
+    except Exception:  # noqa: BLE001 the other steps must be taken
+        _log.exception("amends.stop_failed")
