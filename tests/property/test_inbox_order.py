@@ -30,20 +30,22 @@ def batches(keys: list[tuple[int, int]], cuts: list[int]):
     twice=st.lists(st.sampled_from(KEYS), max_size=20),
     late=st.sets(st.sampled_from(KEYS), max_size=6),
     poison=st.sets(st.sampled_from(KEYS), max_size=4),
+    raising=st.sets(st.sampled_from(KEYS), max_size=4),
     cuts=st.lists(st.integers(0, 60), max_size=12),
     random=st.randoms(use_true_random=False),
 )
 def test_any_delivery_equals_the_one_in_order(  # noqa: PLR0917  (drawn by name)
-    database, order, twice, late, poison, cuts, random
+    database, order, twice, late, poison, raising, cuts, random
 ):
-    """What lacks or cannot be read holds its own case at its own place, no more."""
+    """What lacks, cannot be read or handled holds its own case at its own place, no more."""
     reader = Reader(poison=set(poison))
     follower = Follower(database, reader)
+    follower.raising = set(raising)
     deliveries = [key for key in [*order, *twice] if key not in late]
     random.shuffle(deliveries)
     for batch in batches(deliveries, cuts):
         follower.take(batch)
-    held = late | poison
+    held = late | poison | raising
 
     def upto(case: int) -> int:
         return min((v for c, v in held if c == case), default=7) - 1
@@ -56,6 +58,7 @@ def test_any_delivery_equals_the_one_in_order(  # noqa: PLR0917  (drawn by name)
 
     follower.take(sorted(late, reverse=True))
     reader.poison.clear()
+    follower.raising.clear()
     follower.replay()
     assert follower.by_case() == {case: list(range(1, 7)) for case in range(1, 5)}
     assert follower.waiting() == {}

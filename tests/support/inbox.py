@@ -76,6 +76,7 @@ class Follower:
         self.reader = reader or Reader()
         self.name = name or f"follower{next(_NUMBERS)}"
         self.inbox = inbox(self.name, decode=self.reader, now=lambda: NOW)
+        self.raising: set[Key] = set()
         database.migrate((*INBOX_TABLES, EFFECTS))
 
     def read(self, key: Key, position: int = 0) -> Arrived:
@@ -102,6 +103,9 @@ class Follower:
                 for n, event in enumerate(events)
             ],
         )
+        for event in events:  # after its row: what raised must leave no trace
+            if (event.case_id.int, event.version) in self.raising:
+                raise KeyError
 
     @property
     def effects(self) -> list[Key]:

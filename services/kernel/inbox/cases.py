@@ -8,20 +8,24 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Literal
 from uuid import UUID
 
+import structlog
+
 from services.kernel.broker.headers import POSITION
 from services.kernel.clock import micros
-from services.kernel.errors import NewerVersionError, PoisonError
-from services.kernel.store.database import IN_LIST_LIMIT, Tx
+from services.kernel.errors import NewerVersionError, PoisonError, UnavailableError
+from services.kernel.store.database import IN_LIST_LIMIT, Tx, about_the_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from services.kernel.clock import Clock
+
+_log = structlog.get_logger(__name__)
 
 UNKNOWN_CASE: Final = UUID(int=0)
 """Messages that do not even tell their case wait under this one."""
@@ -63,7 +67,14 @@ Decode = Callable[[bytes, Mapping[str, str]], Arrived]
 """Reads a message; raises PoisonError or NewerVersionError where it cannot."""
 
 Effect = Callable[[Tx, Sequence[Arrived]], None]
-"""Writes what follows from events: case after case, each in its order."""
+"""Writes what follows from events: case after case, each in its order.
+
+What it raises is the fault of an event, which is found and parked alone, unless it
+speaks of the database, the system or a service that is away: then all come again.
+"""
+
+HANDLER_FAILED: Final = "consumer.handler_failed"
+"""Why an event is poison that can be read, but whose effect raises."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +123,10 @@ class _Row:
     body: bytes
 
 
+_Place = tuple[UUID, int]
+"""A case and a version in it."""
+
+
 @dataclass(slots=True)
 class _Outcome:
     """What one batch changes; written at the end, each kind in one statement."""
@@ -157,7 +172,8 @@ class Inbox:
         """Apply what is next in its case, with what it releases; keep what is early.
 
         Everything happens in the caller's transaction, which must commit before the
-        messages are acknowledged. `effect` is called once, or not at all.
+        messages are acknowledged. `effect` is called once, or not at all; again, with
+        ever fewer events, only after it raised.
         """
         by_case: dict[UUID, list[Arrived]] = defaultdict(list)
         for event in arrived:
@@ -251,19 +267,26 @@ class Inbox:
         case_ids = sorted(by_case)
         versions = self._lock(tx, case_ids)
         rows = self._rows(tx, case_ids)
-        outcome = _Outcome()
-        for case_id in case_ids:
-            self._decide(
-                case_id,
-                versions.get(case_id, 0),
-                by_case[case_id],
-                rows.get(case_id, {}),
-                outcome,
-                retry=retry,
-            )
+
+        def decided(failing: Collection[_Place] = ()) -> _Outcome:
+            outcome = _Outcome()
+            for case_id in case_ids:
+                self._decide(
+                    case_id,
+                    versions.get(case_id, 0),
+                    by_case[case_id],
+                    rows.get(case_id, {}),
+                    outcome,
+                    retry=retry,
+                    failing=failing,
+                )
+            return outcome
+
+        outcome = decided()
+        failing = _failing(tx, outcome.effective, effect)
+        if failing:
+            outcome = decided(failing)
         self._write(tx, outcome)
-        if outcome.effective:
-            effect(tx, outcome.effective)
         return Applied(
             applied=len(outcome.effective),
             duplicates=outcome.duplicates,
@@ -280,6 +303,7 @@ class Inbox:
         outcome: _Outcome,
         *,
         retry: bool,
+        failing: Collection[_Place],
     ) -> None:
         """Walk one case forward from `version` through what arrived and what waits."""
         fresh: dict[int, Arrived] = {}
@@ -290,9 +314,15 @@ class Inbox:
                 fresh[event.version] = event
         done = version
         while found := self._next(case_id, done + 1, fresh, rows, retry=retry):
-            if found.fault is not None:  # it waited, and cannot be read (any more)
-                if found.fault != rows[found.version].reason:
+            if (case_id, found.version) in failing:
+                found = replace(found, fault="poison", reason=HANDLER_FAILED)
+            if found.fault is not None:  # it cannot be read, or not be handled
+                row = rows.get(found.version)
+                if row is None or found.fault != row.reason:
                     outcome.parked.append((found, found.fault))
+                else:
+                    outcome.duplicates += found.version in fresh
+                fresh.pop(found.version, None)
                 break
             outcome.effective.append(found)
             done += 1
@@ -430,6 +460,45 @@ class Inbox:
                     for event, reason in outcome.parked
                 ],
             )
+
+
+def _failing(tx: Tx, events: Sequence[Arrived], effect: Effect) -> list[_Place]:
+    """Have events take effect, and name the first of each case that cannot.
+
+    What raises is halved until the culprits stand alone; the later events of their
+    cases take no effect.
+    """
+    if not events:
+        return []
+    try:
+        with tx.savepoint():
+            effect(tx, events)
+    except Exception as error:
+        if _comes_from_outside(error):
+            raise
+        if len(events) == 1:
+            (culprit,) = events
+            _log.warning(
+                "consumer.handler_failed",
+                case_id=str(culprit.case_id),
+                version=culprit.version,
+                position=culprit.position,
+                exc_info=True,
+            )
+            return [(culprit.case_id, culprit.version)]
+    else:
+        return []
+    half = len(events) // 2
+    failing = _failing(tx, events[:half], effect)
+    held = {case_id for case_id, _ in failing}
+    rest = [event for event in events[half:] if event.case_id not in held]
+    return failing + _failing(tx, rest, effect)
+
+
+def _comes_from_outside(error: Exception) -> bool:
+    """Say whether an effect failed for a reason that lies in no event."""
+    outside = OSError, MemoryError, UnavailableError
+    return about_the_store(error) or isinstance(error, outside)
 
 
 def _headers_of(event: Arrived) -> dict[str, str]:

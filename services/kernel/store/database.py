@@ -10,6 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 from urllib.parse import unquote, urlsplit
 
+from eventsourcing import persistence
+
 from services.kernel.errors import MalformedError
 
 if TYPE_CHECKING:
@@ -40,11 +42,28 @@ class Tx(Protocol):
         self, sql: str, params: Sequence[object] = ()
     ) -> list[tuple[Any, ...]]: ...
 
+    def savepoint(self) -> AbstractContextManager[None]:
+        """Do a part that may fail: what it raises undoes the part, not the whole.
+
+        What the part asked for `after_commit` still happens.
+        """
+
     def after_commit(self, callback: Callable[[], None]) -> None:
         """Have `callback` called, once, when this transaction has committed.
 
         It runs in the thread that committed; the same callback given twice runs once.
         """
+
+
+def about_the_store(error: Exception) -> bool:
+    """Say whether an error speaks of the database's state, not of what was written.
+
+    Then the same may succeed later: a full disk, a lock, a server that is away. A value
+    or a row that the database refuses will be refused again.
+    """
+    return isinstance(error, persistence.PersistenceError) and not isinstance(
+        error, (persistence.DataError, persistence.IntegrityError)
+    )
 
 
 class Database(Protocol):

@@ -55,6 +55,11 @@ class PostgresTx:
         self.execute(sql, params)
         return self._cursor.fetchall()
 
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        with _library_errors(), self._cursor.connection.transaction():
+            yield
+
     def after_commit(self, callback: Callable[[], None]) -> None:
         self._callbacks[callback] = None
 

@@ -50,6 +50,19 @@ class SqliteTx:
     ) -> list[tuple[Any, ...]]:
         return self._connection.execute(sql, params).fetchall()
 
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        with _library_errors():
+            self.execute("SAVEPOINT part")
+            try:
+                yield
+            except BaseException:
+                if self._connection.in_transaction:
+                    self.execute("ROLLBACK TO part")
+                    self.execute("RELEASE part")
+                raise
+            self.execute("RELEASE part")
+
     def after_commit(self, callback: Callable[[], None]) -> None:
         self._callbacks[callback] = None
 

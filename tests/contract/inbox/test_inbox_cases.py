@@ -64,6 +64,27 @@ def test_a_failing_effect_leaves_nothing_behind(database):
     assert follower.by_case() == {1: [1, 2], 2: [1, 2]}
 
 
+def test_an_event_that_cannot_be_handled_holds_its_own_case_and_no_other(database):
+    """Found in the midst of a batch; what waited for it goes on waiting behind it."""
+    follower = Follower(database)
+    follower.take([(3, 3)])
+    follower.raising = {(3, 2), (7, 1)}
+    keys = [(case, version) for version in (1, 2) for case in range(1, 10)]
+    outcome = follower.take(keys)
+    healthy = {case: [1, 2] for case in range(1, 10) if case not in {3, 7}}
+    assert follower.by_case() == healthy | {3: [1]}
+    assert follower.waiting() == {"poison": 2, "gap": 2}
+    assert (outcome.applied, outcome.parked) == (15, 3)
+    assert follower.take([(3, 2), (3, 3), (7, 1)]).duplicates == 3
+    assert follower.waiting() == {"poison": 2, "gap": 2}
+    follower.replay()
+    assert follower.waiting() == {"poison": 2, "gap": 2}, "it still raises"
+    follower.raising = set()
+    assert follower.replay().released == 4
+    assert follower.by_case() == healthy | {3: [1, 2, 3], 7: [1, 2]}
+    assert follower.waiting() == {}
+
+
 def test_many_cases_fit_one_batch(database):
     """More cases than one IN list may hold."""
     follower = Follower(database)
