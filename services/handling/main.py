@@ -134,7 +134,7 @@ class HandlingService(BusService):
             access.router(
                 admission.tokens, admission.users, admission.passwords, admission
             ),
-            desk.router(handling, pages, policy=policy),
+            desk.router(handling, pages, policy=policy, now=now),
             desk_case.router(
                 handling,
                 commanding,

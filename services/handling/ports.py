@@ -30,13 +30,13 @@ class Listed(NamedTuple):
     severity: str | None
     origin: str
     received_at: datetime
+    closed_at: datetime | None
 
 
 class Tallied(NamedTuple):
-    """How many cases are in a state, with a department, of a severity."""
+    """How many cases are in a state, of a severity."""
 
     state: str
-    department: str | None
     severity: str | None
     cases: int
 
@@ -44,9 +44,10 @@ class Tallied(NamedTuple):
 class QueueFilter(NamedTuple):
     """Which rows of the queue; None means any. `after` is the last row of a page.
 
-    `category` takes the path itself and all below it; times are of the receipt.
-    `digits` stand anywhere in the receipt number, `unended` leaves out ended cases,
-    `unassigned` adds to a department those that none has yet.
+    `department` leads the case, was asked to contribute or contributes; `unassigned`
+    adds the cases that no department leads. `category` takes the path itself and all
+    below it. `digits` stand anywhere in the receipt number, `unended` leaves out ended
+    cases. Cases that are open have no time of closing.
     """
 
     state: str | None = None
@@ -56,9 +57,11 @@ class QueueFilter(NamedTuple):
     product: str | None = None
     supplier: str | None = None
     severity: str | None = None
-    origin: str | None = None
+    origins: tuple[str, ...] = ()
     received_from: datetime | None = None
     received_before: datetime | None = None
+    closed_from: datetime | None = None
+    closed_before: datetime | None = None
     digits: str | None = None
     unended: bool = False
     unassigned: bool = False
@@ -108,7 +111,7 @@ class CaseList(Protocol):
 
     def count(self, wanted: QueueFilter) -> int: ...
 
-    def tally(self, department: str | None) -> list[Tallied]: ...
+    def tally(self, wanted: QueueFilter) -> list[Tallied]: ...
 
 
 class Opened(NamedTuple):

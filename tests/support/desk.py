@@ -10,6 +10,7 @@ from fastapi import FastAPI
 
 from events import codec
 from events.examples import EXAMPLES
+from events.vocabulary import Origin
 from services.handling.application.cases import Handling
 from services.handling.application.commanding import Asked, Commanding, Done
 from services.handling.application.reading import Words
@@ -78,12 +79,12 @@ class DeskHouse:
             self.database, name="handling", codec=codec, now=lambda: NOW
         )
         self.vault = vault = Vault(make_database("keys"), self.database)
-        work_list = WorkList(self.database)
-        self.handling = Handling(self.store, work_list)
+        self.work_list = WorkList(self.database)
+        self.handling = Handling(self.store, self.work_list)
         self.readings = Readings(self.database)
         self.writer = Writer("desk")
         self.commanding = Commanding(
-            HandlingRecord(self.store, work_list, vault),
+            HandlingRecord(self.store, self.work_list, vault),
             vault,
             policy=DEFAULT_POLICY,
             secret=b"s" * 32,
@@ -96,7 +97,9 @@ class DeskHouse:
             vault, self.readings, self.intake, writer=self.writer, now=lambda: NOW
         )
         app = FastAPI()
-        app.include_router(desk.router(self.handling, pages, policy=DEFAULT_POLICY))
+        app.include_router(
+            desk.router(self.handling, pages, policy=DEFAULT_POLICY, now=lambda: NOW)
+        )
         app.include_router(
             desk_case.router(
                 self.handling,
@@ -132,11 +135,14 @@ class DeskHouse:
             f"/desk/cases/{CASE}/do/{command}", {**known, **fields}
         )
 
-    def receive(self, case_id: UUID = CASE, **changes: Any) -> None:
+    def receive(
+        self, case_id: UUID = CASE, *, origin: Origin = Origin.LIVE, **changes: Any
+    ) -> None:
         """Take a complaint over; `changes` are those of its data."""
         event = RECEIVED.model_copy(
             update={
                 "case_id": case_id,
+                "origin": origin,
                 "event_id": new_uuid7(NOW),
                 "data": RECEIVED.data.model_copy(update=changes),
             }

@@ -12,8 +12,7 @@ from tests.support.given import HOUR, doc
 def minimal_commands(case: Case, policy: Policy, now: datetime) -> dict[str, c.Command]:
     """By name; each is valid wherever its gate is open."""
     lead = case.state is not State.ASSIGNED
-    taken = {case.department} | case.asked | case.contributing
-    department = next(name for name in policy.departments if name not in taken)
+    department = next(n for n in policy.departments if n not in case.departments)
     commands: tuple[c.Command, ...] = (
         c.AcknowledgeReceipt(expected_at=now + HOUR, medium="phone"),
         c.AcceptComplaint(

@@ -13,6 +13,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from events import codec
 from events.envelope import Actor
+from events.vocabulary import Channel, Origin, Severity, State
 from services.handling.application.cases import Handling, History, Known
 from services.handling.application.looking import (
     cursor_of,
@@ -39,6 +40,7 @@ SHOWN: Final = (
     "level",
     "origin",
     "received_at",
+    "closed_at",
     "channel",
     "complaint_class",
     "category",
@@ -52,26 +54,29 @@ SHOWN: Final = (
 
 
 class QueueQuery(BaseModel):
-    """The queue's parameters; times are of the receipt, `category` takes all below it."""
+    """The queue's parameters; `category` takes all below it."""
 
     model_config = ConfigDict(extra="forbid")
 
-    state: str | None = None
+    state: State | None = None
     department: str | None = None
-    channel: str | None = None
+    channel: Channel | None = None
     category: str | None = None
     product: str | None = None
     supplier: str | None = None
-    severity: str | None = None
-    origin: str | None = None
+    severity: Severity | None = None
+    origin: Origin | None = None
     received_from: AwareDatetime | None = None
     received_before: AwareDatetime | None = None
+    closed_from: AwareDatetime | None = None
+    closed_before: AwareDatetime | None = None
     cursor: str | None = None
     limit: Annotated[int, Query(ge=1, le=PAGE_LIMIT)] = PAGE
 
     def filter(self) -> QueueFilter:
-        given = self.model_dump(exclude={"cursor", "limit"})
-        return QueueFilter(**given, after=read_cursor(self.cursor))
+        given = self.model_dump(exclude={"origin", "cursor", "limit"})
+        origins = (self.origin,) if self.origin else ()
+        return QueueFilter(**given, origins=origins, after=read_cursor(self.cursor))
 
 
 def router(

@@ -113,9 +113,12 @@ class Handling:
         rows = self._cases.page(wanted, limit=limit + 1)
         return Page(tuple(rows[:limit]), self._cases.count(wanted), len(rows) > limit)
 
-    def tally(self, department: str | None = None) -> list[Tallied]:
-        """Count cases by state, department and severity, of one department or all."""
-        return self._cases.tally(department)
+    def count(self, wanted: QueueFilter) -> int:
+        return self._cases.count(wanted)
+
+    def tally(self, wanted: QueueFilter) -> list[Tallied]:
+        """Count the cases of the filter by state and severity."""
+        return self._cases.tally(wanted)
 
     def _position(self, as_of: AsOf) -> int:
         if isinstance(as_of, datetime):

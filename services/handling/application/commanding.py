@@ -336,10 +336,7 @@ def _result(done: Done) -> str:
 
 def concerned(before: Case, after: Case) -> tuple[str, ...]:
     """Name every department that had or has to do with the case."""
-    named = {before.department, after.department} - {None}
-    for case in (before, after):
-        named |= case.asked | case.contributing
-    return tuple(sorted(name for name in named if name is not None))
+    return tuple(sorted(before.departments | after.departments))
 
 
 def _busy() -> UnavailableError:

@@ -84,6 +84,8 @@ class Case:
     severity: str | None = None
     department: str | None = None
     """The department that leads, None while the front office has the case."""
+    closed_at: datetime | None = None
+    """When it was closed; None again once it is reopened or appealed."""
     level: int = 0
     """0 before any appeal, then the number of the appeal."""
 
@@ -127,6 +129,12 @@ class Case:
     """What the customer said of the outcome since then, 1 to 5 (S106)."""
     reviewer: str | None = None
     """Who decides the appeal that runs."""
+
+    @property
+    def departments(self) -> frozenset[str]:
+        """Every department that has to do with the case now: lead, asked, contributing."""
+        lead = {self.department} if self.department else set()
+        return self.asked | self.contributing | lead
 
 
 def evolve(case: Case | None, event: Envelope[Any]) -> Case:  # noqa: C901, PLR0911, PLR0912 - one line a fact
@@ -218,16 +226,20 @@ def evolve(case: Case | None, event: Envelope[Any]) -> Case:  # noqa: C901, PLR0
             )
         case SatisfactionRecorded(about=SatisfactionSubject.OUTCOME):
             return replace(case, score=data.score)
-        case SatisfactionRecorded() | ComplaintClosed() | ComplaintWithdrawn():
+        case ComplaintClosed():
+            return replace(case, closed_at=event.occurred_at)
+        case SatisfactionRecorded() | ComplaintWithdrawn():
             return case
         case ComplaintAppealed():
-            return replace(case, level=data.level, contestable=(), reviewer=None)
+            return replace(
+                case, level=data.level, contestable=(), reviewer=None, closed_at=None
+            )
         case AppealAccepted():
             return replace(case, reviewer=data.reviewer)
         case AppealDismissed():
             return _told(case, this)
         case ComplaintReopened():
-            return replace(case, reviewer=None)
+            return replace(case, reviewer=None, closed_at=None)
         case RecordCorrected():
             return _corrected(case, data.correction)
         case SubjectErased():

@@ -21,9 +21,7 @@ def may_see(case: Case, *, role: str, department: str | None, policy: Policy) ->
     if role in NEVER:
         return False
     if role in policy.unit_roles:
-        return department is not None and department in (
-            {case.department} | case.asked | case.contributing
-        )
+        return department in case.departments
     return role in staff(policy)
 
 

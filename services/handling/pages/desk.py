@@ -1,23 +1,25 @@
 """`/desk`: counters that open their lists, and the queue with its filters."""
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 
-from events.vocabulary import Channel, Severity, State
+from events.vocabulary import Channel, Origin, Severity, State
 from services.handling.application.cases import Handling
 from services.handling.application.looking import cursor_of, own_queue, read_cursor
 from services.handling.domain.decisions.rules import OPEN
 from services.handling.domain.policy import Policy
 from services.handling.pages.desk_fields import NEXT
-from services.handling.ports import QueueFilter, Tallied
+from services.handling.ports import QueueFilter
 from services.kernel.access import Credential
+from services.kernel.clock import Clock
 from services.kernel.i18n import msgid
 from services.kernel.web.pages import Pages
 
@@ -39,6 +41,15 @@ NO_DAY: Final = msgid("Write the day as 2026-03-04.")
 
 _LONGEST: Final = 200  # characters of a filter that anybody needs
 _FILTERS: Final = ("state", "department", "channel", "category", "severity")
+_DAYS: Final = ("received_from", "received_to", "closed_from", "closed_to")
+
+LIVE: Final = "live"
+ORIGINS: Final[Mapping[str, tuple[str, ...]]] = {
+    LIVE: (Origin.LIVE,),
+    "imported": tuple(each for each in Origin if each is not Origin.LIVE),
+    "all": (),
+}
+"""Whose cases are shown, as the address bar says; without a word the live ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,30 +70,45 @@ class Asked:
     faults: Mapping[str, str]
 
 
-def router(handling: Handling, pages: Pages, *, policy: Policy) -> APIRouter:
+def router(
+    handling: Handling, pages: Pages, *, policy: Policy, now: Clock
+) -> APIRouter:
     routes = pages.router()
 
     @routes.get(HOME)
     async def home(request: Request) -> Response:
         viewer = pages.require_known(request)
-        own = own_queue(QueueFilter(), viewer, policy)
-        tallied = await run_in_threadpool(handling.tally, own.department)
-        mine, others = counters(tallied, viewer, policy)
+        origin = read_origin(request.query_params)
+        mine, others, whole = await run_in_threadpool(
+            board,
+            handling,
+            viewer,
+            origin,
+            policy=policy,
+            zone=pages.zone,
+            today=now().astimezone(pages.zone).date(),
+        )
         return pages.render(
             request,
             "desk/home.html",
             mine=mine,
             others=others,
-            whole=whole(tallied, viewer, policy),
+            whole=whole,
+            origin=origin,
+            origins=tuple(ORIGINS),
             done=request.query_params.get("done", ""),
         )
 
     @routes.get(QUEUE)
     async def queue(request: Request) -> Response:
         viewer = pages.require_known(request)
-        asked = read_filters(request.query_params, pages, policy)
+        asked = read_filters(request.query_params, pages.zone, policy)
         wanted = own_queue(asked.wanted, viewer, policy)
         found = await run_in_threadpool(handling.queue, wanted, limit=PAGE)
+        elsewhere = 0
+        if not found.total and wanted.origins:
+            everywhere = wanted._replace(origins=())
+            elsewhere = await run_in_threadpool(handling.count, everywhere)
         response = pages.render(
             request,
             "desk/queue.html",
@@ -91,6 +117,7 @@ def router(handling: Handling, pages: Pages, *, policy: Policy) -> APIRouter:
                 name: pages.text(request, fault) for name, fault in asked.faults.items()
             },
             found=found,
+            elsewhere=elsewhere,
             tones=TONES,
             next=cursor_of(found.rows[-1]) if found.more else None,
             states=[each.value for each in State],
@@ -100,6 +127,7 @@ def router(handling: Handling, pages: Pages, *, policy: Policy) -> APIRouter:
             else tuple(policy.departments),
             channels=[each.value for each in Channel],
             severities=[each.value for each in Severity],
+            origins=tuple(ORIGINS),
             filtered=any(asked.typed.values()),
             front_office=policy.front_office,
         )
@@ -116,62 +144,67 @@ def address(typed: Mapping[str, str]) -> str:
     return f"{QUEUE}?{query}" if query else QUEUE
 
 
-def counters(
-    tallied: Iterable[Tallied], viewer: Credential, policy: Policy
-) -> tuple[list[Counter], list[Counter]]:
-    """Count open cases by state: those that wait for this role, and the others."""
-    cases = dict.fromkeys(sorted(OPEN, key=list(State).index), 0)
-    for each in tallied:
-        state = State(each.state)
-        if state in cases:
-            cases[state] += each.cases
+def board(
+    handling: Handling,
+    viewer: Credential,
+    origin: str,
+    *,
+    policy: Policy,
+    zone: ZoneInfo,
+    today: dt.date,
+) -> tuple[list[Counter], list[Counter], list[Counter]]:
+    """Count the open cases that wait for this role, the other open ones, and across."""
+    shown = {} if origin == LIVE else {"origin": origin}
+
+    def wanted(filters: Mapping[str, str]) -> QueueFilter:
+        return own_queue(read_filters(filters, zone, policy).wanted, viewer, policy)
+
+    tallied = handling.tally(wanted(shown))
+    living = [each for each in tallied if State(each.state) in OPEN]
+
+    def counter(code: str, cases: int | None = None, **filters: str) -> Counter:
+        """Make a counter; where the tally does not say how many, the list is asked."""
+        filters |= shown
+        if cases is None:
+            cases = handling.count(wanted(filters))
+        return Counter(code, cases, urlencode(filters))
+
     mine: list[Counter] = []
     others: list[Counter] = []
-    for state, count in cases.items():
+    for state in sorted(OPEN, key=list(State).index):
         command = NEXT.get(state)
         theirs = command is not None and viewer.role in policy.roles[command]
-        counter = Counter(state, count, f"state={state}")
-        (mine if theirs else others).append(counter)
-    return mine, others
-
-
-def whole(
-    tallied: Sequence[Tallied], viewer: Credential, policy: Policy
-) -> list[Counter]:
-    """Count across states. The front office has what no department has yet."""
-    living = [
-        each._replace(department=each.department or policy.front_office)
-        for each in tallied
-        if State(each.state) in OPEN
-    ]
-
-    def total(**wanted: str) -> int:
-        return sum(
-            each.cases
-            for each in living
-            if all(getattr(each, name) == value for name, value in wanted.items())
-        )
-
-    found = [Counter("open", total(), "state=open")]
+        cases = sum(each.cases for each in living if each.state == state)
+        (mine if theirs else others).append(counter(state, cases, state=state))
+    whole = [counter("open", sum(each.cases for each in living), state=ANY_OPEN)]
     if viewer.department is not None:
-        query = urlencode({"state": ANY_OPEN, "department": viewer.department})
-        found.append(Counter("department", total(department=viewer.department), query))
+        own = viewer.department
+        whole.append(counter("department", state=ANY_OPEN, department=own))
     for severity in (Severity.SERIOUS, Severity.CRITICAL):
-        query = f"state=open&severity={severity}"
-        found.append(Counter(severity, total(severity=severity), query))
-    closed = sum(each.cases for each in tallied if each.state == State.CLOSED)
-    return [*found, Counter(State.CLOSED, closed, f"state={State.CLOSED}")]
+        cases = sum(each.cases for each in living if each.severity == severity)
+        whole.append(counter(severity, cases, state=ANY_OPEN, severity=severity))
+    month = today.replace(day=1).isoformat()
+    whole.append(counter("closed", state=State.CLOSED, closed_from=month))
+    return mine, others, whole
 
 
-def read_filters(given: Mapping[str, str], pages: Pages, policy: Policy) -> Asked:
+def read_origin(given: Mapping[str, str]) -> str:
+    """Read whose cases are wanted; without a known word, the live ones."""
+    origin = given.get("origin", "")
+    return origin if origin in ORIGINS else LIVE
+
+
+def read_filters(given: Mapping[str, str], zone: ZoneInfo, policy: Policy) -> Asked:
     """Read the address bar. What cannot be read is told and filters nothing.
 
     Raises MalformedError for a cursor that was never given out.
     """
     typed = {
         name: given.get(name, "").strip()[:_LONGEST]
-        for name in (*_FILTERS, "received_from", "received_to", "q")
+        for name in (*_FILTERS, *_DAYS, "q")
     }
+    origin = read_origin(given)
+    typed["origin"] = "" if origin == LIVE else origin
     faults: dict[str, str] = {}
 
     def day(name: str, later: int = 0) -> dt.datetime | None:
@@ -179,7 +212,7 @@ def read_filters(given: Mapping[str, str], pages: Pages, policy: Policy) -> Aske
             return None
         try:
             first = dt.date.fromisoformat(typed[name]) + dt.timedelta(days=later)
-            start = dt.datetime.combine(first, dt.time(), pages.zone)
+            start = dt.datetime.combine(first, dt.time(), zone)
             return start.astimezone(dt.UTC)
         except (ValueError, OverflowError):
             faults[name] = NO_DAY
@@ -191,8 +224,11 @@ def read_filters(given: Mapping[str, str], pages: Pages, policy: Policy) -> Aske
         equal |= {"state": None, "unended": True}
     wanted = QueueFilter(
         **equal,
+        origins=ORIGINS[origin],
         received_from=day("received_from"),
         received_before=day("received_to", later=1),
+        closed_from=day("closed_from"),
+        closed_before=day("closed_to", later=1),
         digits=digits or None,
         unassigned=equal["department"] == policy.front_office,
         after=read_cursor(given.get("cursor")),

@@ -182,7 +182,12 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             "department": msgid("Open in my department"),
             "serious": msgid("Open and serious"),
             "critical": msgid("Open and critical"),
-            "CLOSED": msgid("Closed"),
+            "closed": msgid("Closed this month"),
+        },
+        "whose": {
+            "live": msgid("Live"),
+            "imported": msgid("Imported"),
+            "all": msgid("All"),
         },
     }
 )

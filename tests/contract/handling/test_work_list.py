@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import pytest
 
+from events.vocabulary import State
+from services.handling.persistence import WorkList
 from services.handling.ports import QueueFilter, Tallied
-from tests.support.desk import CASE, DeskHouse
-from tests.support.given import AGENT
+from tests.support.desk import CASE, NOW, DeskHouse
+from tests.support.given import AGENT, LOGISTICS, QUALITY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,21 +41,105 @@ def house(make_database: Callable[..., Database]) -> Iterator[DeskHouse]:
     house.close()
 
 
-def found(house: DeskHouse, **wanted: object) -> list[str]:
-    page = house.handling.queue(QueueFilter(**wanted), limit=10)  # type: ignore[arg-type] # the test's own
+def found(house: DeskHouse, **wanted: Any) -> list[str]:
+    page = house.handling.queue(QueueFilter(**wanted), limit=10)
     assert page.total == len(page.rows)
     return sorted(row.receipt_no for row in page.rows)
 
 
 def test_every_case_is_counted_once(house: DeskHouse) -> None:
-    assert sorted(house.handling.tally(), key=str) == [
-        Tallied("ASSIGNED", "quality", "minor", 1),
-        Tallied("RECEIVED", None, None, 2),
-    ]
-    assert house.handling.tally("quality") == [
-        Tallied("ASSIGNED", "quality", "minor", 1)
-    ]
-    assert house.handling.tally("nobody") == []
+    def tally(**wanted: Any) -> list[Tallied]:
+        return sorted(house.handling.tally(QueueFilter(**wanted)), key=str)
+
+    assigned, received = Tallied("ASSIGNED", "minor", 1), Tallied("RECEIVED", None, 2)
+    assert tally() == [assigned, received]
+    assert tally(department="quality") == [assigned]
+    assert tally(department="nobody") == []
+    assert tally(department="nobody", unassigned=True) == [received]
+
+
+def test_every_department_concerned_finds_the_case_until_it_is_no_more(
+    house: DeskHouse,
+) -> None:
+    """Leading, asked, contributing; gone once it returns the case or it is transferred."""
+    ask = {"department": "logistics", "role": "contributor"}
+    assert found(house, department="logistics") == []
+    house.give(QUALITY, "assign", **ask)
+    assert found(house, department="logistics") == [NUMBERS[0]]
+    assert found(house, department="quality") == [NUMBERS[0]]
+    house.give(LOGISTICS, "return", reason="not_ours")
+    assert found(house, department="logistics") == []
+    house.give(QUALITY, "sign-for")
+    house.give(QUALITY, "assign", **ask)
+    house.give(LOGISTICS, "sign-for")
+    assert found(house, department="logistics") == [NUMBERS[0]]
+    house.give(QUALITY, "assign", department="production")
+    assert found(house, department="quality") == []
+    assert found(house, department="production") == [NUMBERS[0]]
+    assert found(house, department="logistics") == [NUMBERS[0]]
+
+
+def test_rows_that_cannot_be_written_let_no_event_through(
+    house: DeskHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise ArithmeticError
+
+    monkeypatch.setattr(WorkList, "keep", fail)
+    with pytest.raises(ArithmeticError):
+        house.give(QUALITY, "sign-for")
+    assert house.handling.history(str(CASE)).case.state == "ASSIGNED"
+
+
+def test_what_was_closed_when_is_found_until_it_lives_again(house: DeskHouse) -> None:
+    def closed(**wanted: Any) -> list[str]:
+        return found(house, state="CLOSED", **wanted)
+
+    case = house.handling.history(str(CASE)).case
+    ended = replace(case, state=State.CLOSED, closed_at=NOW)
+    with house.database.write() as tx:
+        house.work_list.keep(tx, [ended])
+    later = NOW + timedelta(microseconds=1)
+    assert closed(closed_from=NOW, closed_before=later) == [NUMBERS[0]]
+    assert closed(closed_before=NOW) == []
+    assert closed(closed_from=later) == []
+    with house.database.write() as tx:
+        house.work_list.keep(tx, [case])
+    assert found(house, closed_from=NOW) == []
+
+
+def test_rows_of_another_shape_are_made_anew_from_the_log(house: DeskHouse) -> None:
+    """A folder of an older amends opens, and nothing is missing in its queue."""
+    house.give(
+        QUALITY, "assign", department="logistics", role="contributor"
+    )  # versions beyond the first
+    whole = house.handling.queue(QueueFilter(), limit=10)
+    with house.database.write() as tx:
+        tx.execute("DROP TABLE work_list_department")
+        tx.execute("DROP TABLE work_list")
+        tx.execute("DROP TABLE work_list_shape")
+        tx.execute("CREATE TABLE work_list (case_id UUID PRIMARY KEY, state TEXT)")
+        tx.execute(
+            "INSERT INTO work_list (case_id, state) VALUES (?, ?)", (CASE, "CLOSED")
+        )
+    WorkList(house.database)
+    assert house.handling.queue(QueueFilter(), limit=10) == whole
+    assert found(house, department="logistics") == [NUMBERS[0]]
+    with house.database.write() as tx:  # nothing is made anew where the shape is right
+        tx.execute("DELETE FROM work_list")
+    WorkList(house.database)
+    assert found(house) == []
+
+
+def test_a_log_of_many_pages_is_folded_whole(
+    house: DeskHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.handling.persistence.work_list._AT_ONCE", 2)
+    whole = house.handling.queue(QueueFilter(), limit=10)
+    with house.database.write() as tx:
+        tx.execute("UPDATE work_list_shape SET shape = 'another'")
+    WorkList(house.database)
+    assert house.handling.queue(QueueFilter(), limit=10) == whole
 
 
 def test_a_part_of_the_number_finds_it(house: DeskHouse) -> None:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from events.vocabulary import Origin, State
+from services.handling.pages.desk import Counter, board
 from services.kernel.access import ANONYMOUS, Credential
 from services.kernel.store.database import Database, open_database
 from tests.support.browsing import hidden
 from tests.support.desk import ANN, CASE, HAN, HEDDA, STATEMENT, DeskHouse
-from tests.support.given import AGENT, QUALITY
+from tests.support.given import AGENT, DEFAULT_POLICY, QUALITY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,6 +58,12 @@ def offers(page: str) -> list[str]:
     return re.findall(r'id="do-([a-z-]+)"', page)
 
 
+def counters(page: str) -> list[tuple[str, str]]:
+    """Give each counter's query and its number."""
+    found = re.findall(r'href="/desk/cases\?([^"]+)"><strong[^>]*>(\d+)<', page)
+    return [(address.replace("&amp;", "&"), number) for address, number in found]
+
+
 def text(page: str) -> str:
     return " ".join(re.sub(r"<[^>]+>", " ", page).split())
 
@@ -77,15 +88,76 @@ def test_each_number_opens_a_list_of_exactly_that_many(house: DeskHouse) -> None
     accept(house)
     for who in (ANN, HAN):
         browser = house.sit(who)
-        numbers = re.findall(
-            r'<a href="(/desk/cases\?[^"]+)"><strong[^>]*>(\d+)<',
-            browser.get("/desk").text,
-        )
+        numbers = counters(browser.get("/desk").text)
         assert len(numbers) >= 16
         for address, count in numbers:
-            rows = browser.get(address.replace("&amp;", "&")).text.count("data-row")
+            rows = browser.get(f"/desk/cases?{address}").text.count("data-row")
             assert rows == int(count), address
     assert {count for _, count in numbers} == {"0", "1"}  # a unit's own alone
+
+
+def test_a_contributing_department_has_the_case_on_its_desk(house: DeskHouse) -> None:
+    accept(house)
+    leo = Credential("user-leo", "department_handler", "logistics")
+    assert house.sit(leo).get("/desk/cases").text.count("data-row") == 0
+    house.give(QUALITY, "assign", department="logistics", role="contributor")
+    browser = house.sit(leo)
+    assert browser.get("/desk/cases").text.count("data-row") == 1
+    assert ("state=open&department=logistics", "1") in counters(
+        browser.get("/desk").text
+    )
+    assert offers(browser.get(PAGE).text)[0] == "sign-for"
+
+
+def test_imported_cases_stand_apart_until_they_are_asked_for(house: DeskHouse) -> None:
+    for number, origin in enumerate((Origin.MIGRATION, Origin.DEMO), 1):
+        house.receive(
+            UUID(int=CASE.int + number), origin=origin, receipt_no=f"{number}" * 16
+        )
+    browser = house.sit(ANN)
+    for query, expected in (("", 1), ("?origin=imported", 2), ("?origin=all", 3)):
+        home = browser.get(f"/desk{query}").text
+        assert re.findall(r"<strong>(\d+)</strong> All open cases", home) == [
+            str(expected)
+        ]
+        for address, count in counters(home):
+            rows = browser.get(f"/desk/cases?{address}").text.count("data-row")
+            assert rows == int(count), address
+    missed = browser.get("/desk/cases?q=2222").text
+    assert "1 fits among all, live and imported" in missed
+    assert 'href="/desk/cases?q=2222&amp;origin=all"' in missed
+    assert browser.get("/desk/cases?q=2222&origin=all").text.count("data-row") == 1
+    assert browser.get("/desk?origin=nonsense").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("zone", "closed_at", "counted"),
+    [
+        ("UTC", "2026-03-01T00:00:00+00:00", 1),
+        ("UTC", "2026-02-28T23:59:59+00:00", 0),
+        ("Asia/Shanghai", "2026-02-28T16:00:00+00:00", 1),
+        ("Asia/Shanghai", "2026-02-28T15:59:59+00:00", 0),
+    ],
+)
+def test_closed_this_month_is_the_month_of_the_organisation(
+    house: DeskHouse, zone: str, closed_at: str, counted: int
+) -> None:
+    case = house.handling.history(str(CASE)).case
+    closed = dt.datetime.fromisoformat(closed_at)
+    with house.database.write() as tx:
+        ended = replace(case, state=State.CLOSED, closed_at=closed)
+        house.work_list.keep(tx, [ended])
+    *_, whole = board(
+        house.handling,
+        ANN,
+        "live",
+        policy=DEFAULT_POLICY,
+        zone=ZoneInfo(zone),
+        today=dt.date(2026, 3, 20),
+    )
+    assert whole[-1] == Counter(
+        "closed", counted, "state=CLOSED&closed_from=2026-03-01"
+    )
 
 
 def test_the_queue_is_filtered_by_the_address_and_says_what_it_cannot_read(

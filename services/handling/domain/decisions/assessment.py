@@ -102,7 +102,7 @@ def assign(on: Scene, command: AssignDepartment) -> Decided:
     if command.role is AssignmentRole.CONTRIBUTOR:
         if case.state is State.ACCEPTED:
             raise refusal("case.not_assignable")
-        if department in {case.department} | case.asked | case.contributing:
+        if department in case.departments:
             return ()
         return (
             DepartmentAssigned(

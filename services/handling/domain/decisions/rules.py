@@ -106,7 +106,7 @@ def concerned(on: Scene) -> None:
     """
     case, actor = on.case, on.actor
     if on.of_a_unit and actor.department not in (
-        {on.holder, on.policy.front_office} | case.asked | case.contributing
+        case.departments | {on.policy.front_office}
     ):
         raise refusal("case.not_your_department")
     if actor.role == on.policy.reviewer_role and actor.id != case.reviewer:

@@ -1,0 +1,6 @@
+"""Handling's record in SQL: events, and beside them the work list, documents and keys."""
+
+from services.handling.persistence.record import HandlingRecord
+from services.handling.persistence.work_list import WorkList
+
+__all__ = ["HandlingRecord", "WorkList"]

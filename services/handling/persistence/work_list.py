@@ -1,0 +1,245 @@
+"""The work list in SQL: what the queue and the desk ask of all cases.
+
+Its rows follow from the events and are written in their transaction. Where an amends
+with other tables comes to a database, the rows are made anew from the log.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Final
+from uuid import UUID
+
+import structlog
+
+from events import codec
+from services.handling.domain.case import evolve
+from services.handling.domain.decisions.rules import ENDED
+from services.handling.ports import Listed, QueueFilter, Tallied
+from services.kernel.clock import from_micros, micros
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence, Sized
+
+    from services.handling.domain.case import Case
+    from services.kernel.store.database import Database, Tx
+
+    Condition = tuple[str, Sequence[object]]
+    """What a row must fulfil, and the values of its places."""
+
+_TABLES: Final = (
+    """CREATE TABLE work_list (
+        case_id UUID PRIMARY KEY, receipt_no TEXT NOT NULL UNIQUE, version BIGINT NOT NULL,
+        state TEXT NOT NULL, department TEXT, channel TEXT, category TEXT, product TEXT,
+        supplier TEXT, severity TEXT, origin TEXT NOT NULL, received_at BIGINT NOT NULL,
+        closed_at BIGINT)""",
+    "CREATE INDEX work_list_by_receipt_time ON work_list (received_at, case_id)",
+    "CREATE INDEX work_list_by_state ON work_list (state, received_at)",
+    """CREATE TABLE work_list_department (
+        department TEXT NOT NULL, case_id UUID NOT NULL, PRIMARY KEY (department, case_id))""",
+    "CREATE INDEX work_list_department_of ON work_list_department (case_id)",
+)
+"""`work_list_department` has every department that a case now has to do with, the
+leading one too. Times are the claimed ones, microseconds UTC."""
+
+_SHAPE: Final = hashlib.sha256("\n".join(_TABLES).encode()).hexdigest()
+_SHAPES: Final = (
+    "CREATE TABLE IF NOT EXISTS work_list_shape (id BIGINT PRIMARY KEY, shape TEXT)"
+)
+
+_COLUMNS: Final = (
+    "case_id, receipt_no, version, state, department, channel, category, product,"
+    " supplier, severity, origin, received_at, closed_at"
+)
+_EQUAL: Final = ("state", "channel", "product", "supplier", "severity")
+_AT_ONCE: Final = 1_000  # events in hand while rows are made anew
+
+_log = structlog.get_logger(__name__)
+
+
+class WorkList:
+    """Rows of open and closed cases; the record of the events lies in the same database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        if not database.read_only:
+            self._shape()
+
+    def keep(self, tx: Tx, cases: Sequence[Case]) -> None:
+        """Write the rows of these cases as they now are."""
+        columns = _COLUMNS.split(", ")
+        kept = ", ".join(f"{name} = excluded.{name}" for name in columns[2:])
+        tx.executemany(
+            f"INSERT INTO work_list ({_COLUMNS})"  # noqa: S608 fixed words
+            f" VALUES ({', '.join('?' * len(columns))})"
+            f" ON CONFLICT (case_id) DO UPDATE SET {kept}",
+            [_row(case) for case in cases],
+        )
+        tx.executemany(
+            "DELETE FROM work_list_department WHERE case_id = ?",
+            [(case.id,) for case in cases if case.version > 1],  # new ones have none
+        )
+        tx.executemany(
+            "INSERT INTO work_list_department (department, case_id) VALUES (?, ?)",
+            [(name, case.id) for case in cases for name in sorted(case.departments)],
+        )
+
+    def find(self, receipt_no: str) -> UUID | None:
+        with self._database.read() as tx:
+            row = tx.fetchone(
+                "SELECT case_id FROM work_list WHERE receipt_no = ?", (receipt_no,)
+            )
+        return row[0] if row else None
+
+    def page(self, wanted: QueueFilter, *, limit: int) -> list[Listed]:
+        """Give at most `limit` rows behind the cursor, oldest receipt first."""
+        where, params = _where(wanted)
+        with self._database.read() as tx:
+            rows = tx.fetchall(
+                f"SELECT {_COLUMNS} FROM work_list {where}"  # noqa: S608 fixed words
+                " ORDER BY received_at, case_id LIMIT ?",
+                [*params, limit],
+            )
+        return [_listed(row) for row in rows]
+
+    def count(self, wanted: QueueFilter) -> int:
+        """Give how many rows the filter has, whatever the cursor."""
+        where, params = _where(wanted._replace(after=None))
+        with self._database.read() as tx:
+            row = tx.fetchone(
+                f"SELECT COUNT(*) FROM work_list {where}",  # noqa: S608 fixed words
+                params,
+            )
+        return row[0] if row else 0
+
+    def tally(self, wanted: QueueFilter) -> list[Tallied]:
+        """Count the rows of the filter, each once, by state and severity."""
+        where, params = _where(wanted._replace(after=None))
+        with self._database.read() as tx:
+            rows = tx.fetchall(
+                "SELECT state, severity, COUNT(*) FROM work_list"  # noqa: S608 fixed words
+                f" {where} GROUP BY state, severity",
+                params,
+            )
+        return [Tallied._make(row) for row in rows]
+
+    def _shape(self) -> None:
+        """Make the tables; if others are there, make them anew with all their rows."""
+        self._database.migrate((_SHAPES,))
+        with self._database.write() as tx:
+            tx.execute(
+                "INSERT INTO work_list_shape (id, shape) VALUES (1, '')"
+                " ON CONFLICT (id) DO NOTHING"
+            )
+            # On PostgreSQL another process that starts now waits here.
+            tx.execute("UPDATE work_list_shape SET shape = shape")
+            if tx.fetchone("SELECT shape FROM work_list_shape") == (_SHAPE,):
+                return
+            for table in ("work_list", "work_list_department"):
+                tx.execute(f"DROP TABLE IF EXISTS {table}")
+            for statement in _TABLES:
+                tx.execute(statement)
+            cases = 0
+            for some in _folded(tx):
+                self.keep(tx, some)
+                cases += len(some)
+            tx.execute("UPDATE work_list_shape SET shape = ?", (_SHAPE,))
+        if cases:
+            _log.info("handling.work_list_made_anew", cases=cases)
+
+
+def _folded(tx: Tx) -> Iterator[list[Case]]:
+    """Give every case of the record, folded from its events, some at a time."""
+    case: Case | None = None
+    place: tuple[UUID, int] = (UUID(int=0), 0)
+    while rows := tx.fetchall(
+        "SELECT case_id, version, body FROM stored_events"
+        " WHERE (case_id, version) > (?, ?) ORDER BY case_id, version LIMIT ?",
+        (*place, _AT_ONCE),
+    ):
+        whole = []
+        for case_id, version, body in rows:
+            if case is not None and case.id != case_id:
+                whole.append(case)
+            case = evolve(case, codec.decode(body))
+            place = (case_id, version)
+        yield whole
+    if case is not None:
+        yield [case]
+
+
+def _row(case: Case) -> tuple[object, ...]:
+    return (
+        case.id,
+        case.receipt_no,
+        case.version,
+        case.state,
+        case.department,
+        case.channel,
+        case.category,
+        case.product,
+        case.supplier,
+        case.severity,
+        case.origin,
+        micros(case.received_at),
+        micros(case.closed_at) if case.closed_at else None,
+    )
+
+
+def _listed(row: tuple[object, ...]) -> Listed:
+    *codes, received_at, closed_at = row
+    times = [
+        from_micros(at) if isinstance(at, int) else None
+        for at in (received_at, closed_at)
+    ]
+    return Listed._make((*codes, *times))
+
+
+def _where(wanted: QueueFilter) -> tuple[str, list[object]]:
+    found = [*_codes(wanted), *_times(wanted)]
+    if not found:
+        return "", []
+    params = [value for _, values in found for value in values]
+    return f"WHERE {' AND '.join(condition for condition, _ in found)}", params
+
+
+def _codes(wanted: QueueFilter) -> Iterator[Condition]:
+    for name in _EQUAL:
+        if (value := getattr(wanted, name)) is not None:
+            yield f"{name} = ?", [value]
+    if wanted.department is not None:
+        concerned = (
+            "case_id IN (SELECT case_id FROM work_list_department WHERE department = ?)"
+        )
+        also = " OR department IS NULL" if wanted.unassigned else ""
+        yield f"({concerned}{also})", [wanted.department]
+    if wanted.origins:
+        yield f"origin IN ({_places(wanted.origins)})", wanted.origins
+    if wanted.category is not None:  # a path means itself and all below it
+        below = f"{wanted.category}/"
+        yield (
+            "(category = ? OR substr(category, 1, ?) = ?)",
+            [wanted.category, len(below), below],
+        )
+    if wanted.digits is not None:
+        yield "receipt_no LIKE ?", [f"%{wanted.digits}%"]
+    if wanted.unended:
+        yield f"state NOT IN ({_places(ENDED)})", sorted(ENDED)
+
+
+def _times(wanted: QueueFilter) -> Iterator[Condition]:
+    for condition, instant in (
+        ("received_at >= ?", wanted.received_from),
+        ("received_at < ?", wanted.received_before),
+        ("closed_at >= ?", wanted.closed_from),
+        ("closed_at < ?", wanted.closed_before),
+    ):
+        if instant is not None:
+            yield condition, [micros(instant)]
+    if wanted.after is not None:
+        received_at, case_id = wanted.after
+        yield "(received_at, case_id) > (?, ?)", [micros(received_at), case_id]
+
+
+def _places(values: Sized) -> str:
+    return ", ".join("?" * len(values))
