@@ -1,7 +1,8 @@
 """What people call the codes, in English; translated in `locale/`.
 
-One table for each list in `events.vocabulary`, named as its class in snake case, and
-`event` for the types of events. A test holds tables and lists together.
+One table for each list in `events.vocabulary`, named as its class in snake case, `event`
+for the types of events, and `department` for those that amends starts with: a code of
+another policy stands for itself. A test holds tables and lists together.
 """
 
 from collections.abc import Mapping
@@ -297,6 +298,20 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             "consent_withdrawn": "Consent withdrawn",
             "unlawful": "Unlawful to keep",
             "court_order": "Order of a court",
+        },
+        "department": {
+            "administration": "Administration",
+            "after-sales": "After-sales",
+            "call-centre": "Call centre",
+            "external": "Another company",
+            "finance": "Finance",
+            "front-office": "Front office",
+            "gm-office": "General manager's office",
+            "hr": "Human resources",
+            "logistics": "Logistics",
+            "production": "Production",
+            "quality": "Quality",
+            "technical": "Technical department",
         },
         "event": {
             "ComplaintReceived": "Complaint received",

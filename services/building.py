@@ -112,13 +112,20 @@ async def started(site: Site, names: Sequence[str] = SERVICES) -> AsyncIterator[
 
 
 def _admission(site: Site) -> Admission:
+    roles, looking = handling.roles(site.policy), _looking(site.policy)
     return Admission(
         site.settings,
         site.folder,
-        roles=handling.roles(site.policy),
+        roles=roles,
         places=handling.places(site.policy),
+        sections={"/desk": looking, "/insight": looking, "/access": roles},
         operator=site.token,
     )
+
+
+def _looking(policy: Policy) -> frozenset[str]:
+    """Name the roles that look at complaints."""
+    return handling.roles(policy) - {"admin", handling.CHANNEL}
 
 
 def _intake(site: Site, admission: Admission, broker: NatsBroker) -> Service:
@@ -149,7 +156,7 @@ def _handling(site: Site, admission: Admission, broker: NatsBroker) -> Service:
 
 
 def _analytics(site: Site, admission: Admission, broker: NatsBroker) -> Service:
-    looking = handling.roles(site.policy) - {"admin", "channel"}
+    looking = _looking(site.policy)
     return AnalyticsService(
         settings=site.settings,
         folder=site.folder,

@@ -53,6 +53,8 @@ if TYPE_CHECKING:
     from services.kernel.settings import Settings
 
 NAME = "handling"
+CHANNEL = "channel"
+"""The role of systems that hand in complaints; no person's."""
 
 
 class HandlingService(BusService):
@@ -188,13 +190,15 @@ def default_policy() -> Policy:
 
 def roles(policy: Policy) -> frozenset[str]:
     """Name what somebody with a token can be; a customer shows receipt and code."""
-    return staff(policy) | {"channel"}
+    return staff(policy) | {CHANNEL}
 
 
 def places(policy: Policy) -> Places:
     """Name what people who sign in can be, and where."""
     return Places(
-        staff(policy), frozenset(policy.unit_roles), tuple(policy.departments)
+        staff(policy) - {CHANNEL},
+        frozenset(policy.unit_roles),
+        tuple(policy.departments),
     )
 
 

@@ -18,7 +18,7 @@ from services.kernel.users import UserRegister
 from services.kernel.web.cookies import CookieHolders
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from fastapi import APIRouter
     from starlette.requests import Request
@@ -36,7 +36,8 @@ NAME = "access"
 class Admission:
     """The operator of this run, everybody with a token, everybody who signed in.
 
-    `roles` are those that a token may have, `places` what people can be.
+    `roles` are those that a token may have, `places` what people can be, `sections` the
+    addresses of the staff's pages with the roles that may open them.
     """
 
     name = NAME
@@ -50,6 +51,7 @@ class Admission:
         *,
         roles: frozenset[str],
         places: Places,
+        sections: Mapping[str, frozenset[str]],
         operator: str,
         now: Clock = system_clock,
     ) -> None:
@@ -73,7 +75,7 @@ class Admission:
         )
         self.passwords = Passwords()
         self.login = Login(self.users, self.passwords)
-        self._holders = CookieHolders(self.users)
+        self._holders = CookieHolders(self.users, sections)
 
     def authenticate(self, header: str | None) -> Credential:
         try:

@@ -311,7 +311,9 @@ class UserRegister:
             row = tx.fetchone(
                 "SELECT ends_at FROM admin_links WHERE digest = ?", (_digest(secret),)
             )
-            if row is None or row[0] <= micros(self._now()) or _admins(tx):
+            if _admins(tx):
+                raise _link_used()
+            if row is None or row[0] <= micros(self._now()):
                 raise _no_link()
 
     def use_admin_link(
@@ -324,7 +326,9 @@ class UserRegister:
                 " RETURNING digest",
                 (_digest(secret), micros(self._now())),
             )
-            if not used or _admins(tx):
+            if _admins(tx):
+                raise _link_used()
+            if not used:
                 raise _no_link()
             return self._add(
                 tx,
@@ -481,7 +485,15 @@ def _user(row: tuple[Any, ...]) -> User:
 def _no_link() -> NotFoundError:
     return NotFoundError(
         "access.no_link",
-        "This link has been used or has ended: `amends access admin-link` makes another.",
+        "This link has ended, or a newer one took its place: make a new one with"
+        " `amends access admin-link`.",
+    )
+
+
+def _link_used() -> NotFoundError:
+    return NotFoundError(
+        "access.link_used",
+        "There is an administrator already: sign in, or ask them to let you in.",
     )
 
 

@@ -23,9 +23,13 @@ REMEDIES: Final[Mapping[str, str]] = {
     ),
     "access.login_failed": msgid("Login or password is wrong. Try again."),
     "access.login_taken": msgid("Somebody has this login. Choose another."),
+    "access.link_used": msgid(
+        "There is an administrator already, so this link opens nothing any more. Sign"
+        " in, or ask them to let you in."
+    ),
     "access.no_link": msgid(
-        "This link has been used or has ended. Whoever operates this makes another:"
-        " amends access admin-link"
+        "This link has ended, or a newer one took its place. Whoever operates amends"
+        " makes a new one in a terminal: amends access admin-link"
     ),
     "access.no_token": msgid("There is no such token."),
     "access.no_user": msgid("There is no such person."),

@@ -55,6 +55,11 @@ def _listing(routes: APIRouter, admission: Admission, pages: Pages) -> None:
             done=_DONE.get(request.query_params.get("done", "")),
         )
 
+    # Opened from the history, say, the address of a form leads to its page.
+    @routes.get("/access/people/{user_id}/{form}")
+    def back(user_id: UUID, form: str) -> Response:  # noqa: ARG001 it is in the path
+        return pages.redirect(f"/access/people/{user_id}")
+
 
 def _adding(routes: APIRouter, admission: Admission, pages: Pages) -> None:
     @routes.get("/access/people/new")

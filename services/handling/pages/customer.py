@@ -109,6 +109,7 @@ def router(
     routes.get("/answer")(customer.ask)
     routes.post("/answer")(customer.open)
     routes.post("/answer/{command}")(customer.give)
+    routes.get("/answer/{command}")(customer.back)
     return routes
 
 
@@ -185,6 +186,10 @@ class _Customer:
             )
         after = await self._case(form)
         return self._room(request, form, after, done=_DONE[command])
+
+    async def back(self, command: str) -> Response:  # noqa: ARG002 it is in the path
+        """Lead to the door: opened as an address, there is no code to go by."""
+        return self._pages.redirect("/answer")
 
     async def _case(self, form: Form) -> Case:
         """Give the case that number and code open. Raises what `_door` tells."""

@@ -129,6 +129,7 @@ def router(
 ) -> APIRouter:
     """Build the routes. `names` gives people's names by the ids that events have."""
     routes = pages.router()
+    _lead_back(routes, pages)
     page = _CasePage(
         handling, words, pages, policy=policy, names=names, now=now, new_key=new_key
     )
@@ -208,6 +209,18 @@ def router(
         )
 
     return routes
+
+
+def _lead_back(routes: APIRouter, pages: Pages) -> None:
+    """Lead from a form's address, opened from the history, say, to its page."""
+
+    @routes.get(f"{QUEUE}/{{case_id}}/do/{{command}}")
+    def command(case_id: UUID, command: str) -> Response:  # noqa: ARG001 in the path
+        return pages.redirect(f"{QUEUE}/{case_id}")
+
+    @routes.get(f"{QUEUE}/{{case_id}}/particulars")
+    def particulars(case_id: UUID) -> Response:
+        return pages.redirect(f"{QUEUE}/{case_id}")
 
 
 class _CasePage:

@@ -1,7 +1,6 @@
-"""What people call the roles and departments that amends starts with.
+"""What people call the roles that amends starts with.
 
-A policy with departments of its own is read as well: a code without words stands for
-itself.
+A policy with roles of its own is read as well: a code without words stands for itself.
 """
 
 from collections.abc import Mapping
@@ -26,20 +25,6 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             "manager": msgid("Manager"),
             "operator": msgid("Operator"),
             "quality": msgid("Quality control"),
-        },
-        "department": {
-            "administration": msgid("Administration"),
-            "after-sales": msgid("After-sales"),
-            "call-centre": msgid("Call centre"),
-            "external": msgid("Another company"),
-            "finance": msgid("Finance"),
-            "front-office": msgid("Front office"),
-            "gm-office": msgid("General manager's office"),
-            "hr": msgid("Human resources"),
-            "logistics": msgid("Logistics"),
-            "production": msgid("Production"),
-            "quality": msgid("Quality"),
-            "technical": msgid("Technical department"),
         },
     }
 )

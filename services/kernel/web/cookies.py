@@ -6,6 +6,7 @@ for reading, and for changing something only where the request proves its origin
 
 import asyncio
 import hmac
+from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -51,15 +52,28 @@ class CookieHolders:
     with a complaint that anybody may hand in.
     """
 
-    def __init__(self, users: UserRegister) -> None:
+    def __init__(
+        self, users: UserRegister, sections: Mapping[str, frozenset[str]]
+    ) -> None:
+        """`sections` says for the address of each of the staff's sections who may look."""
         self._users = users
+        self._sections = sections
 
     async def viewer(self, request: Request) -> Viewer:
         session = session_of(request)
         user = await self._user(session)
         if session is None or user is None:
             return STRANGER
-        return Viewer(_credential(user), user.name or "", csrf_of(session))
+        return Viewer(
+            _credential(user),
+            user.name or "",
+            csrf_of(session),
+            self.open_to(user.role),
+        )
+
+    def open_to(self, role: str) -> tuple[str, ...]:
+        """Give the addresses of the sections that this role may open."""
+        return tuple(path for path, roles in self._sections.items() if role in roles)
 
     async def by_cookie(self, request: Request) -> Credential:
         """Give the caller. Raises ForbiddenError for a change that may be forged."""

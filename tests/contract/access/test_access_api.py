@@ -34,7 +34,7 @@ class Door(OperatorTokens):
 
     def __init__(self, record: AccessRecord) -> None:
         super().__init__({"op": OPERATOR, "au": Credential("mei", "auditor")})
-        self._holders = CookieHolders(record.users)
+        self._holders = CookieHolders(record.users, {})
 
     async def by_cookie(self, request: Request) -> Credential:
         return await self._holders.by_cookie(request)

@@ -30,6 +30,12 @@ if TYPE_CHECKING:
 OTHER_PASSWORD = "another horse battery"  # noqa: S105 it opens nothing
 
 
+SECTIONS = {
+    "/desk": frozenset({"agent", "auditor", "quality"}),
+    "/access": frozenset({"admin", "agent", "auditor", "quality"}),
+}
+
+
 @dataclass
 class House:
     """The pages over a record, and browsers before them."""
@@ -41,7 +47,9 @@ class House:
     def __post_init__(self) -> None:
         self.users, self.tokens = self.record.users, self.record.tokens
         pages = handling_pages(
-            viewers=CookieHolders(self.users), secret=b"s" * 32, time_zone="UTC"
+            viewers=CookieHolders(self.users, SECTIONS),
+            secret=b"s" * 32,
+            time_zone="UTC",
         )
         self.app = FastAPI()
         for router in routers(cast("Any", self), pages, zone=ZoneInfo("UTC")):
@@ -282,6 +290,18 @@ FIRST = {
     "password": PASSWORD,
     "again": PASSWORD,
 }
+
+
+def test_a_link_that_leads_nowhere_says_what_to_do(house: House) -> None:
+    browser, link = house.browser(), first(house)
+    ended = browser.get("/access/first/other")
+    assert ended.status_code == 404
+    assert "amends access admin-link" in ended.text
+    house.record.add("ann", role="admin")
+    used = browser.get(link)
+    assert used.status_code == 404
+    assert "admin-link" not in used.text  # it would be refused
+    assert "Sign in, or ask them" in used.text
 
 
 def test_the_first_administrator_comes_in_by_the_link(house: House) -> None:

@@ -245,7 +245,7 @@ def test_the_first_link_is_used_once_and_then_leads_nowhere(
             link.secret, login=login, name="Ann", hashed=HASHED
         )
 
-    assert at_once(use("ann"), use("eve")) == ["access.no_link", "done"]
+    assert at_once(use("ann"), use("eve")) == ["access.link_used", "done"]
     (admin,) = record.users.all()
     assert admin.role == "admin"
     with pytest.raises(NotFoundError):

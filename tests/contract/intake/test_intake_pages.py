@@ -13,6 +13,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from events.examples import EXAMPLES
 from events.vocabulary import State
 from services.intake import pages as intake_pages
 from services.intake.domain.receipt import spoken
@@ -310,6 +311,32 @@ def test_a_number_leads_to_where_the_complaint_stands(make_database: Make) -> No
         chinese = customer.get(found.headers["location"] + "?lang=zh-CN").text
         assert "已登记" in chinese
         assert "投诉已登记" in chinese
+
+
+@pytest.mark.parametrize(
+    ("code", "english", "chinese"),
+    [("logistics", "Logistics", "物流"), ("atelier-9", "atelier-9", "atelier-9")],
+)
+def test_the_department_is_called_by_its_name(
+    make_database: Make, code: str, english: str, chinese: str
+) -> None:
+    """A department of another policy, for which nobody has words, by its code."""
+    with visit(make_database) as customer:
+        number = receipt_of(customer.fill(customer.get("/").text, GOOD))
+        address = f"/status/{number.replace(' ', '')}"
+        [received] = customer.bench.events()
+        assigned = EXAMPLES["DepartmentAssigned"]
+        event = assigned.model_copy(
+            update={
+                "case_id": received.case_id,
+                "version": 2,
+                "data": assigned.data.model_copy(update={"department": code}),
+            }
+        )
+        with customer.bench.record._database.write() as tx:
+            customer.bench.record.follow(tx, [event])
+        assert f"<dd>{english}</dd>" in customer.get(address).text
+        assert chinese in customer.get(f"{address}?lang=zh-CN").text
 
 
 @pytest.mark.parametrize(

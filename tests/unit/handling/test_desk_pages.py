@@ -408,3 +408,10 @@ def test_no_such_case_or_command(house: DeskHouse) -> None:
     browser = house.sit(ANN)
     assert browser.get("/desk/cases/none").status_code == 404
     assert house.send("dance").status_code == 404
+
+
+@pytest.mark.parametrize("form", ["do/accept", "particulars"])
+def test_the_address_of_a_form_leads_to_its_case(house: DeskHouse, form: str) -> None:
+    answer = house.sit(ANN).get(f"{PAGE}/{form}")
+    assert answer.status_code == 303
+    assert answer.headers["location"] == PAGE

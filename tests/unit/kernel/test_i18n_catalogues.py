@@ -5,6 +5,7 @@ import re
 import pytest
 
 from events import catalogue, vocabulary, words
+from services.handling.main import default_policy
 from services.kernel.i18n import Catalogues, language_of
 from tests.support.catalogues import LOCALES, Part, parts, untranslated
 
@@ -54,6 +55,7 @@ def test_every_code_has_its_word() -> None:
         and kind.__module__ == vocabulary.__name__
     }
     lists["event"] = set(catalogue.EVENTS)
+    lists["department"] = set(default_policy().departments)
     assert {kind: set(table) for kind, table in words.WORDS.items()} == lists
 
 

@@ -3,6 +3,7 @@
 import datetime as dt
 import re
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from fastapi import FastAPI
@@ -78,6 +79,10 @@ def client_of(
     @routes.get("/refused")
     async def refused(_request: Request) -> Response:
         raise RefusedError("probe.no", "Do something else.")
+
+    @routes.get("/of/{some_id}")
+    async def of(request: Request, some_id: UUID) -> Response:
+        return pages.render(request, "form.html", said=some_id)
 
     @routes.get("/broken")
     async def broken(_request: Request) -> Response:
@@ -177,12 +182,36 @@ def test_a_refusal_is_a_page_with_its_remedy(folder: Path) -> None:
     answer = client_of(folder).get("/refused")
     assert answer.status_code == 409
     assert "Do something else." in answer.text
+    assert "If it happens again" not in answer.text  # it will, and nothing is broken
+
+
+def test_an_address_with_no_id_in_the_place_of_one_leads_nowhere(folder: Path) -> None:
+    answer = client_of(folder).get("/of/somebody")
+    assert answer.status_code == 404
+    assert "There is nothing here" in answer.text
+
+
+def test_the_staff_see_the_sections_that_they_may_open(folder: Path) -> None:
+    who = Credential("ann", "admin")
+    page = client_of(folder, Viewer(who, sections=("/access",))).get("/form").text
+    assert sections_of(page) == ["/access", "/", "/status"]
+    assert 'class="mark" href="/access"' in page
+    assert "China Time" in page  # whose hours are meant
+    stranger = client_of(folder).get("/form").text
+    assert sections_of(stranger) == ["/", "/status"]
+    assert "China Time" not in stranger
+
+
+def sections_of(page: str) -> list[str]:
+    inside = page.partition('class="sections"')[2].partition("</nav>")[0]
+    return re.findall(r'<a href="([^"]*)"', inside)
 
 
 def test_what_fails_unexpectedly_is_a_page_as_well(folder: Path) -> None:
     answer = client_of(folder).get("/broken")
     assert answer.status_code == 500
     assert "Something failed here" in answer.text
+    assert "If it happens again" in answer.text
     assert "ZeroDivision" not in answer.text
 
 
@@ -226,12 +255,15 @@ def test_dates_and_numbers_are_written_as_the_reader_does(folder: Path) -> None:
     english = plain(client.get("/formats?a=1&c=3").text)
     assert "2 things are to be corrected" in english
     assert english.endswith(
-        "Mar 5, 2026 6:05 AM|3/5/26 6:05 AM|Mar 5, 2026 6:05:06 AM|Mar 4, 2026"
-        "|12,345|12.5%|CN¥12.50|Next|x|/formats?c=3&amp;b=2"
+        "Mar 5, 2026, 6:05 AM GMT+08:00|Mar 5, 2026, 6:05 AM"
+        "|Mar 5, 2026, 6:05:06 AM GMT+08:00|Mar 4, 2026|12,345|12.5%|CN¥12.50|Next|x|/formats?c=3&amp;b=2"
     )
     chinese = plain(client.get("/formats?lang=zh-CN").text)
     assert "有 2 处需要更正" in chinese
-    assert "2026年3月5日 06:05|2026/3/5 06:05|2026年3月5日 06:05:06" in chinese
+    assert (
+        "2026年3月5日 06:05 GMT+08:00|2026年3月5日 06:05|2026年3月5日 06:05:06"
+        in chinese
+    )
     assert "|¥12.50|下一页|x|" in chinese
 
 

@@ -1,18 +1,20 @@
 """The pages of one service: routes, templates, languages, refusals as pages."""
 
+import contextlib
 import datetime as dt
 import zoneinfo
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from decimal import Decimal
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, NamedTuple
 from urllib.parse import quote, urlencode
 
 import jinja2
 import structlog
 from babel import dates, numbers
 from fastapi import APIRouter
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.routing import APIRoute
 from markupsafe import Markup
@@ -21,6 +23,7 @@ from starlette.requests import Request
 from services.kernel.access import Credential
 from services.kernel.errors import (
     AmendsError,
+    NotFoundError,
     TooManyError,
     UnauthenticatedError,
     UnavailableError,
@@ -57,7 +60,7 @@ _HEADERS: Final = {
 
 
 class Section(NamedTuple):
-    """One place of the navigation; `staff` is shown to those who signed in."""
+    """One place of the navigation; of the staff's, each sees what they may open."""
 
     path: str
     title: str
@@ -77,6 +80,7 @@ _TITLES: Final[Mapping[int, str]] = {
     401: msgid("Please sign in"),
     403: msgid("This is not allowed"),
     404: msgid("There is nothing here"),
+    405: msgid("This address cannot be opened"),
     409: msgid("This cannot be done now"),
     412: msgid("Somebody else was faster"),
     413: msgid("This is too much at once"),
@@ -85,6 +89,16 @@ _TITLES: Final[Mapping[int, str]] = {
     503: msgid("This cannot be promised now"),
 }
 _REMEDIES: Final[Mapping[str, str]] = {
+    "http.not_found": msgid(
+        "Look for a mistake in the address, or begin again from the start."
+    ),
+    "http.method_not_allowed": msgid(
+        "It takes what a form sends. Open the page with the form, and send it there."
+    ),
+    "http.too_large": msgid(
+        "Nothing was kept. Go back: what you typed is still there. Make the longest text"
+        " shorter, and send it again."
+    ),
     "form.stale": msgid(
         "This page was open too long, or cookies are off. Send it again."
     ),
@@ -96,12 +110,7 @@ _REMEDIES: Final[Mapping[str, str]] = {
 }
 
 _UNEXPECTED: Final = AmendsError("internal.unexpected", "Try again.")
-_Length = Literal["short", "medium"]
-_FORMS: Final[Mapping[str, tuple[_Length, _Length]]] = {
-    "long": ("medium", "short"),
-    "short": ("short", "short"),
-    "exact": ("medium", "medium"),
-}
+_NOWHERE: Final = NotFoundError("http.not_found", "Check the address.")
 
 _log = structlog.get_logger(__name__)
 
@@ -164,6 +173,8 @@ class Pages:
                         return await handle(request)
                     except UnauthenticatedError:
                         return pages.to_login(request)
+                    except RequestValidationError:  # an id in the path that is none
+                        return pages.refusal(request, _NOWHERE)
                     except AmendsError as error:
                         return pages.refusal(request, error)
                     except Exception:  # noqa: BLE001 a person reads a page, not JSON
@@ -238,9 +249,20 @@ class Pages:
             self._set_cookie(request, response, LANGUAGE_COOKIE, tag(locale))
         return response
 
-    def refusal(self, request: Request, error: AmendsError) -> Response:
+    async def told(
+        self, request: Request, error: AmendsError, *, status: int
+    ) -> Response:
+        """Tell a refusal that none of our routes gave: of an unknown address, say."""
+        request.state.viewer = STRANGER
+        with contextlib.suppress(AmendsError):
+            request.state.viewer = await self._viewers.viewer(request)
+        return self.refusal(request, error, status=status)
+
+    def refusal(
+        self, request: Request, error: AmendsError, *, status: int | None = None
+    ) -> Response:
         """Tell a refusal as a page: what happened, what to do, where to go back."""
-        status = status_of(error)
+        status = status or status_of(error)
         response = self.render(
             request,
             "refusal.html",
@@ -249,6 +271,7 @@ class Pages:
             remedy=self.remedy(request, error),
             code=error.code,
             correlation=correlation_id(),
+            ours=status >= HTTPStatus.INTERNAL_SERVER_ERROR,
         )
         if isinstance(error, TooManyError | UnavailableError):
             response.headers["Retry-After"] = str(error.retry_after)
@@ -309,6 +332,9 @@ class Pages:
             "asset": self._asset,
             "languages": [(each, tag(each), own) for each, own in LANGUAGES.items()],
             "lang": tag(locale),
+            "zone_name": dates.get_timezone_name(
+                self.zone, "long", zone_variant="generic", locale=locale
+            ),
         }
         environment.filters |= {
             "word": lambda code, kind: self._word(translations, kind, code),
@@ -340,12 +366,20 @@ class Pages:
         return str(code) if word is None else str(translations.ugettext(word))
 
     def _when(self, locale: str, instant: dt.datetime, form: str) -> Markup:
-        """Write an instant in the organisation's zone: long, short, or exact."""
+        """Write an instant in the organisation's zone: long, short, or exact.
+
+        The short form is for lists: it leaves the zone to the foot of the page.
+        """
         local = instant.astimezone(self.zone)
-        shown = dates.format_date(local, _FORMS[form][0], locale=locale)
-        hour = dates.format_time(local, _FORMS[form][1], locale=locale)
+        hour = "medium" if form == "exact" else "short"
+        shown = str(dates.get_datetime_format("medium", locale=locale)).format(
+            dates.format_time(local, hour, locale=locale),
+            dates.format_date(local, "medium", locale=locale),
+        )
+        if form != "short":
+            shown += f" {dates.get_timezone_gmt(local, 'long', locale=locale)}"
         stamp = local.isoformat(timespec="seconds")
-        return Markup('<time datetime="{}">{} {}</time>').format(stamp, shown, hour)
+        return Markup('<time datetime="{}">{}</time>').format(stamp, shown)
 
     def _set_cookie(
         self, request: Request, response: Response, name: str, value: str
@@ -363,7 +397,7 @@ class Pages:
 def _sections(viewer: Viewer) -> list[Section]:
     """Give the navigation, one's own work first; a stranger has no work here."""
     first = sorted(SECTIONS, key=lambda section: not section.staff)
-    return first if viewer.known else [each for each in first if not each.staff]
+    return [each for each in first if not each.staff or each.path in viewer.sections]
 
 
 def _address(request: Request, changed: Mapping[str, object]) -> str:

@@ -13,16 +13,23 @@ class Viewer:
     """The person before the screen.
 
     `csrf` is the token of the session, which every form of that person carries; a
-    stranger has none and gets one by cookie.
+    stranger has none and gets one by cookie. `sections` are the addresses of the staff's
+    sections that their role may open, their own work first.
     """
 
     credential: Credential
     name: str = ""
     csrf: str | None = None
+    sections: tuple[str, ...] = ()
 
     @property
     def known(self) -> bool:
         return not self.credential.anonymous
+
+    @property
+    def home(self) -> str:
+        """Where they begin: at their own work, a stranger with a complaint."""
+        return self.sections[0] if self.sections else "/"
 
 
 STRANGER: Final = Viewer(ANONYMOUS)
