@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import sys
 import time
-from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-from rich.table import Table
 
 from services.kernel.errors import UnavailableError
+from services.kernel.terminal import print_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -84,21 +84,20 @@ def _figure(answer: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         _print(json.dumps(answer, ensure_ascii=False))
         return
-    columns = [name for name in (answer["rows"] or [{}])[0] if name != _LINKS]
-    table = Table(box=None, header_style="bold")
-    for name in columns:
-        justify: Literal["left", "right"] = "right" if name in _NUMBERS else "left"
-        table.add_column(name, justify=justify, overflow="fold")
-    for row in answer["rows"]:
-        table.add_row(*(_cell(name, row[name]) for name in columns))
-    console = Console()
-    console.print(table if columns else "No complaint yet.")
-    console.print(
+    columns = {name: name for name in (answer["rows"] or [{}])[0] if name != _LINKS}
+    if columns:
+        rows = [
+            {name: _cell(name, row[name]) for name in columns} for row in answer["rows"]
+        ]
+        print_rows(columns, rows, numbers=_NUMBERS)
+    else:
+        _print("No complaint yet.")
+    _print(
         f"Complaints: {answer['total']}, as known at position {answer['position']}"
         f" ({answer['as_of'] or 'an empty log'})."
     )
     if answer["damaged"]:
-        console.print("Some rows are damaged: run `amends analytics rebuild`.")
+        _print("Some rows are damaged: run `amends analytics rebuild`.")
 
 
 _NUMBERS: Final = frozenset({"count", "share", "cumulative_share"})

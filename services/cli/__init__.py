@@ -1,31 +1,40 @@
 """`amends`: one command; each verb imports what it needs when it is called."""
 
+import itertools
 import json
 import sys
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
 
-from services.kernel.errors import AmendsError
+from services.kernel.errors import AmendsError, MisuseError
 
 REFUSED = 1
 MISUSED = 2
+_SETTINGS = "settings.invalid"
 
 app = typer.Typer(
     name="amends",
-    help="Customer complaints, none of them lost.",
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode=None,  # plain help: short, quick, the same in a pipe
     pretty_exceptions_enable=False,
 )
-case = typer.Typer(help="Look at cases.", no_args_is_help=True)
-access = typer.Typer(help="Who may come in.", no_args_is_help=True)
-token = typer.Typer(help="Tokens of people and systems.", no_args_is_help=True)
-user = typer.Typer(help="People who sign in.", no_args_is_help=True)
-audit = typer.Typer(help="Prove that history was not touched.", no_args_is_help=True)
-analytics = typer.Typer(help="Figures and their rows.", no_args_is_help=True)
+
+
+def _group(help_: str) -> typer.Typer:
+    return typer.Typer(help=help_, no_args_is_help=True, rich_markup_mode=None)
+
+
+case = _group("Look at cases.")
+access = _group("Who may come in.")
+token = _group("Tokens of people and systems.")
+user = _group("People who sign in.")
+audit = _group("Prove that history was not touched.")
+analytics = _group("Figures and their rows.")
 app.add_typer(case, name="case")
 app.add_typer(analytics, name="analytics")
 app.add_typer(access, name="access")
@@ -36,26 +45,66 @@ app.add_typer(audit, name="audit")
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version  # noqa: PLC0415 lazy
+
+        typer.echo(f"amends {version('amends')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    *,
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            help="Say which version this is.",
+            callback=_say_version,
+            is_eager=True,
+        ),
+    ] = False,
+) -> None:
+    """Take care of customer complaints; none of them is lost."""
+
+
 def main() -> NoReturn:
     """Run the command. Exit status: 0 done, 1 refused or found wrong, 2 misused."""
-    from services.kernel.settings import SettingsError  # noqa: PLC0415 lazy
-
     try:
-        app()
-    except SettingsError as error:
-        _tell(error)
-        sys.exit(MISUSED)
+        app(prog_name="amends")
     except AmendsError as error:
         _tell(error)
-        sys.exit(REFUSED)
+        misused = isinstance(error, MisuseError) or error.code == _SETTINGS
+        sys.exit(MISUSED if misused else REFUSED)
     sys.exit(0)
 
 
 def _tell(error: AmendsError) -> None:
-    typer.echo(f"amends: {error.detail} [{error.code}]", err=True)
+    """Print a refusal on standard error: what to do, its code, each field at fault."""
+    said, _, listed = error.detail.partition("\n")
+    typer.echo(f"amends: {said} [{error.code}]", err=True)
+    if error.code == _SETTINGS:  # its detail lists the faults already
+        typer.echo(listed, err=True)
+        return
     for fault in error.errors:
-        if fault.field not in error.detail:
-            typer.echo(f"  {fault.field}: {fault.message}. {fault.remedy}", err=True)
+        remedy = _ended(fault.remedy[:1].upper() + fault.remedy[1:])
+        typer.echo(f"  {fault.field}: {_ended(fault.message)} {remedy}", err=True)
+
+
+def _ended(text: str) -> str:
+    return text if not text or text.endswith((".", "…", "?", "!")) else f"{text}."
+
+
+def read_reference(words: Sequence[str]) -> tuple[str, list[str]]:
+    """Give the case that `words` begin with, and the words behind it.
+
+    A receipt number may come in the groups in which it is read aloud.
+    """
+    digits = list(itertools.takewhile(lambda word: word.isdecimal(), words))
+    if digits:
+        return "".join(digits), list(words[len(digits) :])
+    return words[0], list(words[1:])
 
 
 def show(value: Any, *, as_json: bool, human: str) -> None:
@@ -71,19 +120,19 @@ def show_rows(
     empty: str,
 ) -> None:
     """Print rows as a table of `columns` (heading by name), or say that none is."""
-    from rich.console import Console  # noqa: PLC0415 lazy
-    from rich.table import Table  # noqa: PLC0415 lazy
-
     if as_json or not found["rows"]:
         show(found, as_json=as_json, human=empty)
         return
-    table = Table(*columns.values(), box=None)
-    for row in found["rows"]:
-        table.add_row(*(row[name] or "" for name in columns))
-    Console().print(table)
+    from services.kernel.terminal import print_rows  # noqa: PLC0415 lazy
+
+    rows = [
+        {name: "" if row[name] is None else str(row[name]) for name in columns}
+        for row in found["rows"]
+    ]
+    print_rows(columns, rows)
 
 
-@app.command()
+@app.command(epilog="Example: AMENDS_PORT=8090 AMENDS_DATA=/srv/amends amends up")
 def up() -> None:
     """Serve everything here: broker, services, HTTP. Ctrl-C stops in order."""
     from services.cli import running  # noqa: PLC0415 lazy
@@ -91,9 +140,11 @@ def up() -> None:
     running.up()
 
 
-@app.command("follow")
+@app.command("follow", epilog="Example: amends follow quality --json")
 def follow_department(
-    department: Annotated[str, typer.Argument(help="Its code, such as quality.")],
+    department: Annotated[
+        str, typer.Argument(metavar="DEPARTMENT", help="Its code, such as quality.")
+    ],
     *,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the stored event, one a line.")
@@ -105,9 +156,12 @@ def follow_department(
     follow.follow_department(department, as_json=as_json)
 
 
-@case.command("show")
+@case.command("show", epilog="Example: amends case show 4837 2915 0062 7714 --as-of 5")
 def case_show(
-    reference: Annotated[str, typer.Argument(help="Receipt number or case id.")],
+    reference: Annotated[
+        list[str],
+        typer.Argument(metavar="CASE", help="Receipt number or case id."),
+    ],
     as_of: Annotated[
         str | None,
         typer.Option(help="As it was known then: an RFC 3339 instant or a position."),
@@ -118,16 +172,29 @@ def case_show(
     """Show a case and what happened to it, read from the record itself."""
     from services.cli import cases  # noqa: PLC0415 lazy
 
-    cases.show_case(reference, as_of, as_json=as_json)
+    number, rest = read_reference(reference)
+    if rest:
+        raise typer.BadParameter(f"one case at a time: what is {' '.join(rest)!r}?")
+    cases.show_case(number, as_of, as_json=as_json)
 
 
-@case.command("do")
+@case.command(
+    "do",
+    epilog="Example: amends case do 4837 2915 0062 7714 sign-for --token-file zhao.token",
+)
 def case_do(  # noqa: PLR0917 each is a flag, given by its name
-    reference: Annotated[str, typer.Argument(help="Receipt number or case id.")],
-    command: Annotated[str, typer.Argument(help="accept, assign, sign-for, …")],
+    reference: Annotated[
+        str, typer.Argument(metavar="CASE", help="Receipt number or case id.")
+    ],
+    command: Annotated[
+        str, typer.Argument(metavar="COMMAND", help="accept, assign, sign-for, …")
+    ],
     fields: Annotated[
         list[str] | None,
-        typer.Argument(help="Its fields: category=product/leak remedies='[…]'."),
+        typer.Argument(
+            metavar="FIELD=VALUE",
+            help="Its fields: category=product/leak remedies='[…]'.",
+        ),
     ] = None,
     token_file: Annotated[
         Path, typer.Option(help="File with the token of who gives it, - for stdin.")
@@ -145,9 +212,7 @@ def case_do(  # noqa: PLR0917 each is a flag, given by its name
     from services.cli import commanding  # noqa: PLC0415 lazy
 
     commanding.give(
-        reference,
-        command,
-        fields or [],
+        [reference, command, *(fields or [])],
         token_file=token_file,
         key=key,
         version=version,
@@ -155,7 +220,11 @@ def case_do(  # noqa: PLR0917 each is a flag, given by its name
     )
 
 
-@token.command("create")
+@token.command(
+    "create",
+    epilog="Example: amends access token create --role department_handler"
+    " --department quality --actor zhao",
+)
 def token_create(
     role: Annotated[str, typer.Option(help="What its holder is.")],
     *,
@@ -184,7 +253,7 @@ def token_create(
     )
 
 
-@token.command("list")
+@token.command("list", epilog="Example: amends access token list --json")
 def token_list(*, as_json: AsJson = False) -> None:
     """List every token that ever was, without the tokens themselves."""
     from services.cli import tokens  # noqa: PLC0415 lazy
@@ -192,9 +261,14 @@ def token_list(*, as_json: AsJson = False) -> None:
     tokens.listing(as_json=as_json)
 
 
-@token.command("revoke")
+@token.command(
+    "revoke",
+    epilog="Example: amends access token revoke 01a20125-1c3e-7a51-9d1e-4b8f0c6a2d11",
+)
 def token_revoke(
-    token_id: Annotated[str, typer.Argument(help="Its id, from `token list`.")],
+    token_id: Annotated[
+        str, typer.Argument(metavar="TOKEN_ID", help="Its id, from `token list`.")
+    ],
     *,
     as_json: AsJson = False,
 ) -> None:
@@ -204,7 +278,11 @@ def token_revoke(
     tokens.revoke(token_id, as_json=as_json)
 
 
-@user.command("create")
+@user.command(
+    "create",
+    epilog="Example: amends access user create --login lin --name 'Lin Yan'"
+    " --role agent",
+)
 def user_create(
     login: Annotated[str, typer.Option(help="What they type to sign in.")],
     name: Annotated[str, typer.Option(help="What colleagues call them.")],
@@ -224,7 +302,7 @@ def user_create(
     users.create(wanted, password_stdin=password_stdin, as_json=as_json)
 
 
-@user.command("list")
+@user.command("list", epilog="Example: amends access user list --json")
 def user_list(*, as_json: AsJson = False) -> None:
     """List everybody who ever was let in."""
     from services.cli import users  # noqa: PLC0415 lazy
@@ -232,9 +310,11 @@ def user_list(*, as_json: AsJson = False) -> None:
     users.listing(as_json=as_json)
 
 
-@user.command("depart")
+@user.command("depart", epilog="Example: amends access user depart lin")
 def user_depart(
-    login: Annotated[str, typer.Argument(help="Their login, or their id in events.")],
+    login: Annotated[
+        str, typer.Argument(metavar="LOGIN", help="Their login, or their id in events.")
+    ],
     *,
     as_json: AsJson = False,
 ) -> None:
@@ -244,7 +324,7 @@ def user_depart(
     users.depart(login, as_json=as_json)
 
 
-@access.command("admin-link")
+@access.command("admin-link", epilog="Example: amends access admin-link")
 def access_admin_link(*, as_json: AsJson = False) -> None:
     """Make the one-time link to the first administrator, in place of an older one."""
     from services.cli import users  # noqa: PLC0415 lazy
@@ -252,7 +332,9 @@ def access_admin_link(*, as_json: AsJson = False) -> None:
     users.admin_link(as_json=as_json)
 
 
-@audit.command("verify")
+@audit.command(
+    "verify", epilog="Example: amends audit verify --against kept.txt --json"
+)
 def audit_verify(
     *,
     against: Annotated[
@@ -267,7 +349,7 @@ def audit_verify(
     auditing.verify(against or [], as_json=as_json)
 
 
-@audit.command("checkpoint")
+@audit.command("checkpoint", epilog="Example: amends audit checkpoint > kept.txt")
 def audit_checkpoint(*, as_json: AsJson = False) -> None:
     """Print the signed head of every ledger, to be kept outside the house."""
     from services.cli import auditing  # noqa: PLC0415 lazy
@@ -277,11 +359,17 @@ def audit_checkpoint(*, as_json: AsJson = False) -> None:
 
 Query = Annotated[
     list[str] | None,
-    typer.Argument(help="Filters as of the HTTP interface: period=month channel=web."),
+    typer.Argument(
+        metavar="FILTER=VALUE",
+        help="Filters as of the HTTP interface: period=month channel=web.",
+    ),
 ]
 
 
-@analytics.command("frequency")
+@analytics.command(
+    "frequency",
+    epilog="Example: amends analytics frequency group_by=product period=month",
+)
 def analytics_frequency(query: Query = None, *, as_json: AsJson = False) -> None:
     """Count complaints, by default by category."""
     from services.cli import figures  # noqa: PLC0415 lazy
@@ -289,7 +377,9 @@ def analytics_frequency(query: Query = None, *, as_json: AsJson = False) -> None
     figures.frequency(query or [], as_json=as_json)
 
 
-@analytics.command("root-causes")
+@analytics.command(
+    "root-causes", epilog="Example: amends analytics root-causes basis=found"
+)
 def analytics_root_causes(query: Query = None, *, as_json: AsJson = False) -> None:
     """Rank what complaints come from: basis=reported or basis=found."""
     from services.cli import figures  # noqa: PLC0415 lazy
@@ -297,7 +387,7 @@ def analytics_root_causes(query: Query = None, *, as_json: AsJson = False) -> No
     figures.root_causes(query or [], as_json=as_json)
 
 
-@analytics.command("rebuild")
+@analytics.command("rebuild", epilog="Example: amends analytics rebuild --json")
 def analytics_rebuild(*, as_json: AsJson = False) -> None:
     """Make the rows anew beside the live ones, compare, and put them in their place."""
     from services.cli import figures  # noqa: PLC0415 lazy

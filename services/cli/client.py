@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import sys
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx
 
 from services.kernel.access import Runtime, read_runtime
 from services.kernel.errors import AmendsError, FieldError, UnavailableError
+from services.kernel.folder import DataFolder
 from services.kernel.logs import configure
 from services.kernel.settings import load_settings
 
@@ -24,31 +26,37 @@ R = TypeVar("R")
 TIMEOUT = httpx.Timeout(60, connect=5)
 
 
-def with_services(work: Callable[[httpx.Client, Settings], R]) -> R:
+def with_services(
+    work: Callable[[httpx.Client, Settings], R], *, founding: bool = False
+) -> R:
     """Give `work` a client with the operator's token.
 
     Where nothing runs on the data folder, the services run inside this process while
-    `work` does, on a free port.
+    `work` does, on a free port. Raises NotFoundError where there is no installation,
+    unless the work may be `founding` one: then one is made, and told.
     """
     settings = load_settings()
-    runtime = read_runtime(settings.data)
-    if runtime is not None and _answers(runtime):
-        with client_of(runtime) as client:
-            return work(client, settings)
+    folder = DataFolder(settings.data)
+    new = not folder.exists()
+    if not founding:
+        folder.require()
+    runtime = _running(settings)
+    if runtime is not None:
+        return _asked(runtime, work, settings)
     configure(settings.log_format, "warning")
-    return asyncio.run(_inside(settings, work))
+    return asyncio.run(_inside(settings, work, new=new))
 
 
 def with_running(work: Callable[[httpx.Client, Settings], R]) -> R:
     """Give `work` a client as above, but raise UnavailableError where nothing runs."""
     settings = load_settings()
-    runtime = read_runtime(settings.data)
-    if runtime is None or not _answers(runtime):
+    DataFolder(settings.data).require()
+    runtime = _running(settings)
+    if runtime is None:
         raise UnavailableError(
             "client.not_running", "Start `amends up` first: this is about what runs."
         )
-    with client_of(runtime) as client:
-        return work(client, settings)
+    return _asked(runtime, work, settings)
 
 
 def answer(response: httpx.Response) -> Any:
@@ -75,25 +83,36 @@ def client_of(runtime: Runtime) -> httpx.Client:
     )
 
 
-def _answers(runtime: Runtime) -> bool:
-    """Tell a running amends from what a killed one left behind."""
+def _running(settings: Settings) -> Runtime | None:
+    """Tell a running amends from none, and from what a killed one left behind."""
+    runtime = read_runtime(settings.data)
+    if runtime is None:
+        return None
     with contextlib.suppress(httpx.TransportError), client_of(runtime) as client:
-        return client.get("/health/live").is_success
-    return False
+        return runtime if client.get("/health/live").is_success else None
+    return None
 
 
-async def _inside(settings: Settings, work: Callable[[httpx.Client, Settings], R]) -> R:
+def _asked(
+    runtime: Runtime, work: Callable[[httpx.Client, Settings], R], settings: Settings
+) -> R:
+    with client_of(runtime) as client:
+        try:
+            return work(client, settings)
+        except httpx.TransportError as error:
+            raise UnavailableError(
+                "client.connection_lost",
+                "The services could not be reached: see the log, then try again.",
+            ) from error
+
+
+async def _inside(
+    settings: Settings, work: Callable[[httpx.Client, Settings], R], *, new: bool
+) -> R:
     from services.up import serving  # noqa: PLC0415 only where nothing runs
 
-    def call(runtime: Runtime) -> R:
-        with client_of(runtime) as client:
-            try:
-                return work(client, settings)
-            except httpx.TransportError as error:
-                raise UnavailableError(
-                    "client.connection_lost",
-                    "The services could not be reached: see the log, then try again.",
-                ) from error
-
     async with serving(settings, port=0) as runtime:
-        return await asyncio.to_thread(call, runtime)
+        if new:
+            path = settings.data.absolute()
+            sys.stderr.write(f"Made a new installation in {path}.\n")
+        return await asyncio.to_thread(_asked, runtime, work, settings)

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
-from services.cli import show
+from services.cli import read_reference, show
 from services.cli.client import answer, with_services
-from services.kernel.errors import FieldError, MalformedError, NotFoundError
+from services.kernel.errors import (
+    AmendsError,
+    FieldError,
+    MisuseError,
+    UnauthenticatedError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,18 +25,27 @@ if TYPE_CHECKING:
     from services.kernel.settings import Settings
 
 
+_UNKNOWN_TOKEN: Final = "access.unknown_token"  # noqa: S105 a code
+
+
 def give(
-    reference: str,
-    command: str,
-    fields: Sequence[str],
+    words: Sequence[str],
     *,
     token_file: Path,
     key: str | None,
     version: int | None,
     as_json: bool,
 ) -> None:
-    """Print what the command did; a refusal is told with its code."""
-    payload = _payload(fields)
+    """Print what the command did; a refusal is told with its code.
+
+    `words` are a receipt number, also in groups, or a case id; the command; its fields.
+    """
+    reference, rest = read_reference(words)
+    if not rest:
+        raise MisuseError(
+            "case.no_command", "Say which command: amends case do CASE accept …"
+        )
+    command, payload = rest[0], _payload(rest[1:])
     headers = {"Authorization": f"Bearer {_token(token_file)}"}
     if key is not None:
         headers["Idempotency-Key"] = key
@@ -38,9 +53,22 @@ def give(
         headers["If-Match"] = f'"{version}"'
 
     def ask(client: httpx.Client, _: Settings) -> Any:
-        case_id = answer(client.get(f"/api/handling/cases/{reference}"))["case_id"]
-        path = f"/api/handling/cases/{case_id}/commands/{command}"
-        return answer(client.post(path, json=payload, headers=headers))
+        found = answer(client.get(f"/api/handling/cases/{quote(reference, safe='')}"))
+        path = f"/api/handling/cases/{found['case_id']}/commands/"
+        try:
+            return answer(
+                client.post(
+                    path + quote(command, safe=""), json=payload, headers=headers
+                )
+            )
+        except AmendsError as error:
+            if error.code != _UNKNOWN_TOKEN:
+                raise
+            raise UnauthenticatedError(
+                _UNKNOWN_TOKEN,
+                "The token is unknown or has ended: give a valid one with --token-file;"
+                " `amends access token create` makes one.",
+            ) from None
 
     done = with_services(ask)
     happened = ", ".join(done["events"]) or "nothing: it was so already"
@@ -57,7 +85,7 @@ def _token(file: Path) -> str:
     except (OSError, UnicodeDecodeError):
         token = ""
     if not token.strip().isascii() or not token.strip():
-        raise NotFoundError(
+        raise MisuseError(
             "case.no_token",
             "No token was read: give the file that holds it with --token-file, or the"
             " token itself on standard input.",
@@ -71,7 +99,7 @@ def _payload(fields: Sequence[str]) -> dict[str, Any]:
     for each in fields:
         name, sign, value = each.partition("=")
         if not (name and sign):
-            raise MalformedError(
+            raise MisuseError(
                 "case.field",
                 "Write each field as name=value.",
                 errors=[FieldError(each, "has no =", "For example scope_kind=1.")],

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from services.analytics import cli
 from services.cli import REFUSED
 from services.cli.client import answer, with_services
-from services.kernel.errors import FieldError, MalformedError
+from services.kernel.errors import FieldError, MisuseError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,7 +51,7 @@ def _query(filters: Sequence[str]) -> list[tuple[str, str]]:
     for each in filters:
         name, sign, value = each.partition("=")
         if not (name and sign):
-            raise MalformedError(
+            raise MisuseError(
                 "analytics.filter",
                 "Write each filter as name=value.",
                 errors=[FieldError(each, "has no =", "For example period=month.")],

@@ -16,10 +16,13 @@ _LOOK = 0.2  # seconds between two looks
 
 
 def session(work: Callable[[httpx.Client], R]) -> R:
-    """Run `work` with a client of the services, starting them where none run."""
+    """Run `work` with a client of the services, starting them where none run.
+
+    What is received may found an installation.
+    """
     from services.cli.client import with_services  # noqa: PLC0415 lazy
 
-    return with_services(lambda client, _: work(client))
+    return with_services(lambda client, _: work(client), founding=True)
 
 
 def settled(client: httpx.Client) -> None:

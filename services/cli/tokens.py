@@ -30,7 +30,7 @@ def create(wanted: dict[str, Any], *, as_json: bool) -> None:
     def ask(client: httpx.Client, _: Settings) -> Any:
         return answer(client.post(_PATH, json=wanted))
 
-    made = with_services(ask)
+    made = with_services(ask, founding=True)
     show(made, as_json=as_json, human=made["token"])
     if not as_json:  # beside it, so that `T=$(…)` takes the token alone
         until = f", until {made['expires_at']}" if made["expires_at"] else ""

@@ -35,7 +35,7 @@ def create(wanted: dict[str, Any], *, password_stdin: bool, as_json: bool) -> No
     def ask(client: httpx.Client, _: Settings) -> Any:
         return answer(client.post(_PATH, json={**wanted, "password": password}))
 
-    made = with_services(ask)
+    made = with_services(ask, founding=True)
     where = f" of {made['department']}" if made["department"] else ""
     show(
         made,

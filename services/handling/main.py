@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from events import codec
 from events.subjects import Stream
+from events.vocabulary import Channel
 from services.handling.api import access, cases, commands, departments
 from services.handling.application.cases import Handling
 from services.handling.application.commanding import Commanding
@@ -28,12 +29,12 @@ from services.kernel.clock import new_uuid7, system_clock
 from services.kernel.inbox import Consumer, Inbox
 from services.kernel.life import BusService
 from services.kernel.log_client import filling
+from services.kernel.places import Places
 from services.kernel.record import open_record
 from services.kernel.relay import Relay
 from services.kernel.store.application import open_store
 from services.kernel.store.database import open_database
 from services.kernel.store.secret import kept_secret
-from services.kernel.users import Places
 from services.kernel.vault import Readings, Vault
 from services.kernel.web.log_endpoint import log_router
 
@@ -196,9 +197,10 @@ def roles(policy: Policy) -> frozenset[str]:
 def places(policy: Policy) -> Places:
     """Name what people who sign in can be, and where."""
     return Places(
-        staff(policy) - {CHANNEL},
-        frozenset(policy.unit_roles),
-        tuple(policy.departments),
+        roles=staff(policy) - {CHANNEL},
+        unit_roles=frozenset(policy.unit_roles),
+        departments=tuple(policy.departments),
+        channels=tuple(channel.value for channel in Channel),
     )
 
 

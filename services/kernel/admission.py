@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from services.kernel.access import OPERATOR, Credential, OperatorTokens
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 
     from services.kernel.clock import Clock
     from services.kernel.folder import DataFolder
+    from services.kernel.places import Places
     from services.kernel.settings import Settings
-    from services.kernel.users import Places
     from services.kernel.web.health import Check
     from services.kernel.web.pages import Viewer
 
@@ -65,7 +66,7 @@ class Admission:
         )
         self._operator = OperatorTokens({operator: OPERATOR})
         self.tokens = TokenRegister(
-            self._record.store, roles=roles, unit_roles=places.unit_roles, now=now
+            self._record.store, places=replace(places, roles=roles), now=now
         )
         self.users = UserRegister(
             self.tokens,

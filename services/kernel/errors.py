@@ -102,6 +102,10 @@ class UnavailableError(AmendsError):
         self.retry_after = retry_after
 
 
+class MisuseError(AmendsError):
+    """A command line that says what no command line can mean."""
+
+
 class PoisonError(AmendsError):
     """A message that can never be handled: quarantined with this reason."""
 

@@ -53,12 +53,16 @@ class DataFolder:
 
     def require(self) -> None:
         """Raise `NotFoundError` where nothing was ever stored here."""
-        if not (self.path / "format").exists():
+        if not self.exists():
             raise NotFoundError(
                 "folder.missing",
-                f"There is no amends data in {self.path}: start `amends up` once,"
-                " or name the folder with AMENDS_DATA.",
+                f"There is no installation at {self.path}: start one with `amends up`,"
+                " or set AMENDS_DATA to the folder of yours.",
             )
+
+    def exists(self) -> bool:
+        """Whether an installation was ever started here."""
+        return (self.path / "format").exists()
 
     @contextmanager
     def held(self, part: str = "up") -> Iterator[None]:

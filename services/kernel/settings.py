@@ -7,7 +7,7 @@ import difflib
 import ipaddress
 import os
 import zoneinfo
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, NamedTuple
 
@@ -21,6 +21,9 @@ from services.kernel.errors import AmendsError, FieldError
 PREFIX: Final = "AMENDS_"
 NOT_OURS: Final = frozenset({"AMENDS_REAL_DATA"})
 """Variables with our prefix that are read elsewhere (by the tests)."""
+
+_LIKENESS: Final = 0.75
+"""Of two names: one letter of four is wrong, or two are swapped."""
 
 Tenant = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 
@@ -246,13 +249,21 @@ def _unread(environ: Mapping[str, str]) -> Iterator[FieldError]:
                 "unset it, whatever its value",
             )
         elif name.upper().startswith(PREFIX) and name.upper() not in known | NOT_OURS:
-            near = difflib.get_close_matches(name.upper(), known, n=1)
-            meant = f"did you mean {near[0]}? " if near else ""
+            near = _meant(name.upper(), known)
             yield FieldError(
                 name,
                 "given, but there is no such setting",
-                f"{meant}rename or unset it",
+                f"did you mean {near}? rename or unset it" if near else "unset it",
             )
+
+
+def _meant(name: str, known: Iterable[str]) -> str | None:
+    """Give the setting that `name` was likely meant for: all begin alike."""
+    ours = [each.removeprefix(PREFIX) for each in known]
+    near = difflib.get_close_matches(
+        name.removeprefix(PREFIX), ours, n=1, cutoff=_LIKENESS
+    )
+    return PREFIX + near[0] if near else None
 
 
 def _fault(error: Any) -> FieldError:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from services.kernel.clock import Clock
     from services.kernel.grants import Fact
+    from services.kernel.places import Places
     from services.kernel.store.application import EventStore
     from services.kernel.store.database import Tx
 
@@ -64,15 +65,13 @@ class TokenRegister:
         self,
         store: EventStore[Fact],
         *,
-        roles: frozenset[str],
-        unit_roles: frozenset[str] = frozenset(),
+        places: Places,
         now: Clock,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.store = store
         self._database = database = store.database
-        self.roles = roles
-        self._unit_roles = unit_roles
+        self.places = places
         self._now = now
         self._monotonic = monotonic
         self._believed: dict[str, tuple[float, Credential]] = {}
@@ -91,20 +90,11 @@ class TokenRegister:
     ) -> tuple[str, Token]:
         """Give a new token, shown this once, and what is known of it.
 
-        Raises RefusedError for a role that does not exist, a department's role without
-        a department, or an end that has passed.
+        Raises RefusedError for a role, department or channel that does not exist, a
+        department's role without a department, or an end that has passed.
         """
         now = self._now()
-        if role not in self.roles:
-            raise RefusedError(
-                "access.unknown_role",
-                f"There is no such role: choose one of {', '.join(sorted(self.roles))}.",
-            )
-        if department is None and role in self._unit_roles:
-            raise RefusedError(
-                "access.department_needed",
-                f"The role {role} acts for a department: name it.",
-            )
+        self.places.check(role, department, channel)
         if expires_at is not None and expires_at <= now:
             raise RefusedError(
                 "access.expired",

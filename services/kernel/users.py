@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from services.kernel.clock import Clock
     from services.kernel.grants import UserFact
+    from services.kernel.places import Places
     from services.kernel.sessions import Sessions
     from services.kernel.store.database import Tx
     from services.kernel.tokens import TokenRegister
@@ -63,34 +64,6 @@ _SELECT: Final = (
     " users.departed_at, user_names.login, user_names.name, users.version FROM users"
     " LEFT JOIN user_names ON user_names.user_id = users.user_id"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Places:
-    """What somebody can be, and where; `unit_roles` act for a department of their own."""
-
-    roles: frozenset[str]
-    unit_roles: frozenset[str]
-    departments: tuple[str, ...]
-
-    def check(self, role: str, department: str | None) -> None:
-        """Raise RefusedError for a role or department that is none, or one missing."""
-        if role not in self.roles:
-            raise RefusedError(
-                "access.unknown_role",
-                f"There is no such role: choose one of {', '.join(sorted(self.roles))}.",
-            )
-        if department is None and role in self.unit_roles:
-            raise RefusedError(
-                "access.department_needed",
-                f"The role {role} acts for a department: name it.",
-            )
-        if department is not None and department not in self.departments:
-            raise RefusedError(
-                "access.unknown_department",
-                "There is no such department: choose one of"
-                f" {', '.join(self.departments)}.",
-            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,11 @@ from argon2 import PasswordHasher
 from services.kernel.grants import FactCodec
 from services.kernel.login import Login
 from services.kernel.passwords import Passwords
+from services.kernel.places import Places
 from services.kernel.sessions import Sessions
 from services.kernel.store.application import open_store
 from services.kernel.tokens import TokenRegister
-from services.kernel.users import Places, User, UserRegister
+from services.kernel.users import User, UserRegister
 
 if TYPE_CHECKING:
     from services.kernel.store.database import Database
@@ -24,6 +25,7 @@ PLACES: Final = Places(
     roles=frozenset({"admin", "agent", "auditor", "quality"}),
     unit_roles=frozenset({"quality"}),
     departments=("front-office", "quality"),
+    channels=("phone", "web"),
 )
 PASSWORD: Final = "correct horse battery"  # noqa: S105 it opens nothing
 CHEAP: Final = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
@@ -61,7 +63,7 @@ class AccessRecord:
         clock = clock or Hand()
         store = open_store(database, name="access", codec=FactCodec(), now=clock)
         tokens = TokenRegister(
-            store, roles=PLACES.roles, now=clock, monotonic=clock.monotonic
+            store, places=PLACES, now=clock, monotonic=clock.monotonic
         )
         sessions = Sessions(database, now=clock)
         users = UserRegister(tokens, sessions, places=PLACES, now=clock)

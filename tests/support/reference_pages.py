@@ -32,7 +32,14 @@ COMMANDS: Final = """\
 
 `amends VERB --help` says the same on the terminal.
 Exit status: 0 done, 1 refused or found wrong, 2 misused.
-A refusal is told on standard error, with its [code](refusals.md).
+A refusal is told on standard error: what to do, its [code](refusals.md), and each field at fault.
+
+Verbs work on the installation in `AMENDS_DATA`: through the services that run there, or through ones started for the length of the verb.
+Where there is no installation they refuse; only `submit`, `import`, `access token create` and `access user create` make one, and say so.
+
+What is printed for people is never cut.
+In a pipe a row is a line, its columns aligned by spaces; on a terminal that is too narrow for a line each row becomes several.
+Programs ask for `--json`.
 """
 
 REFUSALS: Final = """\
@@ -74,6 +81,8 @@ def _command(command: Any, words: tuple[str, ...]) -> Iterator[str]:
         yield "\n| | |\n|---|---|\n"
         for names, text in records:
             yield f"| `{names}` | {_prose(text).strip()} |\n"
+    if command.epilog:
+        yield f"\n```console\n$ {command.epilog.removeprefix('Example: ')}\n```\n"
 
 
 def _prose(text: str | None) -> str:

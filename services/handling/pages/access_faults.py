@@ -45,6 +45,7 @@ REMEDIES: Final[Mapping[str, str]] = {
     "access.too_many_failures": msgid(
         "Too many wrong passwords. Wait a quarter of an hour, then try again."
     ),
+    "access.unknown_channel": msgid("Choose a channel from the list."),
     "access.unknown_department": msgid("Choose a department from the list."),
     "access.unknown_role": msgid("Choose a role from the list."),
 }
@@ -58,6 +59,7 @@ _FIELDS: Final[Mapping[str, str]] = {
     "access.password_long": "password",
     "access.password_short": "password",
     "access.password_wrong": "present",
+    "access.unknown_channel": "channel",
     "access.unknown_department": "department",
     "access.unknown_role": "role",
 }

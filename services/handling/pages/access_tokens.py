@@ -11,14 +11,13 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from pydantic import TypeAdapter, ValidationError
 
-from events.vocabulary import Channel
 from services.handling.pages.access_faults import by_field, faults_of, require_admin
 from services.kernel.clock import system_clock
 from services.kernel.errors import AmendsError, MalformedError, RefusedError
 from services.kernel.grants import Code
 from services.kernel.i18n import msgid
+from services.kernel.places import Places
 from services.kernel.tokens import TokenRegister
-from services.kernel.users import Places
 from services.kernel.web.pages import Form, Pages
 from services.kernel.web.problems import status_of
 
@@ -100,9 +99,9 @@ def router(
             "access/token_new.html",
             status=HTTPStatus.OK if error is None else status_of(error),
             given={name: form.one(name) if form else "" for name in _FIELDS},
-            roles=sorted(tokens.roles),
+            roles=sorted(tokens.places.roles),
             places=places,
-            channels=[channel.value for channel in Channel],
+            channels=places.channels,
             found=found,
             errors=by_field(found),
         )

@@ -32,7 +32,11 @@ def add_verbs(
     `settled` returns when handling and analytics have passed what intake has received.
     """
 
-    @app.command("submit")
+    @app.command(
+        "submit",
+        epilog="Example: amends submit --channel phone --name 'Lin Yan'"
+        " --statement 'The kettle leaks.'",
+    )
     def submit(  # noqa: PLR0917 each is a flag, given by its name
         channel: Annotated[
             str | None, typer.Option(help="How it reached you: phone, letter, …")
@@ -43,8 +47,12 @@ def add_verbs(
         name: Annotated[str | None, typer.Option(help="The customer's name.")] = None,
         email: Annotated[str | None, typer.Option(help="name@example.org")] = None,
         phone: Annotated[str | None, typer.Option(help="+86 10 1234 5678")] = None,
-        customer_no: Annotated[str | None, typer.Option()] = None,
-        order_no: Annotated[str | None, typer.Option()] = None,
+        customer_no: Annotated[
+            str | None, typer.Option(help="The customer's number with you.")
+        ] = None,
+        order_no: Annotated[
+            str | None, typer.Option(help="The order's number.")
+        ] = None,
         model: Annotated[str | None, typer.Option(help="The product's model.")] = None,
         serial: Annotated[str | None, typer.Option(help="Its serial number.")] = None,
         lot: Annotated[str | None, typer.Option(help="Its lot.")] = None,
@@ -55,7 +63,9 @@ def add_verbs(
         demand: Annotated[
             list[str] | None, typer.Option(help="return, repair, …; may be repeated.")
         ] = None,
-        desired_outcome: Annotated[str | None, typer.Option()] = None,
+        desired_outcome: Annotated[
+            str | None, typer.Option(help="What would put it right, in their words.")
+        ] = None,
         category: Annotated[str | None, typer.Option(help="quality/leak")] = None,
         file: Annotated[
             str | None,
@@ -93,9 +103,14 @@ def add_verbs(
         receipt = session(lambda client: submitting.run_submit(client, document, key))
         typer.echo(json.dumps(receipt) if as_json else submitting.printed(receipt))
 
-    @app.command("import")
+    @app.command(
+        "import",
+        epilog="Example: amends import shop.csv --format shop.toml --dry-run",
+    )
     def import_(
-        file: Annotated[Path, typer.Argument(help="A CSV file, also gzipped.")],
+        file: Annotated[
+            Path, typer.Argument(metavar="FILE", help="CSV, also gzipped; - for stdin.")
+        ],
         format_: Annotated[
             str, typer.Option("--format", help="cfpb, or a mapping file (.toml).")
         ],
@@ -109,7 +124,9 @@ def add_verbs(
         no_wait: Annotated[
             bool, typer.Option("--no-wait", help="Return after the receipts.")
         ] = False,
-        batch_size: Annotated[int, typer.Option(min=1, max=5_000)] = 500,
+        batch_size: Annotated[
+            int, typer.Option(min=1, max=5_000, help="Rows sent together.")
+        ] = 500,
         as_json: Annotated[
             bool, typer.Option("--json", help="Print JSON for programs.")
         ] = False,
@@ -123,10 +140,13 @@ def add_verbs(
         mapping = importing.load_mapping(format_)
 
         def work(client: "httpx.Client | None") -> importing.Summary:
-            with importing.watched(shown=not as_json) as progress:
+            with (
+                importing.readable(file) as source,
+                importing.watched(shown=not as_json) as progress,
+            ):
                 done = importing.run_import(
                     client,
-                    file,
+                    source,
                     mapping,
                     rejects=rejects,
                     batch_size=batch_size,

@@ -4,17 +4,20 @@ Every row has a key of its own, so what was received before is a duplicate the n
 time and an import that was cut short is finished by running it again.
 """
 
-import csv
 import json
-import os
+import shutil
+import sys
+import tempfile
 import time
 import tomllib
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
+from http import HTTPStatus
 from importlib import resources
 from pathlib import Path
-from typing import Any, Final, Protocol, TextIO
+from typing import Any, Final, Protocol
 
 import httpx
 from pydantic import ValidationError
@@ -27,7 +30,8 @@ from rich.progress import (
 )
 from rich.progress import Progress as Bar
 
-from services.intake.cli.table import Row, count_rows, header_of, rows_of, unarmed
+from services.intake.cli.rejects import Rejects, kinds, reason
+from services.intake.cli.table import Row, count_rows, rows_of
 from services.intake.domain.mapping import Coder, TableMapping, submission_of
 from services.intake.domain.submission import Submission
 from services.kernel.clock import Clock, system_clock
@@ -35,7 +39,7 @@ from services.kernel.errors import (
     AmendsError,
     FieldError,
     MalformedError,
-    NotFoundError,
+    MisuseError,
     UnavailableError,
 )
 
@@ -43,7 +47,8 @@ BATCH_SIZE: Final = 500
 _BATCH_BYTES: Final = 4 * 1024**2
 _TRIES: Final = 6
 _FIRST_PAUSE: Final = 0.5  # seconds; doubled at each try
-_REASONS: Final = ["line", "reason"]
+_SHOWN: Final = 10
+"""Most reasons that are told a person."""
 _BATCH_URL: Final = "/api/intake/complaints:batch"
 
 
@@ -55,6 +60,8 @@ class Summary:
     accepted: int = 0
     duplicates: int = 0
     rejected: int = 0
+    reasons: Counter[str] = field(default_factory=Counter, compare=False)
+    """How many rows each reason rejected; a row may have several."""
 
 
 class Progress(Protocol):
@@ -78,21 +85,33 @@ class _Batch:
 def load_mapping(name: str) -> TableMapping:
     """Read one of amends's own mapping files, or one by its path (`….toml`).
 
-    Raises `NotFoundError`, or `MalformedError` naming what is wrong in it.
+    Raises `MisuseError`, or `MalformedError` naming what is wrong in it.
     """
-    if name.endswith(".toml"):
-        source = Path(name)
-        known = source.is_file()
-    else:
-        source = resources.files("services.intake") / "mappings" / f"{name}.toml"  # type: ignore[assignment] # read alike
-        known = name.isidentifier() and source.is_file()
-    if not known:
-        raise NotFoundError(
-            "import.unknown_format", "Give --format cfpb, or the path of a .toml file."
-        )
+    source = Path(name)
+    if not name.endswith(".toml"):
+        ours = _own_formats()
+        if name not in ours:
+            raise MisuseError(
+                "import.unknown_format",
+                f"There is no format {name}: choose one of {', '.join(ours)}, or give"
+                " the path of a mapping file that ends in .toml.",
+            )
+        source = ours[name]
     try:
-        return TableMapping.model_validate(tomllib.loads(source.read_text("utf-8")))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        text = source.read_text("utf-8")
+    except OSError as error:
+        raise MisuseError(
+            "import.no_mapping",
+            f"The mapping file {name} cannot be read ({error.strerror}): check its path,"
+            f" or choose one of the formats {', '.join(_own_formats())}.",
+        ) from None
+    except UnicodeDecodeError:
+        raise MalformedError(
+            "import.mapping", "Save the mapping file as UTF-8."
+        ) from None
+    try:
+        return TableMapping.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
         raise MalformedError(
             "import.mapping", f"Correct the mapping file: {error}."
         ) from None
@@ -109,6 +128,12 @@ def load_mapping(name: str) -> TableMapping:
                 for each in refused.errors()
             ],
         ) from None
+
+
+def _own_formats() -> dict[str, Path]:
+    """Give amends's own mapping files by the name of their format."""
+    with resources.as_file(resources.files("services.intake") / "mappings") as folder:
+        return {file.stem: file for file in sorted(folder.glob("*.toml"))}
 
 
 def run_import(
@@ -132,13 +157,13 @@ def run_import(
     total = count_rows(path, mapping.columns())
     summary = Summary()
     with ExitStack() as stack:
-        rejected = _Rejects(stack, rejects, path)
+        rejected = Rejects(stack, rejects, path)
         coder = Coder(mapping.codes)
 
         def send(batch: _Batch) -> None:
             results = _posted(client, batch, sleep) if client else _checked(batch, now)
-            for row, result in zip(batch.rows, results, strict=True):
-                _count(summary, row, result, rejected)
+            for row, line, result in zip(batch.rows, batch.lines, results, strict=True):
+                _count(summary, rejected, row, line, result)
             progress(summary.read, total)
 
         batch = _Batch()
@@ -149,8 +174,7 @@ def run_import(
                     raise row.fault
                 line = _line(submission_of(mapping, row.values, coder))
             except MalformedError as fault:
-                summary.rejected += 1
-                rejected.write(row, _reason(fault))
+                _reject(summary, rejected, row, fault, row.values)
                 continue
             if len(batch.rows) == batch_size or batch.size + len(line) > _BATCH_BYTES:
                 send(batch)
@@ -160,6 +184,18 @@ def run_import(
             send(batch)
         progress(summary.read, total)
     return summary
+
+
+@contextmanager
+def readable(file: Path) -> Iterator[Path]:
+    """Give the file; for `-` standard input, kept for as long as it is read."""
+    if str(file) != "-":
+        yield file
+        return
+    with tempfile.NamedTemporaryFile(prefix="amends-import-") as kept:
+        shutil.copyfileobj(sys.stdin.buffer, kept)
+        kept.flush()
+        yield Path(kept.name)
 
 
 @contextmanager
@@ -185,7 +221,15 @@ def watched(*, shown: bool) -> Iterator[Progress]:
 
 
 def as_json(summary: Summary) -> str:
-    return json.dumps(asdict(summary))
+    counts: dict[str, object] = {
+        "read": summary.read,
+        "accepted": summary.accepted,
+        "duplicates": summary.duplicates,
+        "rejected": summary.rejected,
+    }
+    if summary.rejected:
+        counts["reasons"] = summary.reasons
+    return json.dumps(counts, ensure_ascii=False)
 
 
 def printed(summary: Summary, *, dry_run: bool, rejects: Path | None) -> str:
@@ -198,6 +242,12 @@ def printed(summary: Summary, *, dry_run: bool, rejects: Path | None) -> str:
         f"  rejected    {summary.rejected:>9,}",
     ]
     if summary.rejected:
+        lines += [
+            f"  {count:>9,} × {reason}"  # noqa: RUF001 the sign, for people
+            for reason, count in summary.reasons.most_common(_SHOWN)
+        ]
+        if (others := len(summary.reasons) - _SHOWN) > 0:
+            lines.append(f"            and {others} other reasons")
         lines.append(
             f"Correct the rows in {rejects} and import that file."
             if rejects
@@ -206,67 +256,35 @@ def printed(summary: Summary, *, dry_run: bool, rejects: Path | None) -> str:
     return "\n".join(lines)
 
 
-class _Rejects:
-    """The file of rejected rows, made when the first one comes."""
-
-    def __init__(self, stack: ExitStack, target: Path | None, source: Path) -> None:
-        if target is not None:
-            _writable(target, source)
-        self._stack = stack
-        self._target = target
-        self._source = source
-        self._file: TextIO | None = None
-        self._skip = 0
-
-    def write(self, row: Row, reason: str) -> None:
-        if self._target is None:
-            return
-        if self._file is None:
-            self._file = self._stack.enter_context(
-                self._target.open("w", encoding="utf-8", newline="")
-            )
-            header = header_of(self._source)
-            # A file of rejects that was rejected again does not grow columns.
-            self._skip = len(_REASONS) if header[: len(_REASONS)] == _REASONS else 0
-            self._cells([*_REASONS, *header[self._skip :]])
-        self._cells([str(row.line), reason, *row.cells[self._skip :]])
-
-    def _cells(self, cells: Sequence[str]) -> None:
-        assert self._file is not None  # noqa: S101 opened by `write`
-        csv.writer(self._file).writerow([unarmed(cell) for cell in cells])
-
-
-def _writable(target: Path, source: Path) -> None:
-    """Refuse, before anything is sent, a file that could not or must not be written."""
-    if target.exists() and target.samefile(source):
-        raise MalformedError(
-            "import.rejects_is_source",
-            "The rejects would overwrite the file that is read: name another one.",
-        )
-    if target.is_dir() or not os.access(
-        target if target.exists() else target.absolute().parent, os.W_OK
-    ):
-        raise MalformedError(
-            "import.rejects_unwritable",
-            f"{target} cannot be written: name a file in a folder of yours.",
-        )
-
-
 def _line(submission: dict[str, Any]) -> bytes:
     return json.dumps(submission, ensure_ascii=False).encode() + b"\n"
 
 
 def _count(
-    summary: Summary, row: Row, result: dict[str, Any], rejected: _Rejects
+    summary: Summary, rejected: Rejects, row: Row, line: bytes, result: dict[str, Any]
 ) -> None:
+    """Count a row as intake answered; `line` is what it was sent."""
     match result["status"]:
-        case 201:
+        case HTTPStatus.CREATED:
             summary.accepted += 1
-        case 200:
+        case HTTPStatus.OK:
             summary.duplicates += 1
         case _:
-            summary.rejected += 1
-            rejected.write(row, _told(result))
+            errors = [FieldError(**each) for each in result.get("errors", ())]
+            fault = AmendsError(result["code"], result["detail"], errors=errors)
+            _reject(summary, rejected, row, fault, json.loads(line))
+
+
+def _reject(
+    summary: Summary,
+    rejected: Rejects,
+    row: Row,
+    fault: AmendsError,
+    given: Mapping[str, Any],
+) -> None:
+    summary.rejected += 1
+    summary.reasons.update(kinds(fault))
+    rejected.write(row, reason(fault, given))
 
 
 def _posted(
@@ -297,9 +315,9 @@ def _once(
         )
     except httpx.TransportError:
         return None
-    if answer.status_code >= 500:  # noqa: PLR2004 the class of statuses that may pass
+    if answer.is_server_error:
         return None
-    if answer.status_code == 401:  # noqa: PLR2004 a token lives as long as its process
+    if answer.status_code == HTTPStatus.UNAUTHORIZED:  # a token lives as its process
         raise UnavailableError(
             "import.intake_restarted",
             "amends was started anew meanwhile: run the same import again, nothing is"
@@ -307,7 +325,8 @@ def _once(
         )
     if not answer.is_success:
         raise MalformedError(
-            "import.refused", f"Intake refused the import: {_told(answer.json())}"
+            "import.refused",
+            f"Intake refused the import: {answer.json().get('detail', answer.text)}",
         )
     results = [json.loads(line) for line in answer.content.splitlines()]
     if len(results) != expected or any(each["status"] >= 500 for each in results):  # noqa: PLR2004 as above
@@ -323,20 +342,11 @@ def _checked(batch: _Batch, now: Clock) -> Iterator[dict[str, Any]]:
         try:
             Submission.parse(document, now=now())
         except MalformedError as fault:
-            yield {"status": 422, "detail": _reason(fault)}
+            yield {
+                "status": HTTPStatus.UNPROCESSABLE_ENTITY,
+                "code": fault.code,
+                "detail": fault.detail,
+                "errors": [asdict(each) for each in fault.errors],
+            }
         else:
             yield {"status": 201}
-
-
-def _reason(fault: AmendsError) -> str:
-    named = "; ".join(f"{each.field} {each.message}" for each in fault.errors)
-    return f"{fault.code}: {named or fault.detail}"
-
-
-def _told(problem: dict[str, Any]) -> str:
-    named = "; ".join(
-        f"{each['field']} {each['message']}" for each in problem.get("errors", ())
-    )
-    if "code" not in problem:
-        return str(problem.get("detail", problem["status"]))
-    return f"{problem['code']}: {named or problem['detail']}"

@@ -175,7 +175,8 @@ def _lines(file: IO[bytes]) -> Iterator[str]:
                 "import.encoding",
                 number,
                 f"is not UTF-8 at byte {error.start + 1}",
-                "Save the file as UTF-8.",
+                "Save the file as UTF-8 (in a spreadsheet: CSV UTF-8), or convert it:"
+                " iconv -f GB18030 -t UTF-8 FILE.",
             ) from None
 
 

@@ -128,7 +128,8 @@ def submission_of(
             FieldError(
                 mapping.channel,
                 "is no channel that the mapping file knows",
-                "Name it under [channels] of the mapping file.",
+                f"Use one of {', '.join(mapping.channels)}, or name it under"
+                " [channels] of the mapping file.",
             )
         )
     occurred_at = _local_midnight(row[mapping.occurred_on], mapping.zone)

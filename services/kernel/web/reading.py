@@ -47,8 +47,8 @@ class _NumberError(ValueError):
     pass
 
 
-def strict_json(body: bytes, *, limit: int = BODY_LIMIT) -> object:
-    """Parse UTF-8 JSON, at most `limit` bytes of it.
+def strict_json(body: bytes, *, limit: int = BODY_LIMIT, first_line: int = 1) -> object:
+    """Parse UTF-8 JSON, at most `limit` bytes of it, from a `first_line` on.
 
     Raises TooLargeError, UnreadableError (not JSON; line, column or byte named) or
     MalformedError (JSON, but with members that nobody can store; each named).
@@ -75,7 +75,7 @@ def strict_json(body: bytes, *, limit: int = BODY_LIMIT) -> object:
     except json.JSONDecodeError as error:
         raise UnreadableError(
             "json.syntax",
-            f"Correct the JSON at line {error.lineno}, column {error.colno}: "
+            f"Correct the JSON at line {first_line + error.lineno - 1}, column {error.colno}: "
             f"{error.msg}.",
         ) from None
     except _NumberError as error:
@@ -270,7 +270,7 @@ def _line(number: int, parts: list[bytes], size: int, limit: int) -> Line | None
     if not body.strip():
         return None
     try:
-        return Line(number, strict_json(body, limit=limit))
+        return Line(number, strict_json(body, limit=limit, first_line=number))
     except AmendsError as fault:
         return Line(number, fault=fault)
 

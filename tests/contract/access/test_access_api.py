@@ -112,6 +112,23 @@ def test_what_cannot_be_is_refused_without_repeating_the_password(
     assert http.record.users.all() == []
 
 
+@pytest.mark.parametrize(
+    ("wanted", "code", "allowed"),
+    [
+        ({"role": "quality", "department": "moon"}, "department", "front-office"),
+        ({"role": "agent", "channel": "pigeon"}, "channel", "phone, web"),
+    ],
+)
+def test_a_token_for_what_does_not_exist_is_refused_with_what_does(
+    http: Http, wanted: dict[str, Any], code: str, allowed: str
+) -> None:
+    refused = http("POST", "/api/handling/tokens", wanted)
+    assert refused.status_code == 409
+    assert refused.json()["code"] == f"access.unknown_{code}"
+    assert allowed in refused.json()["detail"]
+    assert http.record.tokens.all() == []
+
+
 def test_only_who_may_gets_anything(http: Http) -> None:
     agent = http.record.users.sign_in(http.record.add().user_id)
     for method, path in (

@@ -14,6 +14,7 @@ from services.kernel.errors import (
     UnauthenticatedError,
 )
 from services.kernel.grants import FactCodec, TokenIssued, TokenRevoked
+from services.kernel.places import Places
 from services.kernel.store.application import open_store
 from services.kernel.tokens import REMEMBERED, TokenRegister
 
@@ -23,7 +24,12 @@ if TYPE_CHECKING:
     from services.kernel.store.database import Database
 
 START = dt.datetime(2026, 3, 1, 8, 0, tzinfo=dt.UTC)
-ROLES = frozenset({"agent", "handler"})
+PLACES = Places(
+    roles=frozenset({"agent", "handler"}),
+    unit_roles=frozenset({"handler"}),
+    departments=("front-office", "quality"),
+    channels=("phone", "web"),
+)
 
 
 class Hand:
@@ -51,7 +57,7 @@ def register(make_database: Callable[..., Database], clock: Hand) -> TokenRegist
 
 def opened(database: Database, clock: Hand) -> TokenRegister:
     store = open_store(database, name="access", codec=FactCodec(), now=clock)
-    return TokenRegister(store, roles=ROLES, now=clock, monotonic=clock.monotonic)
+    return TokenRegister(store, places=PLACES, now=clock, monotonic=clock.monotonic)
 
 
 def test_a_token_lets_in_whom_it_was_given_to(register: TokenRegister) -> None:
@@ -115,9 +121,21 @@ def test_another_process_learns_of_it_within_the_remembered_time(
         other.authenticate(f"Bearer {token}")
 
 
-def test_only_roles_that_exist_are_given(register: TokenRegister) -> None:
-    with pytest.raises(RefusedError, match="agent, handler"):
-        register.issue(by="operator", role="king")
+@pytest.mark.parametrize(
+    ("wanted", "allowed"),
+    [
+        ({"role": "king"}, "agent, handler"),
+        ({"role": "handler"}, "name it"),
+        ({"role": "handler", "department": "moon"}, "front-office, quality"),
+        ({"role": "agent", "channel": "pigeon"}, "phone, web"),
+    ],
+)
+def test_only_roles_departments_and_channels_that_exist_are_given(
+    register: TokenRegister, wanted: dict[str, str], allowed: str
+) -> None:
+    with pytest.raises(RefusedError, match=allowed):
+        register.issue(by="operator", **wanted)
+    assert register.all() == []
 
 
 def test_its_history_is_facts_and_never_holds_the_token(

@@ -15,7 +15,12 @@ from events.vocabulary import Origin, Precision
 from services.intake.cli.importing import Summary, load_mapping, run_import
 from services.intake.cli.submitting import run_submit
 from services.intake.domain.mapping import code_of
-from services.kernel.errors import AmendsError, MalformedError, UnavailableError
+from services.kernel.errors import (
+    AmendsError,
+    MalformedError,
+    MisuseError,
+    UnavailableError,
+)
 from tests.support.intake import GOOD
 from tests.support.intake_http import door
 
@@ -125,7 +130,13 @@ def test_rejected_rows_come_back_with_reasons_and_can_be_corrected(
         ("4", "intake.invalid"),
         ("5", "intake.key_reused"),
     ]
-    assert "Submitted via" in rows[0]["reason"]
+    assert "Submitted via 'Pigeon' is no channel" in rows[0]["reason"]
+    assert "Use one of Web, Web Referral," in rows[0]["reason"]
+    assert len(rows[1]["reason"]) < 300
+    assert sorted(done.reasons.values()) == [1, 1, 1]
+    told = next(each for each in done.reasons if each.startswith("import.row"))
+    assert told.startswith("import.row: Submitted via is no channel")
+    assert "Pigeon" not in told
     assert rows[0]["Company"] == "'=cmd()"
     corrected = tmp_path / "corrected.csv"
     corrected.write_text(rejects.read_text("utf-8").replace("Pigeon", "Fax"), "utf-8")
@@ -243,6 +254,8 @@ def test_a_mapping_of_one_s_own(tmp_path):
     with pytest.raises(MalformedError) as refused:
         load_mapping(str(path))
     assert "zone" in {fault.field for fault in refused.value.errors}
-    for unknown in ("nope", "../secret", str(tmp_path / "none.toml")):
-        with pytest.raises(AmendsError, match=r"import\.unknown_format"):
+    for unknown in ("nope", "../secret", ""):
+        with pytest.raises(MisuseError, match=r"import\.unknown_format.* cfpb"):
             load_mapping(unknown)
+    with pytest.raises(MisuseError, match=r"import\.no_mapping.*none\.toml.* cfpb"):
+        load_mapping(str(tmp_path / "none.toml"))

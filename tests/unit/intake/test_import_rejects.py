@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from services.intake.cli.importing import load_mapping, run_import
-from services.kernel.errors import MalformedError
+from services.kernel.errors import MisuseError
 
 
 @pytest.mark.parametrize("how", ["same", "link", "folder", "nowhere"])
@@ -24,7 +24,7 @@ def test_a_target_that_must_not_be_written_is_refused_first(
         "folder": tmp_path,
         "nowhere": tmp_path / "no" / "rejects.csv",
     }[how]
-    with pytest.raises(MalformedError) as refused:
+    with pytest.raises(MisuseError) as refused:
         run_import(None, source, mapping, rejects=target)
     assert refused.value.code.startswith("import.rejects_")
     assert source.read_text() == text

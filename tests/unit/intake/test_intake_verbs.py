@@ -165,6 +165,13 @@ def test_a_dry_run_needs_nobody(desk, table):
     assert desk.asked == []
 
 
+def test_a_table_from_standard_input(desk, table):
+    done = desk.type(
+        "import", "-", "--format", "cfpb", "--json", stdin=table.read_bytes()
+    )
+    assert json.loads(done.stdout)["accepted"] == 3
+
+
 def test_rejected_rows_are_an_exit_status_of_their_own(desk, table, tmp_path):
     with table.open("a", encoding="utf-8") as file:
         file.write(ROW.format(via="Pigeon", number=9))
@@ -172,6 +179,12 @@ def test_rejected_rows_are_an_exit_status_of_their_own(desk, table, tmp_path):
     told = desk.type("import", str(table), "--format", "cfpb")
     assert told.exit_code == 1
     assert "--rejects" in told.stdout
+    reason = "import.row: Submitted via is no channel that the mapping file knows"
+    assert f"1 × {reason}" in told.stdout  # noqa: RUF001 the sign, for people
+    counted = json.loads(
+        desk.type("import", str(table), "--format", "cfpb", "--json").stdout
+    )
+    assert counted["reasons"] == {reason: 1}
     kept = desk.type(
         "import", str(table), "--format", "cfpb", "--rejects", str(rejects)
     )

@@ -122,6 +122,13 @@ def lines(chunks: Iterable[bytes], limit: int = 40) -> list[Line]:
     return asyncio.run(read())
 
 
+def test_a_fault_names_the_line_of_the_batch() -> None:
+    found = lines([b'{"a":1}\n\n{"a":}\n[1,]\n'])
+    assert [
+        (line.number, line.fault.detail.split(",")[0]) for line in found if line.fault
+    ] == [(3, "Correct the JSON at line 3"), (4, "Correct the JSON at line 4")]
+
+
 def test_a_batch_is_the_same_however_it_is_cut() -> None:
     body = b'{"a":1}\r\n\n  \n{"a":\xe9}\n[2]\n' + b"[" * 41 + b'\n{"a":1,"a":1}\n3'
     whole = lines([body])

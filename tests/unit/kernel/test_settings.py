@@ -133,6 +133,29 @@ def test_listening_to_other_machines_must_be_meant(
     assert not any(map(is_loopback, ("0.0.0.0", "::", "10.0.0.1")))  # noqa: S104 - names
 
 
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("AMENDS_FOO", None),
+        ("AMENDS_TOKEN", None),
+        ("AMENDS_DATABASE", "AMENDS_DATABASE_URL"),
+        ("amends_loglevel", "AMENDS_LOG_LEVEL"),
+        ("AMENDS_POTR", "AMENDS_PORT"),
+        ("AMENDS_DAT", "AMENDS_DATA"),
+    ],
+)
+def test_only_a_likely_name_is_proposed(
+    monkeypatch: pytest.MonkeyPatch, typed: str, meant: str | None
+) -> None:
+    monkeypatch.setenv(typed, "x")
+    with pytest.raises(SettingsError) as refused:
+        load_settings()
+    (fault,) = refused.value.errors
+    assert fault.remedy == (
+        f"did you mean {meant}? rename or unset it" if meant else "unset it"
+    )
+
+
 def test_an_unknown_keyword_is_a_fault_too() -> None:
     with pytest.raises(SettingsError, match="prot: there is no such setting"):
         load_settings(prot=9000)

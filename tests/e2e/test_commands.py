@@ -1,0 +1,114 @@
+"""The command line as a person meets it: on a terminal, in a pipe, in the wrong folder."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.terminal import on_a_terminal
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.running import RunningAmends
+
+pytestmark = pytest.mark.e2e
+
+NUMBER = "4837291500627714"
+LETTER = (
+    "submit", "--channel", "letter", "--statement", "水壶漏水。", "--name", "林燕",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        "access token list",
+        "access token revoke 01a20125-1c3e-7a51-9d1e-4b8f0c6a2d11",
+        "access user list",
+        "access user depart lin",
+        "access admin-link",
+        "analytics frequency",
+        "analytics root-causes",
+        "analytics rebuild",
+        "audit checkpoint",
+        "audit verify",
+        f"case show {NUMBER}",
+        "follow quality",
+    ],
+)
+def test_a_mistyped_folder_is_no_new_installation(
+    amends: RunningAmends, verb: str
+) -> None:
+    refused = amends.run(*verb.split(), check=False)
+    assert refused.returncode == 1
+    assert f"no installation at {amends.data}" in refused.stderr
+    assert "AMENDS_DATA" in refused.stderr
+    assert not amends.data.exists()
+
+
+def test_a_complaint_makes_an_installation_and_says_so(amends: RunningAmends) -> None:
+    told = f"Made a new installation in {amends.data}.\n"
+    first = amends.run(*LETTER, "--json")
+    assert first.stderr == told
+    assert json.loads(first.stdout)["receipt_no"]
+    assert told not in amends.run(*LETTER).stderr
+
+
+def test_what_is_printed_is_whole_on_any_terminal(
+    amends: RunningAmends,
+) -> None:
+    amends.start()
+    command = [sys.executable, "-m", "services.cli"]
+
+    def seen(columns: int, *words: str) -> str:
+        return on_a_terminal(
+            [*command, *words], columns=columns, environment=amends.environment
+        )
+
+    token = amends.json(
+        "access", "token", "create", "--role", "department_handler",
+        "--department", "after-sales", "--actor", "a-handler-with-a-long-name",
+        "--expires", "2999-01-31T00:00:00",
+    )  # fmt: skip
+    receipt = amends.json(*LETTER)
+    case = receipt["case_id"]
+    amends.until(
+        lambda: amends.run("case", "show", case, check=False).returncode == 0, "a case"
+    )
+    for columns in (80, 120):
+        tokens = seen(columns, "access", "token", "list")
+        for whole in ("token_id", "actor", "role", "department", "expires_at"):
+            assert token[whole] in tokens
+        assert "…" not in tokens
+        shown = seen(columns, "case", "show", case)
+        assert case in shown
+        assert receipt["received_at"] in shown
+    piped = amends.run("access", "token", "list").stdout.splitlines()
+    assert len(piped) == 2
+    assert token["token_id"] in piped[1]
+
+
+def test_a_spoken_number_and_a_stale_token(
+    amends: RunningAmends, tmp_path: Path
+) -> None:
+    amends.start()
+    receipt = amends.json(*LETTER)
+    number = receipt["receipt_no"]
+    groups = [number[at : at + 4] for at in range(0, 16, 4)]
+    amends.until(
+        lambda: amends.run("case", "show", *groups, check=False).returncode == 0,
+        "a case",
+    )
+    wrong = tmp_path / "token"
+    wrong.write_text("amends_nothing\n")
+    refused = amends.run(
+        "case", "do", *groups, "sign-for", "--token-file", str(wrong), check=False
+    )
+    assert refused.returncode == 1
+    assert "[access.unknown_token]" in refused.stderr
+    assert "--token-file" in refused.stderr
+    assert "Bearer" not in refused.stderr
