@@ -19,7 +19,6 @@ _SETTINGS = "settings.invalid"
 app = typer.Typer(
     name="amends",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,  # plain help: short, quick, the same in a pipe
     pretty_exceptions_enable=False,
 )
@@ -150,7 +149,7 @@ def follow_department(
         bool, typer.Option("--json", help="Print the stored event, one a line.")
     ] = False,
 ) -> None:
-    """Show a department's events live, from where it stopped; Ctrl-C ends it."""
+    """Show a department's events live. It goes on where it stopped; Ctrl-C ends it."""
     from services.cli import follow  # noqa: PLC0415 lazy
 
     follow.follow_department(department, as_json=as_json)

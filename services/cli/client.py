@@ -36,13 +36,13 @@ def with_services(
     unless the work may be `founding` one: then one is made, and told.
     """
     settings = load_settings()
-    folder = DataFolder(settings.data)
-    new = not folder.exists()
-    if not founding:
-        folder.require()
     runtime = _running(settings)
     if runtime is not None:
-        return _asked(runtime, work, settings)
+        return _worked(work, client_of(runtime), settings)
+    folder = DataFolder(settings.data)
+    if not founding:
+        folder.require()
+    new = not folder.exists()
     configure(settings.log_format, "warning")
     return asyncio.run(_inside(settings, work, new=new))
 
@@ -50,13 +50,13 @@ def with_services(
 def with_running(work: Callable[[httpx.Client, Settings], R]) -> R:
     """Give `work` a client as above, but raise UnavailableError where nothing runs."""
     settings = load_settings()
-    DataFolder(settings.data).require()
     runtime = _running(settings)
     if runtime is None:
+        DataFolder(settings.data).require()
         raise UnavailableError(
             "client.not_running", "Start `amends up` first: this is about what runs."
         )
-    return _asked(runtime, work, settings)
+    return _worked(work, client_of(runtime), settings)
 
 
 def answer(response: httpx.Response) -> Any:
@@ -93,10 +93,12 @@ def _running(settings: Settings) -> Runtime | None:
     return None
 
 
-def _asked(
-    runtime: Runtime, work: Callable[[httpx.Client, Settings], R], settings: Settings
+def _worked(
+    work: Callable[[httpx.Client, Settings], R],
+    client: httpx.Client,
+    settings: Settings,
 ) -> R:
-    with client_of(runtime) as client:
+    with contextlib.closing(client):
         try:
             return work(client, settings)
         except httpx.TransportError as error:
@@ -115,4 +117,6 @@ async def _inside(
         if new:
             path = settings.data.absolute()
             sys.stderr.write(f"Made a new installation in {path}.\n")
-        return await asyncio.to_thread(_asked, runtime, work, settings)
+        # Ctrl-C closes the client first: work that would try again then ends.
+        with contextlib.closing(client_of(runtime)) as client:
+            return await asyncio.to_thread(_worked, work, client, settings)

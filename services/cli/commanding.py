@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import sys
 from typing import TYPE_CHECKING, Any, Final
@@ -81,7 +82,7 @@ def give(
 
 def _token(file: Path) -> str:
     try:
-        token = sys.stdin.readline() if str(file) == "-" else file.read_text("utf-8")
+        token = _typed() if str(file) == "-" else file.read_text("utf-8")
     except (OSError, UnicodeDecodeError):
         token = ""
     if not token.strip().isascii() or not token.strip():
@@ -91,6 +92,13 @@ def _token(file: Path) -> str:
             " token itself on standard input.",
         )
     return token.strip()
+
+
+def _typed() -> str:
+    """Read a line of standard input; a person is asked, and it is not shown."""
+    if sys.stdin.isatty():
+        return getpass.getpass("The token of who gives the command: ")
+    return sys.stdin.readline()
 
 
 def _payload(fields: Sequence[str]) -> dict[str, Any]:

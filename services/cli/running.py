@@ -5,6 +5,7 @@ import sys
 
 import structlog
 from rich.console import Console
+from rich.markup import escape
 
 from services.cli.client import client_of
 from services.cli.users import first_link
@@ -27,7 +28,8 @@ def up() -> None:
             return
         console.print(
             f"[bold]amends[/bold] is ready at {runtime.url}"
-            f" with its data in {settings.data}. Ctrl-C stops it."
+            f" with its data in {escape(str(settings.data))}. Ctrl-C stops it.",
+            soft_wrap=True,
         )
         link = await asyncio.to_thread(_first_link, runtime)
         if link is not None:  # to this terminal alone: a log would keep it

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import signal
+import sqlite3
+import subprocess
 import sys
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
 
+from services.intake.cli.importing import load_mapping
+from tests.support.running import PATIENCE
 from tests.support.terminal import on_a_terminal
 
 if TYPE_CHECKING:
@@ -17,6 +24,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.e2e
 
+COUNT = 2_000
 NUMBER = "4837291500627714"
 LETTER = (
     "submit", "--channel", "letter", "--statement", "水壶漏水。", "--name", "林燕",
@@ -90,6 +98,56 @@ def test_what_is_printed_is_whole_on_any_terminal(
     piped = amends.run("access", "token", "list").stdout.splitlines()
     assert len(piped) == 2
     assert token["token_id"] in piped[1]
+
+
+def test_an_interrupted_import_ends_and_goes_on_later(
+    amends: RunningAmends, tmp_path: Path
+) -> None:
+    rows = tmp_path / "rows.csv"
+    columns = load_mapping("cfpb").columns()
+    row = dict.fromkeys(columns, "") | {
+        "Date received": "2026-01-02",
+        "Submitted via": "Web",
+    }
+    with rows.open("w", newline="") as file:
+        table = csv.DictWriter(file, columns)
+        table.writeheader()
+        table.writerows(row | {"Complaint ID": str(n)} for n in range(COUNT))
+    words = ("import", str(rows), "--format", "cfpb", "--batch-size", "1")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "services.cli", *words],
+        env=amends.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    store = amends.data / "intake" / "store.sqlite"
+    amends.until(lambda: received(store) > 2, "some rows are received")
+    process.send_signal(signal.SIGINT)
+    said = process.communicate(timeout=PATIENCE)[1]
+    assert process.returncode == 130, said
+    assert "The same import again goes on" in said
+    assert "Traceback" not in said
+    before = received(store)
+    assert before < COUNT
+    assert amends.json(*words[:4]) == {
+        "read": COUNT,
+        "accepted": COUNT - before,
+        "duplicates": before,
+        "rejected": 0,
+    }
+
+
+def received(store: Path) -> int:
+    if not store.exists():
+        return 0
+    with closing(sqlite3.connect(f"file:{store}?mode=ro", uri=True)) as connection:
+        try:
+            found = connection.execute("SELECT count(*) FROM stored_events").fetchone()
+        except sqlite3.OperationalError:  # not made yet
+            return 0
+        return int(found[0])
 
 
 def test_a_spoken_number_and_a_stale_token(

@@ -43,6 +43,8 @@ def test_the_link_is_shown_on_a_terminal_alone_and_works(
         process.wait(PATIENCE)
         os.close(ours)
     assert link[0].startswith(f"{amends.url}/access/first/")
+    ready = f" is ready at {amends.url} with its data in {amends.data}. Ctrl-C stops it.\r\n"
+    assert ready in re.sub(r"\x1b\[[0-9;]*m", "", shown)  # whole, to be copied
     amends.start()  # no terminal: the log is a file
     try:
         assert "/access/first" not in amends.log.read_text()

@@ -40,6 +40,8 @@ Where there is no installation they refuse; only `submit`, `import`, `access tok
 What is printed for people is never cut.
 In a pipe a row is a line, its columns aligned by spaces; on a terminal that is too narrow for a line each row becomes several.
 Programs ask for `--json`.
+
+`amends --install-completion` lets bash, zsh, fish and PowerShell complete verbs and options.
 """
 
 REFUSALS: Final = """\

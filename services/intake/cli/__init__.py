@@ -131,7 +131,7 @@ def add_verbs(
             bool, typer.Option("--json", help="Print JSON for programs.")
         ] = False,
     ) -> None:
-        """Take over complaints from a file; running it again adds nothing twice.
+        """Take over complaints from a file. Running it again adds nothing twice.
 
         Exit status 1 when rows were rejected.
         """
@@ -156,7 +156,14 @@ def add_verbs(
                 settled(client)
             return done
 
-        summary = work(None) if dry_run else session(work)
+        try:
+            summary = work(None) if dry_run else session(work)
+        except KeyboardInterrupt:
+            typer.echo(
+                "Stopped. The same import again goes on: nothing is received twice.",
+                err=True,
+            )
+            raise
         typer.echo(
             importing.as_json(summary)
             if as_json

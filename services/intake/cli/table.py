@@ -122,11 +122,12 @@ def _opened(path: Path) -> Iterator[IO[bytes]]:
                 yield file  # type: ignore[misc] # GzipFile reads as any file
     except FileNotFoundError:
         raise NotFoundError(
-            "import.no_file", "There is no such file: check its name."
+            "import.no_file", f"There is no file {path}: check its name."
         ) from None
     except (IsADirectoryError, PermissionError):
         raise NotFoundError(
-            "import.unreadable_file", "Give a file that you may read."
+            "import.unreadable_file",
+            f"{path} cannot be read: give a file that you may read.",
         ) from None
     except (gzip.BadGzipFile, EOFError, OSError) as error:
         raise MalformedError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,7 @@ HEAVY = ("eventsourcing", "fastapi", "faststream", "httpx", "pydantic", "rich")
 def amends(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "services.cli", *words],
-        env=environment or None,
+        env={**os.environ, **environment},
         capture_output=True,
         text=True,
         check=False,
@@ -59,6 +60,12 @@ def test_asking_what_there_is_loads_no_service() -> None:
 def test_its_version() -> None:
     done = amends("--version")
     assert (done.returncode, done.stdout) == (0, "amends 0.1.0\n")
+
+
+def test_a_shell_completes_its_verbs() -> None:
+    typed = {"COMP_WORDS": "amends analytics r", "COMP_CWORD": "2"}
+    done = amends(_AMENDS_COMPLETE="complete_bash", **typed)
+    assert done.stdout.split() == ["root-causes", "rebuild"]
 
 
 @pytest.mark.parametrize("words", VERBS, ids=" ".join)
