@@ -98,29 +98,56 @@ async def started(site: Site, names: Sequence[str] = SERVICES) -> AsyncIterator[
 
     They stop in reverse order, each although another one failed.
     """
-    admission = _admission(site)
     brokers = {name: site.bus.connection(name) for name in names}
-    services: list[Service] = [
-        admission,
-        *(_BUILDERS[name](site, admission, brokers[name]) for name in names),
-    ]
+    services = await built(site, brokers)
     async with AsyncExitStack() as stack:
         for service in services:
             stack.push_async_callback(_guarded, service.stop)
             await service.start()
-        yield _joined(services, site.token, list(brokers.values()))
+        yield _joined(
+            services,
+            site.token,
+            live=list(brokers.values()),
+            # Where each has a process of its own, each describes its own routes.
+            openapi="/api/openapi.json"
+            if names == SERVICES
+            else f"/api/{names[0]}/openapi.json",
+        )
 
 
-def _admission(site: Site) -> Admission:
-    roles, looking = handling.roles(site.policy), _looking(site.policy)
-    return Admission(
-        site.settings,
-        site.folder,
-        roles=roles,
-        places=handling.places(site.policy),
-        sections={"/desk": looking, "/insight": looking, "/access": roles},
-        operator=site.token,
-    )
+async def built(site: Site, brokers: Mapping[str, NatsBroker]) -> list[Service]:
+    """Build the services that have a connection here, behind the one that admits."""
+    admission = await _admission(site, writing="handling" in brokers)
+    return [
+        admission,
+        *(_BUILDERS[name](site, admission, broker) for name, broker in brokers.items()),
+    ]
+
+
+async def _admission(site: Site, *, writing: bool) -> Admission:
+    """Open the record of who may come in; handling's process is the one that writes."""
+
+    def opened(*, reading: bool) -> Admission:
+        roles, looking = handling.roles(site.policy), _looking(site.policy)
+        return Admission(
+            site.settings,
+            site.folder,
+            roles=roles,
+            places=handling.places(site.policy),
+            sections={"/desk": looking, "/insight": looking, "/access": roles},
+            operator=site.token,
+            reading=reading,
+        )
+
+    with site.folder.one_at_a_time(Admission.name):
+        if writing:
+            return opened(reading=False)
+        # Handling may never have run: make what is read. On SQLite not again: beside
+        # one connection that writes, another could lose its commits.
+        file = site.folder.path / Admission.name / "store.sqlite"
+        if site.settings.database_url or not file.exists():
+            await opened(reading=False).stop()
+        return opened(reading=True)
 
 
 def _looking(policy: Policy) -> frozenset[str]:
@@ -197,14 +224,16 @@ def _feeds(bus: Bus) -> dict[str, FeedAccess]:
     }
 
 
-def _joined(services: Sequence[Service], token: str, live: Sequence[NatsBroker]) -> Any:
+def _joined(
+    services: Sequence[Service], token: str, *, live: Sequence[NatsBroker], openapi: str
+) -> Any:
     """Join the services' routes on one origin, with health and metrics."""
     app = FastAPI(
         title="amends",
         summary="Customer complaints, none of them lost.",
         docs_url=None,
         redoc_url=None,
-        openapi_url="/api/openapi.json",
+        openapi_url=openapi,
     )
     registry = new_registry()
     checks = [check for service in services for check in service.checks]

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger(__name__)
 
+DEPARTMENTS = "departments"
 ACCOUNTS_FILE = "accounts.conf"
 
 SUBMIT_DAYS = 7
@@ -142,6 +143,20 @@ def read_event(body: bytes, headers: Mapping[str, str]) -> Arrived:
     return Arrived(event.case_id, event.version, position, body, event)
 
 
+def seed_of(settings: Settings) -> str | None:
+    """Give the secret to sign in with to the broker that the settings name."""
+    credentials = settings.nats_credentials
+    return credentials.read_text().strip() if credentials else None
+
+
+def write_accounts(folder: DataFolder, seed: str, feeds: Sequence[Feed]) -> Path:
+    """Write the accounts for whoever runs the broker to include; public keys alone."""
+    target = folder.path / DEPARTMENTS / ACCOUNTS_FILE
+    users = [feed.user for feed in feeds]
+    target.write_text(f"{accounts(public_key(seed), users)}\n")
+    return target
+
+
 @dataclass(frozen=True, slots=True)
 class Bus:
     """The broker's address and secret, and what makes its streams."""
@@ -161,19 +176,16 @@ async def running_bus(
     settings: Settings, folder: DataFolder, departments: Sequence[str]
 ) -> AsyncIterator[Bus]:
     """Use the broker that the settings name, or run one as our child."""
-    feeds = kept_feeds(folder.path / "departments", departments)
-    users = [feed.user for feed in feeds]
+    feeds = kept_feeds(folder.path / DEPARTMENTS, departments)
     if settings.nats_url is not None:
-        credentials = settings.nats_credentials
-        seed = credentials.read_text().strip() if credentials else None
-        if seed is not None:  # for whoever runs that broker to include
-            target = folder.path / "departments" / ACCOUNTS_FILE
-            target.write_text(f"{accounts(public_key(seed), users)}\n")
+        seed = seed_of(settings)
+        if seed is not None:
+            write_accounts(folder, seed, feeds)
         yield _prepared(
             settings, settings.nats_url, seed, settings.nats_monitor_url, feeds
         )
         return
-    child = NatsServer(folder.path / "nats", users=users)
+    child = NatsServer(folder.path / "nats", users=[feed.user for feed in feeds])
     child.start()
     watching = asyncio.create_task(child.supervise())
     try:

@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import structlog
 
@@ -30,25 +30,28 @@ from services.kernel.web.serving import answering, listen
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
+    from contextlib import AbstractAsyncContextManager
 
     from services.kernel.settings import Settings
 
 _log = structlog.get_logger(__name__)
 
+R = TypeVar("R")
+
 SWITCH_INTERVAL = 0.0005
 """Seconds; the writer threads share the processor with the loop."""
 
 
-async def run_until_signal(
-    settings: Settings, ready: Callable[[Runtime], Awaitable[None]]
+async def until_signal(
+    serving: AbstractAsyncContextManager[R], ready: Callable[[R], Awaitable[None]]
 ) -> None:
-    """Serve until Ctrl-C or SIGTERM."""
+    """Serve until Ctrl-C or SIGTERM; `ready` gets what `serving` gives."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    async with serving(settings) as runtime:
-        await ready(runtime)
+    async with serving as given:
+        await ready(given)
         await stop.wait()
 
 

@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import Sequence
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -40,6 +41,15 @@ app.add_typer(access, name="access")
 access.add_typer(token, name="token")
 access.add_typer(user, name="user")
 app.add_typer(audit, name="audit")
+
+
+class ServiceName(StrEnum):
+    """What can have a process of its own."""
+
+    INTAKE = "intake"
+    HANDLING = "handling"
+    ANALYTICS = "analytics"
+
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
@@ -137,6 +147,41 @@ def up() -> None:
     from services.cli import running  # noqa: PLC0415 lazy
 
     running.up()
+
+
+@app.command(epilog="Example: amends run handling --port 8092")
+def run(
+    service: Annotated[ServiceName, typer.Argument(help="Which one.")],
+    port: Annotated[
+        int | None,
+        typer.Option(help="Listen here instead of on the port of its address."),
+    ] = None,
+) -> None:
+    """Serve one service in a process of its own, on a broker that runs. Ctrl-C ends it.
+
+    It listens on the port of AMENDS_INTAKE_URL, AMENDS_HANDLING_URL or
+    AMENDS_ANALYTICS_URL. `amends provision` comes first, once.
+    """
+    from services.cli import running  # noqa: PLC0415 lazy
+
+    running.run(service.value, port)
+
+
+@app.command(epilog="Example: amends provision --dry-run")
+def provision(
+    *,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Change nothing, say what would be done.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make what processes of their own need: the token, accounts, streams, durables.
+
+    For the broker that AMENDS_NATS_URL names. Doing it again corrects what differs.
+    """
+    from services.cli import provisioning  # noqa: PLC0415 lazy
+
+    provisioning.provision(dry_run=dry_run, as_json=as_json)
 
 
 @app.command("follow", epilog="Example: amends follow quality --json")

@@ -6,18 +6,19 @@ import asyncio
 import contextlib
 import json
 import sys
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx
 
-from services.kernel.access import Runtime, read_runtime
+from services.kernel.access import Runtime, read_runtime, read_service_token
 from services.kernel.errors import AmendsError, FieldError, UnavailableError
 from services.kernel.folder import DataFolder
 from services.kernel.logs import configure
-from services.kernel.settings import load_settings
+from services.kernel.settings import addresses, load_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from services.kernel.settings import Settings
 
@@ -36,9 +37,9 @@ def with_services(
     unless the work may be `founding` one: then one is made, and told.
     """
     settings = load_settings()
-    runtime = _running(settings)
-    if runtime is not None:
-        return _worked(work, client_of(runtime), settings)
+    client = _running(settings)
+    if client is not None:
+        return _worked(work, client, settings)
     folder = DataFolder(settings.data)
     if not founding:
         folder.require()
@@ -50,13 +51,13 @@ def with_services(
 def with_running(work: Callable[[httpx.Client, Settings], R]) -> R:
     """Give `work` a client as above, but raise UnavailableError where nothing runs."""
     settings = load_settings()
-    runtime = _running(settings)
-    if runtime is None:
+    client = _running(settings)
+    if client is None:
         DataFolder(settings.data).require()
         raise UnavailableError(
             "client.not_running", "Start `amends up` first: this is about what runs."
         )
-    return _worked(work, client_of(runtime), settings)
+    return _worked(work, client, settings)
 
 
 def answer(response: httpx.Response) -> Any:
@@ -83,13 +84,73 @@ def client_of(runtime: Runtime) -> httpx.Client:
     )
 
 
-def _running(settings: Settings) -> Runtime | None:
-    """Tell a running amends from none, and from what a killed one left behind."""
+def client_of_processes(where: Mapping[str, str], token: str) -> httpx.Client:
+    """Reach services that have a process each, by the path that is asked for."""
+    return httpx.Client(
+        base_url="http://amends",
+        headers={"Authorization": f"Bearer {token}"},
+        timeout=TIMEOUT,
+        transport=_ByService(where),
+    )
+
+
+class _ByService(httpx.BaseTransport):
+    """Sends `/api/<service>/…` to that service; asks all how far they have come."""
+
+    def __init__(self, where: Mapping[str, str]) -> None:
+        self._where = {name: httpx.URL(url) for name, url in where.items()}
+        self._http = httpx.HTTPTransport(trust_env=False)  # see client_of
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/api/progress":
+            return self._joined(request)
+        names = [name for name in self._where if f"/{name}/" in request.url.path]
+        return self._asked(request, names[0] if names else next(iter(self._where)))
+
+    def close(self) -> None:
+        self._http.close()
+
+    def _asked(self, request: httpx.Request, name: str) -> httpx.Response:
+        at = self._where[name]
+        there = httpx.Request(
+            request.method,
+            request.url.copy_with(scheme=at.scheme, host=at.host, port=at.port),
+            headers=request.headers,
+            stream=request.stream,
+            extensions=request.extensions,
+        )
+        return self._http.handle_request(there)
+
+    def _joined(self, request: httpx.Request) -> httpx.Response:
+        found: dict[str, Any] = {}
+        for name in self._where:
+            answer = self._asked(request, name)
+            answer.read()
+            if not answer.is_success:
+                return answer
+            found |= answer.json()
+        return httpx.Response(HTTPStatus.OK, json=found)
+
+
+def _running(settings: Settings) -> httpx.Client | None:
+    """Give a client of what runs: of `amends up`, or of the processes of `amends run`.
+
+    What a killed one left behind does not answer.
+    """
     runtime = read_runtime(settings.data)
-    if runtime is None:
+    if runtime is not None and (client := _answering(client_of(runtime))):
+        return client
+    token = settings.service_token or read_service_token(settings.data)
+    if token is None:
         return None
-    with contextlib.suppress(httpx.TransportError), client_of(runtime) as client:
-        return runtime if client.get("/health/live").is_success else None
+    return _answering(client_of_processes(addresses(settings), token))
+
+
+def _answering(client: httpx.Client) -> httpx.Client | None:
+    with contextlib.suppress(httpx.TransportError):
+        if client.get("/health/live").is_success:
+            return client
+    client.close()
     return None
 
 

@@ -1,4 +1,4 @@
-"""`amends up`: serve until told to stop."""
+"""`amends up` and `amends run`: serve until told to stop."""
 
 import asyncio
 import sys
@@ -12,7 +12,8 @@ from services.cli.users import first_link
 from services.kernel.access import Runtime
 from services.kernel.logs import configure
 from services.kernel.settings import load_settings
-from services.up import run_until_signal
+from services.run import running
+from services.up import serving, until_signal
 
 _log = structlog.get_logger(__name__)
 
@@ -35,7 +36,17 @@ def up() -> None:
         if link is not None:  # to this terminal alone: a log would keep it
             console.print(link, soft_wrap=True)
 
-    asyncio.run(run_until_signal(settings, ready))
+    asyncio.run(until_signal(serving(settings), ready))
+
+
+def run(service: str, port: int | None) -> None:
+    settings = load_settings()
+    configure(settings.log_format, settings.log_level)
+
+    async def ready(url: str) -> None:
+        _log.info("amends.ready", service=service, url=url)
+
+    asyncio.run(until_signal(running(settings, service, port=port), ready))
 
 
 def _first_link(runtime: Runtime) -> str | None:

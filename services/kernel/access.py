@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from services.kernel.errors import ForbiddenError, UnauthenticatedError
+from services.kernel.private import kept_private
 
 RUNTIME_FILE: Final = "runtime.json"
+SERVICE_TOKEN_FILE: Final = "services.token"  # noqa: S105 a name, no token
 _PUBLIC_CHANNEL: Final = "web"
 
 
@@ -100,6 +102,19 @@ class Runtime:
 def new_token() -> str:
     """32 random bytes; the prefix lets scanners of leaked secrets know it."""
     return "amends_" + secrets.token_urlsafe(32)
+
+
+def kept_service_token(data: Path) -> str:
+    """Give what services in processes of their own show each other; made once."""
+    return kept_private(data / SERVICE_TOKEN_FILE, new_token)
+
+
+def read_service_token(data: Path) -> str | None:
+    """Give that token, or None where none was made."""
+    try:
+        return (data / SERVICE_TOKEN_FILE).read_text().strip()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
 
 
 def write_runtime(data: Path, runtime: Runtime) -> None:

@@ -12,7 +12,7 @@ from services.kernel.errors import UnauthenticatedError
 from services.kernel.grants import FactCodec
 from services.kernel.login import Login
 from services.kernel.passwords import Passwords
-from services.kernel.record import open_record
+from services.kernel.record import open_record, open_record_for_reading
 from services.kernel.sessions import Sessions
 from services.kernel.tokens import TokenRegister
 from services.kernel.users import UserRegister
@@ -38,7 +38,8 @@ class Admission:
     """The operator of this run, everybody with a token, everybody who signed in.
 
     `roles` are those that a token may have, `places` what people can be, `sections` the
-    addresses of the staff's pages with the roles that may open them.
+    addresses of the staff's pages with the roles that may open them. The record has one
+    process that writes; with `reading`, this one only recognises who comes.
     """
 
     name = NAME
@@ -54,16 +55,22 @@ class Admission:
         places: Places,
         sections: Mapping[str, frozenset[str]],
         operator: str,
+        reading: bool = False,
         now: Clock = system_clock,
     ) -> None:
-        self._record = open_record(
-            settings,
-            folder,
-            name=self.name,
-            codec=FactCodec(),
-            now=now,
-            secure_delete=True,  # names and hashes are erased, not only unlinked
-        )
+        if reading:
+            self._record = open_record_for_reading(
+                settings, folder, name=self.name, codec=FactCodec(), now=now
+            )
+        else:
+            self._record = open_record(
+                settings,
+                folder,
+                name=self.name,
+                codec=FactCodec(),
+                now=now,
+                secure_delete=True,  # names and hashes are erased, not only unlinked
+            )
         self._operator = OperatorTokens({operator: OPERATOR})
         self.tokens = TokenRegister(
             self._record.store, places=replace(places, roles=roles), now=now

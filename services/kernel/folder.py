@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from services.kernel.errors import NotFoundError, RefusedError
+from services.kernel.private import kept_private
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,6 +26,7 @@ class DataFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()
+        self._mark = self.path / "format"
 
     def make(self) -> None:
         """Create the folder where it is missing and check its format.
@@ -32,24 +34,27 @@ class DataFolder:
         Raises `RefusedError` for a folder that cannot be made or written, or that a
         newer amends wrote.
         """
-        mark = self.path / "format"
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if not mark.exists():
-                mark.write_text(f"{FORMAT}\n")
+            kept_private(self._mark, lambda: str(FORMAT))
         except OSError as error:
             raise RefusedError(
                 "folder.unusable",
                 f"{self.path} cannot be used ({error.strerror}): name a folder that"
                 " this account may write with AMENDS_DATA.",
             ) from error
-        found = int(mark.read_text())
+        self.known_format()
+
+    def known_format(self) -> int:
+        """Give the number of its layout. Raises `RefusedError` for a newer one."""
+        found = int(self._mark.read_text())
         if found > FORMAT:
             raise RefusedError(
                 "folder.format_newer",
                 f"{self.path} has format {found}, this amends knows {FORMAT}:"
                 " upgrade amends, the data is untouched.",
             )
+        return found
 
     def require(self) -> None:
         """Raise `NotFoundError` where nothing was ever stored here."""
@@ -62,28 +67,53 @@ class DataFolder:
 
     def exists(self) -> bool:
         """Whether an installation was ever started here."""
-        return (self.path / "format").exists()
+        return self._mark.exists()
 
     @contextmanager
-    def held(self, part: str = "up") -> Iterator[None]:
-        """Hold the folder (or one service's part of it) for this process alone.
+    def held(self) -> Iterator[None]:
+        """Hold the whole folder for this process alone.
 
         The system lets go of it when the process ends, however it ends. Raises
-        `RefusedError` naming the process that holds it.
+        `RefusedError` naming the processes that hold it, or a part of it.
         """
+        with self._locked("up", fcntl.LOCK_EX):
+            yield
+
+    @contextmanager
+    def held_for(self, service: str, *, alone: bool) -> Iterator[None]:
+        """Hold one service's part, beside the processes of the other services.
+
+        `alone` lets no second process of this service in. Raises as `held` does.
+        """
+        own = fcntl.LOCK_EX if alone else fcntl.LOCK_SH
+        with self._locked("up", fcntl.LOCK_SH), self._locked(service, own):
+            yield
+
+    @contextmanager
+    def one_at_a_time(self, part: str) -> Iterator[None]:
+        """Wait until no other process is in such a block of this part."""
+        with (self.path / f"{part}.lock").open("a+") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    @contextmanager
+    def _locked(self, part: str, how: int) -> Iterator[None]:
         path = self.path / f"{part}.lock"
         with path.open("a+") as lock:
+            lock.seek(0)
+            holders = [pid for pid in lock.read().split() if _lives(pid)]
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(lock, how | fcntl.LOCK_NB)
             except BlockingIOError:
-                lock.seek(0)
                 raise RefusedError(
                     "folder.held",
-                    f"{self.path} is in use by process {lock.read().strip() or '?'}:"
+                    f"{self.path} is in use by process {', '.join(holders) or '?'}:"
                     " stop that one first, or choose another folder with AMENDS_DATA.",
                 ) from None
+            if how == fcntl.LOCK_EX:
+                holders = []
             lock.truncate(0)
-            lock.write(f"{os.getpid()}\n")
+            lock.write("".join(f"{pid}\n" for pid in [*holders, os.getpid()]))
             lock.flush()
             yield
 
@@ -100,3 +130,13 @@ class DataFolder:
         if server is not None:
             return server
         return f"sqlite://{self.path / service / file}.sqlite"
+
+
+def _lives(pid: str) -> bool:
+    try:
+        os.kill(int(pid), 0)
+    except (ProcessLookupError, ValueError):
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -73,6 +73,18 @@ def open_record(
     return Record(database, store, None if on_one_writer else Sealer(database, ledger))
 
 
+def open_record_for_reading(
+    settings: Settings, folder: DataFolder, *, name: str, codec: Codec[E], now: Clock
+) -> Record[E]:
+    """Open the record that another process writes; nothing can be put into it."""
+    database = open_database(
+        folder.database_url(name, "store", server=settings.database_url),
+        schema=name,
+        read_only=True,
+    )
+    return Record(database, open_store(database, name=name, codec=codec, now=now), None)
+
+
 def origin(tenant: str, name: str) -> str:
     """Name a ledger in its checkpoints: who keeps it, and which one it is."""
     return f"amends/{tenant}/{name}"

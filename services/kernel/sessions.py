@@ -68,7 +68,7 @@ class Sessions:
         user_id, seen_at, ends_at = row[0], from_micros(row[1]), from_micros(row[2])
         if now >= ends_at or now >= seen_at + IDLE:
             return None
-        if now >= seen_at + _NOTED:
+        if now >= seen_at + _NOTED and not self._database.read_only:
             with self._database.write() as tx:
                 tx.execute(
                     "UPDATE sessions SET seen_at = ? WHERE digest = ?",

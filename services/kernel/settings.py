@@ -92,7 +92,7 @@ class Settings(pydantic_settings.BaseSettings):
         allowed="an address or host name of this machine",
     )
     port: Annotated[int, Field(ge=1, le=65535)] = _setting(
-        8080, "Port to listen on.", allowed="1 to 65535"
+        8080, "Port that `amends up` listens on.", allowed="1 to 65535"
     )
     listen_remotely: bool = _setting(
         False,
@@ -131,6 +131,29 @@ class Settings(pydantic_settings.BaseSettings):
         "File with the nkey seed to sign in to those servers with.",
         allowed="a file that this process may read",
     )
+    intake_url: Annotated[str, _starting("http://", "https://")] = _setting(
+        "http://127.0.0.1:8081",
+        "Where the process of `amends run intake` is reached by the others and by verbs; "
+        "it listens on this port.",
+        allowed="http://host:port or https://host:port",
+    )
+    handling_url: Annotated[str, _starting("http://", "https://")] = _setting(
+        "http://127.0.0.1:8082",
+        "As AMENDS_INTAKE_URL, of `amends run handling`.",
+        allowed="http://host:port or https://host:port",
+    )
+    analytics_url: Annotated[str, _starting("http://", "https://")] = _setting(
+        "http://127.0.0.1:8083",
+        "As AMENDS_INTAKE_URL, of `amends run analytics`.",
+        allowed="http://host:port or https://host:port",
+    )
+    service_token: Annotated[str, Field(min_length=32)] | None = _setting(
+        None,
+        "What services in processes of their own show each other; without it the file "
+        "services.token of the data folder, which `amends provision` makes.",
+        allowed="32 characters or more, the same in every process",
+        secret=True,
+    )
     stream_days: Annotated[int, Field(ge=1, le=3650)] = _setting(
         30, "Days that an event stays in its stream.", allowed="1 to 3650"
     )
@@ -163,6 +186,15 @@ class Settings(pydantic_settings.BaseSettings):
         "The organisation's time zone, for pages and working calendars.",
         allowed="a name of the IANA database such as Asia/Shanghai",
     )
+
+
+def addresses(settings: Settings) -> dict[str, str]:
+    """Say where each service answers when it has a process of its own."""
+    return {
+        "intake": settings.intake_url,
+        "handling": settings.handling_url,
+        "analytics": settings.analytics_url,
+    }
 
 
 class Reference(NamedTuple):

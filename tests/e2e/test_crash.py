@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import signal
-import subprocess
-import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from tests.support.importing import importing, write_complaints
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,45 +19,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.e2e
 
 ROWS = 3_000
-IMPORT = (
-    sys.executable, "-m", "services.cli", "import", "--format", "cfpb",
-    "--batch-size", "100", "--no-wait", "--json",
-)  # fmt: skip
-COLUMNS = (
-    "Date received", "Product", "Sub-product", "Issue", "Sub-issue",
-    "Consumer complaint narrative", "Company public response", "Company", "State",
-    "ZIP code", "Tags", "Consumer consent provided?", "Submitted via",
-    "Date sent to company", "Company response to consumer", "Timely response?",
-    "Consumer disputed?", "Complaint ID",
-)  # fmt: skip
-
-
-def write_file(path: Path) -> None:
-    """Write complaints in the publisher's columns; all words are ours."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        table = csv.DictWriter(file, COLUMNS, restval="")
-        table.writeheader()
-        for number in range(ROWS):
-            table.writerow(
-                {
-                    "Date received": f"2024-01-{number % 28 + 1:02}",
-                    "Product": "Credit card" if number % 3 else "Mortgage",
-                    "Issue": "Billing dispute",
-                    "Company": f"Company {number % 7}",
-                    "Submitted via": "Web" if number % 2 else "Phone",
-                    "Complaint ID": str(1_000 + number),
-                }
-            )
-
-
-def importing(amends: RunningAmends, file: Path) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [*IMPORT, str(file)],
-        env=amends.environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
 
 
 def log_of(amends: RunningAmends, service: str) -> list[dict[str, Any]]:
@@ -94,7 +54,7 @@ def test_everybody_agrees_after_amends_and_its_broker_were_killed(
 ) -> None:
     amends = amends_on_either
     file = tmp_path / "complaints.csv"
-    write_file(file)
+    write_complaints(file, ROWS)
     amends.start()
 
     client = importing(amends, file)

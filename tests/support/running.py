@@ -1,4 +1,4 @@
-"""A real `amends up` in a process of its own, for the tests that look from outside."""
+"""A real `amends up`, or `amends run`, for the tests that look from outside."""
 
 from __future__ import annotations
 
@@ -28,12 +28,20 @@ def free_port() -> int:
 
 
 class RunningAmends:
-    """`amends` on a data folder: start it, ask it, kill it, start it again."""
+    """`amends` on a data folder: start it, ask it, kill it, start it again.
+
+    `verb` is what serves: `up`, or `run` with the name of one service.
+    """
 
     def __init__(
-        self, data: Path, environment: Mapping[str, str] | None = None
+        self,
+        data: Path,
+        environment: Mapping[str, str] | None = None,
+        *,
+        verb: tuple[str, ...] = ("up",),
     ) -> None:
         self.data = data
+        self.verb = verb
         self.port = free_port()
         self.environment = {
             **{k: v for k, v in os.environ.items() if not k.startswith("AMENDS_")},
@@ -43,22 +51,26 @@ class RunningAmends:
             **(environment or {}),
         }
         self.process: subprocess.Popen[bytes] | None = None
-        self.log = data.parent / f"{data.name}.log"
+        self.log = data.parent / f"{data.name}-{'-'.join(verb)}.log"
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def start(self) -> None:
+    def launch(self) -> None:
+        """Begin, and do not wait."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "services.cli", "up"],
+                [sys.executable, "-m", "services.cli", *self.verb],
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+
+    def start(self) -> None:
+        self.launch()
         self.until(self._answers, "amends answers")
 
     def _answers(self) -> bool:
@@ -99,13 +111,13 @@ class RunningAmends:
         )
 
     def run(
-        self, *arguments: str, check: bool = True
+        self, *arguments: str, check: bool = True, given: str | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Run a verb of `amends` on the same data folder."""
+        """Run a verb of `amends` on the same data folder, `given` on standard input."""
         done = subprocess.run(
             [sys.executable, "-m", "services.cli", *arguments],
             env=self.environment,
-            stdin=subprocess.DEVNULL,
+            input=given or "",
             capture_output=True,
             text=True,
             check=False,

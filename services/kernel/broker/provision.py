@@ -83,17 +83,25 @@ async def provision(
     *,
     hint_bucket: str | None = HINT_BUCKET,
     monitor_url: str | None = None,
+    dry_run: bool = False,
 ) -> Report:
     """Make the broker as specified and compare it afterwards; repeating is harmless.
 
-    Raises RefusedError `broker.not_as_specified` when the server keeps another value,
+    `dry_run` changes nothing and reports what would be done. Raises RefusedError `broker.not_as_specified` when the server keeps another value,
     such as a consumer's fixed settings.
     """
-    changes = [await _provide_stream(js, _stream_config(spec)) for spec in streams]
+    changes = [
+        await _provide_stream(js, _stream_config(spec), dry_run=dry_run)
+        for spec in streams
+    ]
     if hint_bucket is not None:
         replicas = max((spec.replicas for spec in streams), default=1)
-        changes.append(await _provide_bucket(js, hint_bucket, replicas))
-    changes += [await _provide_consumer(js, spec) for spec in consumers]
+        changes.append(
+            await _provide_bucket(js, hint_bucket, replicas, dry_run=dry_run)
+        )
+    changes += [
+        await _provide_consumer(js, spec, dry_run=dry_run) for spec in consumers
+    ]
     return Report(tuple(changes), await read_sync_interval(monitor_url))
 
 
@@ -171,17 +179,22 @@ async def _provide_stream(
     *,
     kind: Literal["stream", "bucket"] = "stream",
     fields: Sequence[str] = _STREAM_FIELDS,
+    dry_run: bool,
 ) -> Change:
     name = str(wanted.name)
     try:
         found = (await js.stream_info(name)).config
     except NotFoundError:
+        if dry_run:
+            return Change(kind, name, "created")
         made = await js.add_stream(wanted)
         _must_agree(name, _differences(wanted, made.config, fields))
         return Change(kind, name, "created")
     differing = _differences(wanted, found, fields)
     if not differing:
         return Change(kind, name, "unchanged")
+    if dry_run:
+        return Change(kind, name, "updated", tuple(differing))
     # What is not specified here stays as the operator has set it.
     changes = {field: getattr(wanted, field) for field in differing}
     try:
@@ -192,10 +205,14 @@ async def _provide_stream(
     return Change(kind, name, "updated", tuple(differing))
 
 
-async def _provide_bucket(js: JetStreamContext, bucket: str, replicas: int) -> Change:
+async def _provide_bucket(
+    js: JetStreamContext, bucket: str, replicas: int, *, dry_run: bool
+) -> Change:
     try:
         found = (await js.stream_info(f"KV_{bucket}")).config
     except NotFoundError:
+        if dry_run:
+            return Change("bucket", bucket, "created")
         await js.create_key_value(
             bucket=bucket,
             history=_HINT_HISTORY,
@@ -205,11 +222,15 @@ async def _provide_bucket(js: JetStreamContext, bucket: str, replicas: int) -> C
         )
         return Change("bucket", bucket, "created")
     wanted = found.evolve(num_replicas=replicas, max_msgs_per_subject=_HINT_HISTORY)
-    change = await _provide_stream(js, wanted, kind="bucket", fields=_BUCKET_FIELDS)
+    change = await _provide_stream(
+        js, wanted, kind="bucket", fields=_BUCKET_FIELDS, dry_run=dry_run
+    )
     return Change("bucket", bucket, change.done, change.fields)
 
 
-async def _provide_consumer(js: JetStreamContext, spec: ConsumerSpec) -> Change:
+async def _provide_consumer(
+    js: JetStreamContext, spec: ConsumerSpec, *, dry_run: bool
+) -> Change:
     wanted = _consumer_config(spec)
     try:
         found = (await js.consumer_info(spec.stream, spec.durable)).config
@@ -221,6 +242,8 @@ async def _provide_consumer(js: JetStreamContext, spec: ConsumerSpec) -> Change:
         done = "updated"
         if not differing:
             return Change("consumer", spec.durable, "unchanged")
+    if dry_run:
+        return Change("consumer", spec.durable, done, tuple(differing))
     try:
         made = await js.add_consumer(spec.stream, wanted)
     except (BadRequestError, ServerError) as error:

@@ -25,6 +25,8 @@ from typing import IO, Final
 import nkeys  # type: ignore[import-untyped]  # it ships no types
 import structlog
 
+from services.kernel.private import kept_private
+
 BINARY_VARIABLE: Final = "AMENDS_NATS_SERVER"
 MAX_PAYLOAD: Final = 2 * 1024 * 1024
 """Bytes. A submission may have 1 MiB; headers and envelope must fit around it."""
@@ -81,11 +83,7 @@ class NatsUser:
 
 def kept_seed(path: Path) -> str:
     """Read the secret seed of a user, made (mode 0600) where there is none yet."""
-    if not path.exists():
-        draft = path.with_name(f"{path.name}.new")
-        _write_secret(draft, new_seed())
-        draft.replace(path)  # in one step: half a seed would lock its user out for ever
-    return path.read_text().strip()
+    return kept_private(path, new_seed)
 
 
 def accounts(services: str, users: Sequence[NatsUser]) -> str:

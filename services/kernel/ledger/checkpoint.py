@@ -11,7 +11,6 @@ import base64
 import binascii
 import os
 import re
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
@@ -25,6 +24,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import (
 
 from services.kernel.errors import AmendsError
 from services.kernel.ledger.merkle import HASH_SIZE
+from services.kernel.private import kept_private
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -143,10 +143,8 @@ def load_signer(
 
     Raises NoteError where the file holds the key of another name.
     """
-    if not path.exists():
-        new = Signer(name, randbytes(_KEY_SIZE))
-        _create_private(path, new.private_text() + "\n")
-    signer = Signer.parse(path.read_text(encoding="utf-8"))
+    kept = kept_private(path, lambda: Signer(name, randbytes(_KEY_SIZE)).private_text())
+    signer = Signer.parse(kept)
     if signer.name != name:
         raise NoteError(f"{path.name} is the key of {signer.name}, not of {name}.")
     return signer
@@ -228,23 +226,3 @@ def _decode(text: str) -> bytes:
     if not raw or _encode(raw) != text:  # one value has one spelling
         raise NoteError("A field is not base64.")
     return raw
-
-
-def _create_private(path: Path, text: str) -> None:
-    """Create a file that only its owner reads, whole and on disk, or not at all.
-
-    Where another process was faster, its file stays.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f"{path.name}.{os.getpid()}.draft")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    with suppress(FileExistsError):
-        os.link(draft, path)
-    draft.unlink()
-    folder = os.open(path.parent, os.O_RDONLY)
-    os.fsync(folder)
-    os.close(folder)

@@ -44,6 +44,30 @@ def done(report) -> dict[str, str]:
     return {change.name: change.done for change in report.changes}
 
 
+def test_a_dry_run_tells_what_it_would_do_and_does_nothing(provisioned):
+    async def use(js):
+        first = await provision(js, [CASES], [HANDLING], dry_run=True)
+        left = await js.streams_info()
+        await provision(js, [CASES], [HANDLING])
+        older = replace(CASES, max_age_days=3)
+        second = await provision(
+            js, [older], [replace(HANDLING, ack_wait=7.0)], dry_run=True
+        )
+        stream = (await js.stream_info("CASES")).config
+        consumer = (await js.consumer_info("CASES", "handling")).config
+        return first, left, second, stream, consumer
+
+    first, left, second, stream, consumer = provisioned(use)
+    assert set(done(first).values()) == {"created"}
+    assert left == []
+    assert done(second) == {
+        "CASES": "updated",
+        "amends-relays": "unchanged",
+        "handling": "updated",
+    }
+    assert (stream.max_age, consumer.ack_wait) == (30 * 86_400, HANDLING.ack_wait)
+
+
 def test_what_is_missing_is_created_once(provisioned, nats_server):
     async def use(js):
         first = await provision(js, [CASES], [HANDLING])

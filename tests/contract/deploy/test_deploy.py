@@ -1,12 +1,27 @@
 """The files under deploy/ are ones that their programs accept."""
 
+from __future__ import annotations
+
+import asyncio
 import configparser
 import re
 import subprocess
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+import pytest
+
+from services.building import SERVICES, Site, built
+from services.bus import Bus
+from services.handling.main import default_policy
 from services.kernel.broker.server import find_binary
+from services.kernel.folder import DataFolder
 from services.kernel.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from nats.aio.client import Client
 
 DEPLOY = Path(__file__).parents[3] / "deploy"
 
@@ -25,17 +40,71 @@ def test_nats_server_accepts_its_configuration(tmp_path: Path) -> None:
     assert "sync_interval: always" in text
 
 
-def test_the_unit_names_settings_that_exist() -> None:
+@pytest.mark.parametrize(
+    ("file", "verb"), [("amends.service", "up"), ("amends@.service", "run %i")]
+)
+def test_the_unit_names_settings_that_exist(file: str, verb: str) -> None:
     unit = configparser.ConfigParser(strict=False, interpolation=None)
     unit.optionxform = str  # type: ignore[assignment,method-assign]  # as its documentation says
-    unit.read(DEPLOY / "amends.service")
-    assert unit["Service"]["ExecStart"].endswith("/amends up")
+    unit.read(DEPLOY / file)
+    assert unit["Service"]["ExecStart"].endswith(f"/amends {verb}")
     text = "\n".join(file.read_text() for file in DEPLOY.iterdir())
     known = {f"AMENDS_{name.upper()}" for name in Settings.model_fields}
     assert set(re.findall(r"AMENDS_[A-Z_]+", text)) <= known
 
 
-def test_the_proxy_keeps_health_and_metrics_inside() -> None:
-    text = (DEPLOY / "nginx.conf").read_text()
+@pytest.mark.parametrize("file", ["nginx.conf", "nginx-processes.conf"])
+def test_the_proxy_keeps_health_and_metrics_inside(file: str) -> None:
+    text = (DEPLOY / file).read_text()
     for path in ("/health", "/metrics"):
         assert re.search(rf"location {path}\s+{{ return 404; }}", text)
+
+
+def _upstream(path: str) -> str:
+    """Say to which service the shipped proxy sends a path, as nginx decides."""
+    text = (DEPLOY / "nginx-processes.conf").read_text()
+    chosen = re.findall(r"location ~ (\S+) {\s+proxy_pass http://amends_(\w+);", text)
+    assert len(chosen) == 2
+    return next((name for regex, name in chosen if re.match(regex, path)), "intake")
+
+
+def _paths(router: Any) -> Iterator[str]:
+    """Give the paths of a router; FastAPI keeps an included one as it was."""
+    for route in router.routes:
+        if (included := getattr(route, "original_router", None)) is not None:
+            assert not route.include_context.prefix
+            yield from _paths(included)
+        else:
+            yield route.path
+
+
+def test_the_proxy_sends_every_route_to_the_service_that_has_it(
+    tmp_path: Path,
+) -> None:
+    async def prepare(_: Client) -> None:
+        """Nothing is connected here."""
+
+    folder = DataFolder(tmp_path)
+    folder.make()
+    site = Site(
+        settings=Settings(data=tmp_path),
+        folder=folder,
+        bus=Bus("nats://127.0.0.1:9", None, None, [], prepare),
+        policy=default_policy(),
+        addresses=dict.fromkeys(SERVICES, "http://127.0.0.1:9"),
+        token="t",  # noqa: S106 of nobody
+    )
+
+    async def paths_of(service: str) -> list[str]:
+        services = await built(site, {service: site.bus.connection(service)})
+        routers = [router for each in services for router in each.routers]
+        for each in services:
+            await each.stop()
+        return [path for router in routers for path in _paths(router)]
+
+    for service in SERVICES:
+        paths = asyncio.run(paths_of(service))
+        assert paths
+        assert {path: _upstream(path) for path in paths} == dict.fromkeys(
+            paths, service
+        )

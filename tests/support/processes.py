@@ -1,0 +1,189 @@
+"""Three services in processes of their own, their broker and nginx, as a machine has them."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import httpx
+
+from services.building import SERVICES
+from services.kernel.broker.server import find_binary, kept_seed
+from tests.support.running import PATIENCE, RunningAmends, free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+DEPLOY: Final = Path(__file__).parents[2] / "deploy"
+
+
+class Processes:
+    """The services in `parts`, `handling` perhaps several times, set up as documented.
+
+    Their environment is one and the same, as from one file; `proxy` is the origin.
+    """
+
+    def __init__(
+        self, folder: Path, environment: Mapping[str, str], *, handling: int = 1
+    ) -> None:
+        self.folder, self.data = folder, folder / "data"
+        self._nats_port, self._monitor_port = free_port(), free_port()
+        self.ports = {name: free_port() for name in SERVICES}
+        more = [free_port() for _ in range(handling - 1)]
+        self._proxy_port = free_port()
+        seed = folder / "amends.nk"
+        kept_seed(seed)
+        self.environment = {
+            **environment,
+            "AMENDS_NATS_URL": f"nats://127.0.0.1:{self._nats_port}",
+            "AMENDS_NATS_MONITOR_URL": f"http://127.0.0.1:{self._monitor_port}",
+            "AMENDS_NATS_CREDENTIALS": str(seed),
+            **{
+                f"AMENDS_{name.upper()}_URL": f"http://127.0.0.1:{port}"
+                for name, port in self.ports.items()
+            },
+        }
+        self.cli = RunningAmends(self.data, self.environment)
+        self.parts = {name: self._part(name, port) for name, port in self.ports.items()}
+        for number, port in enumerate(more, start=2):
+            self.parts[f"handling {number}"] = self._part("handling", port)
+        self._others: list[subprocess.Popen[bytes]] = []
+
+    def _part(self, name: str, port: int) -> RunningAmends:
+        verb = ("run", name, "--port", str(port))
+        part = RunningAmends(self.data, self.environment, verb=verb)
+        part.port = port
+        return part
+
+    @property
+    def proxy(self) -> str:
+        return f"http://127.0.0.1:{self._proxy_port}"
+
+    def start(self) -> None:
+        # The accounts are written before there is a broker that could know them.
+        refused = self.cli.run("provision", check=False)
+        assert refused.returncode == 1, refused.stdout
+        assert "accounts.conf" in refused.stderr
+        self._start_broker()
+        self.cli.run("provision")
+        self.start_services()
+        self._start_proxy()
+
+    def start_services(self) -> None:
+        for part in self.parts.values():
+            if part.process is None:
+                part.launch()
+        for part in self.parts.values():
+            part.until(part._answers, f"{part.verb} answers")
+
+    def client(self) -> httpx.Client:
+        """Give a browser's way in, through the proxy."""
+        return httpx.Client(base_url=self.proxy, timeout=30, follow_redirects=True)
+
+    def ask(self, service: str, path: str) -> httpx.Response:
+        """Ask a service itself, as the other services do."""
+        token = (self.data / "services.token").read_text().strip()
+        return httpx.get(
+            f"http://127.0.0.1:{self.ports[service]}{path}",
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=30,
+        )
+
+    def progress(self) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for service in SERVICES:
+            found |= self.ask(service, "/api/progress").json()
+        return found
+
+    def followed(self) -> bool:
+        progress = self.progress()
+        return bool(
+            progress["handling"]["intake"] >= progress["intake"]["recorded"] > 0
+            and progress["intake"]["handling"] >= progress["handling"]["recorded"] > 0
+            and progress["analytics"]["handling"] >= progress["handling"]["recorded"]
+        )
+
+    def end(self) -> None:
+        for part in self.parts.values():
+            part.end()
+        for other in reversed(self._others):
+            other.terminate()
+            other.wait(PATIENCE)
+
+    def _start_broker(self) -> None:
+        accounts = self.data / "departments" / "accounts.conf"
+        text = (
+            (DEPLOY / "nats-server.conf")
+            .read_text()
+            .replace("/var/lib/nats", str(self.folder / "nats"))
+            .replace(":4222", f":{self._nats_port}")
+            .replace(":8222", f":{self._monitor_port}")
+        )
+        text = text.replace("# include", "include")
+        (self.folder / "accounts.conf").symlink_to(accounts)
+        config = self.folder / "nats.conf"
+        config.write_text(text)
+        self._others.append(
+            subprocess.Popen(
+                [find_binary(), "-c", str(config)],
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+        )
+        self._until(f"http://127.0.0.1:{self._monitor_port}/healthz")
+
+    def _start_proxy(self) -> None:
+        """Run nginx with the shipped file, on loopback and without TLS."""
+        text = (DEPLOY / "nginx-processes.conf").read_text()
+        text = re.sub(r"listen 443 ssl;", f"listen 127.0.0.1:{self._proxy_port};", text)
+        text = re.sub(r"ssl_certificate.*", "", text)
+        for name, port in (("intake", 8081), ("handling", 8082), ("analytics", 8083)):
+            servers = "".join(
+                f"server 127.0.0.1:{part.port};"
+                for part in self.parts.values()
+                if part.verb[1] == name
+            )
+            text = text.replace(f"server 127.0.0.1:{port};", servers)
+        place = self.folder / "nginx"
+        place.mkdir(mode=0o755)
+        config = place / "nginx.conf"
+        config.write_text(
+            f"daemon off; pid {place}/pid; error_log {place}/error.log;\n"
+            "events {}\n"
+            "http {\n"
+            "access_log off;\n"
+            + "".join(
+                f"{kind}_temp_path {place}/{kind};\n"
+                for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+            )
+            + f"{text}}}\n"
+        )
+        nginx = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin:/bin")
+        assert nginx is not None
+        self._others.append(
+            subprocess.Popen(
+                [nginx, "-p", str(place), "-e", f"{place}/error.log", "-c", str(config)]
+            )
+        )
+        self._until(f"{self.proxy}/status")
+
+    @staticmethod
+    def _until(url: str) -> None:
+        def answers() -> bool:
+            try:
+                return httpx.get(url).is_success
+            except httpx.TransportError:
+                return False
+
+        _patiently(answers, url)
+
+
+def _patiently(happened: Callable[[], bool], what: str) -> None:
+    end = time.monotonic() + PATIENCE
+    while not happened():
+        assert time.monotonic() < end, f"never: {what}"
+        time.sleep(0.05)
