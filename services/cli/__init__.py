@@ -208,7 +208,9 @@ def case_show(
     ],
     as_of: Annotated[
         str | None,
-        typer.Option(help="As it was known then: an RFC 3339 instant or a position."),
+        typer.Option(
+            help="As it was known then: 2026-03-31T00:00:00Z, 2026-03-31 or a position."
+        ),
     ] = None,
     *,
     as_json: AsJson = False,

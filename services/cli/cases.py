@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from zoneinfo import ZoneInfo
 
 from rich.console import Console
 from rich.text import Text
@@ -41,7 +42,9 @@ def show_case(reference: str, as_of: str | None, *, as_json: bool) -> None:
     folder = DataFolder(settings.data)
     folder.require()
     with open_for_reading(settings, folder) as handling:
-        history = handling.history(reference, read_as_of(as_of))
+        history = handling.history(
+            reference, read_as_of(as_of, ZoneInfo(settings.time_zone))
+        )
     if as_json:
         found = {
             **case_json(history),

@@ -110,6 +110,7 @@ class HandlingService(BusService):
             secret=kept_secret(self._keys, "form"),
             time_zone=settings.time_zone,
         )
+        zone = ZoneInfo(settings.time_zone)
         receipts = IntakeReceipts(broker)
         words = Words(
             vault,
@@ -122,7 +123,7 @@ class HandlingService(BusService):
             broker, commanding, self._writer, departments=policy.departments
         )
         self.routers = [
-            cases.router(handling, admission, policy=policy, now=now),
+            cases.router(handling, admission, policy=policy, zone=zone, now=now),
             commands.router(commanding, self._writer, admission, receipts),
             customer.router(
                 pages,
@@ -135,7 +136,11 @@ class HandlingService(BusService):
             ),
             departments.router(feeds, admission, policy=policy),
             access.router(
-                admission.tokens, admission.users, admission.passwords, admission
+                admission.tokens,
+                admission.users,
+                admission.passwords,
+                admission,
+                zone=zone,
             ),
             desk.router(handling, pages, policy=policy, now=now),
             desk_case.router(
@@ -148,7 +153,7 @@ class HandlingService(BusService):
                 names=lambda: _names(admission),
                 now=now,
             ),
-            *access_pages.routers(admission, pages, zone=ZoneInfo(settings.time_zone)),
+            *access_pages.routers(admission, pages, zone=zone),
             log_router(store, admission),
         ]
 

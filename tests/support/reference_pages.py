@@ -9,6 +9,8 @@ from typing import Any, Final
 import typer
 
 from services.cli import app
+from services.handling.domain.refusals import FORBIDDEN
+from services.handling.domain.refusals import REFUSALS as CASE_REFUSALS
 from services.kernel import errors
 from services.kernel.errors import AmendsError
 from services.kernel.settings import settings_reference
@@ -96,6 +98,9 @@ def refusals() -> str:
     for path in sorted((ROOT / "services").rglob("*.py")):
         for code, family, detail in _refusals_of(ast.parse(path.read_text())):
             found.setdefault(code, (_status(family), set()))[1].add(detail)
+    for code, detail in CASE_REFUSALS.items():
+        family = "ForbiddenError" if code in FORBIDDEN else "RefusedError"
+        found[code] = _status(family), {detail.format(allowed="…")}
     return REFUSALS + "".join(
         f"| `{code}` | {status} | {' · '.join(sorted(details))} |\n"
         for code, (status, details) in sorted(found.items())

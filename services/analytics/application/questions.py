@@ -148,8 +148,10 @@ class Parameters:
             filters.append(("origin", COUNTED_ORIGINS))
         received_from = self._received("from", ends=False)
         received_to = self._received("to", ends=True)
-        if received_from and received_to and received_from > received_to:
-            self._fault("to", "lies before `from`", "exchange the two")
+        if received_from and received_to and received_from >= received_to:
+            remedy = "give a `to` after `from`; a day as `to` counts whole"
+            self._fault("from", "lies behind `to`", remedy)
+            self._fault("to", "lies before `from`", remedy)
         return Selection(tuple(filters), received_from, received_to)
 
     def _filter(self, name: str, given: str) -> tuple[str, ...]:

@@ -75,6 +75,7 @@ REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
 
 FAULTS: Final[Mapping[tuple[str, str], str]] = MappingProxyType(
     {
+        ("from", "lies behind `to`"): msgid("The first day lies behind the last one."),
         ("to", "lies before `from`"): msgid(
             "The last day lies before the first one. Exchange the two."
         ),

@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import partial
 from typing import Annotated, Any, Final
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Query
 from pydantic import AwareDatetime, BaseModel, ConfigDict, SecretStr
@@ -62,6 +63,8 @@ def router(
     users: UserRegister,
     passwords: Passwords,
     authenticator: Authenticator,
+    *,
+    zone: ZoneInfo,
 ) -> APIRouter:
     """Build the routes, for the operator and administrators; auditors read history."""
     only = partial(_only, Depends(caller(authenticator)))
@@ -73,6 +76,7 @@ def router(
         users,
         operator=only("operator"),
         auditor=only("operator", ADMIN, "auditor"),
+        zone=zone,
     )
     return routes
 
@@ -141,7 +145,12 @@ def _users(
 
 
 def _record(
-    routes: APIRouter, users: UserRegister, *, operator: Any, auditor: Any
+    routes: APIRouter,
+    users: UserRegister,
+    *,
+    operator: Any,
+    auditor: Any,
+    zone: ZoneInfo,
 ) -> None:
     @routes.post(
         "/access/admin-link",
@@ -162,7 +171,7 @@ def _record(
         after: Annotated[int, Query(ge=0, le=2**63 - 1)] = 0,
         limit: Annotated[int, Query(ge=1, le=PAGE_LIMIT)] = PAGE_LIMIT,
     ) -> dict[str, Any]:
-        store, when = users.store, read_as_of(as_of)
+        store, when = users.store, read_as_of(as_of, zone)
         last = store.last_position()
         if isinstance(when, datetime):
             position = store.position_at(when)

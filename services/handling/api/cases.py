@@ -6,13 +6,13 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any, Final
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import JSONResponse, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from events import codec
-from events.envelope import Actor
 from events.vocabulary import Channel, Origin, Severity, State
 from services.handling.application.cases import Handling, History, Known
 from services.handling.application.looking import (
@@ -23,7 +23,7 @@ from services.handling.application.looking import (
     read_cursor,
     told,
 )
-from services.handling.domain.decisions import available
+from services.handling.application.turn import turn
 from services.handling.domain.policy import Policy
 from services.handling.ports import QueueFilter
 from services.kernel.access import Authenticator, Credential
@@ -80,14 +80,19 @@ class QueueQuery(BaseModel):
 
 
 def router(
-    handling: Handling, authenticator: Authenticator, *, policy: Policy, now: Clock
+    handling: Handling,
+    authenticator: Authenticator,
+    *,
+    policy: Policy,
+    zone: ZoneInfo,
+    now: Clock,
 ) -> APIRouter:
     """Build the routes; each caller sees the cases that they have to do with now."""
     routes = APIRouter(prefix="/api/handling", tags=["cases"])
     who = Depends(caller(authenticator))
 
     def seen(sender: Credential, reference: str, as_of: str | None) -> History:
-        when = read_as_of(as_of)
+        when = read_as_of(as_of, zone)
         return look(handling, reference, when, sender=sender, policy=policy)
 
     @routes.get("/cases", summary="The queue: cases by filter, oldest receipt first")
@@ -114,11 +119,8 @@ def router(
     ) -> JSONResponse:
         history = seen(sender, case, as_of)
         found = case_json(history)
-        if as_of is None:  # only the present offers commands
-            actor = Actor(
-                id=sender.actor, role=sender.role, department=sender.department
-            )
-            found["available"] = available(history.case, actor, policy, now())
+        if (present := turn(history, sender, policy, now())) is not None:
+            found["available"] = present.may
         return JSONResponse(found, headers={"ETag": f'"{history.case.version}"'})
 
     @routes.get("/cases/{case}/events", summary="Its events, read as today's versions")

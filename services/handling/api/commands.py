@@ -10,13 +10,14 @@ from fastapi.responses import JSONResponse, Response
 
 from services.handling.application.asking import (
     asked,
+    carried_out,
     done_json,
     fault,
     read_asked,
     require_object,
 )
 from services.handling.application.cases import no_case
-from services.handling.application.commanding import Asked, Commanding
+from services.handling.application.commanding import Commanding
 from services.handling.domain.commands import COMMANDS
 from services.handling.ports import Receipts
 from services.kernel.access import Authenticator, Credential
@@ -49,10 +50,6 @@ def router(
     """Build the routes. Bodies are read by hand, strictly and once (hot path 7)."""
     routes = APIRouter(prefix="/api/handling", tags=["commands"])
 
-    async def carried_out(wanted: Asked) -> dict[str, Any]:
-        commanding.check(wanted)
-        return done_json(await writer.call(commanding.carry_out, wanted))
-
     @routes.post(
         "/cases/{case_id}/commands/{command}",
         summary=f"Give a command: {', '.join(COMMANDS)}",
@@ -79,7 +76,7 @@ def router(
             key=headers.get("idempotency-key"),
             version=_if_match(headers.get("if-match")),
         )
-        done = await carried_out(wanted)
+        done = done_json(await carried_out(commanding, writer, wanted))
         return JSONResponse(done, headers={"ETag": f'"{done["version"]}"'})
 
     @routes.post(
@@ -97,8 +94,9 @@ def router(
         sender: Annotated[Credential, Depends(caller(authenticator))],
     ) -> Response:
         async def one(line: Line) -> Mapping[str, Any]:
-            done = await carried_out(read_asked(sender, line.value))
-            return {"status": 200, **done}
+            wanted = read_asked(sender, line.value)
+            done = await carried_out(commanding, writer, wanted)
+            return {"status": 200, **done_json(done)}
 
         return await answer_lines(request.stream(), one)
 

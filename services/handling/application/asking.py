@@ -15,10 +15,16 @@ from services.kernel.logs import correlation_id, new_correlation_id
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from services.handling.application.commanding import Done
+    from services.handling.application.commanding import Commanding, Done
     from services.kernel.access import Credential
+    from services.kernel.store.writer import Writer
 
 _FIELDS: Final = ("case_id", "command", "with", "idempotency_key", "version")
+
+
+def actor_of(sender: Credential) -> Actor:
+    """Say who acts, as events name them."""
+    return Actor(id=sender.actor, role=sender.role, department=sender.department)
 
 
 def asked(
@@ -42,7 +48,7 @@ def asked(
         case_id=case_id,
         name=name,
         payload=payload,
-        actor=Actor(id=sender.actor, role=sender.role, department=sender.department),
+        actor=actor_of(sender),
         correlation_id=correlation_id() or new_correlation_id(),
         key=key,
         expected_version=version,
@@ -78,6 +84,12 @@ def read_asked(
     return asked(
         sender, case_id=case_id, name=name, payload=payload, key=key, version=version
     )
+
+
+async def carried_out(commanding: Commanding, writer: Writer, wanted: Asked) -> Done:
+    """Refuse at the edge what no case could accept, and have the writer do the rest."""
+    commanding.check(wanted)
+    return await writer.call(commanding.carry_out, wanted)
 
 
 def done_json(done: Done) -> dict[str, Any]:

@@ -44,11 +44,15 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """A case as it stood at `position`, and all that led there."""
+    """A case as it stood at `position`, and all that led there.
+
+    `past` tells that it was asked for as of some time; only the present offers commands.
+    """
 
     case: Case
     events: tuple[Known, ...]
     position: int
+    past: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +110,7 @@ class Handling:
             case = evolve(case, each.event)
         if case is None:
             raise no_case()
-        return History(case, known, position)
+        return History(case, known, position, past=as_of is not None)
 
     def queue(self, wanted: QueueFilter, *, limit: int) -> Page:
         """List cases, oldest receipt first."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import TYPE_CHECKING
+import datetime as dt
+import re
+from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from events.vocabulary import Audience
@@ -14,13 +16,21 @@ from services.kernel.clock import from_micros, micros, parse_rfc3339
 from services.kernel.errors import FieldError, ForbiddenError, MalformedError
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from zoneinfo import ZoneInfo
 
     from services.handling.application.cases import AsOf, Handling, History, Known
     from services.handling.domain.case import Case
     from services.handling.domain.policy import Policy
     from services.handling.ports import Listed, QueueFilter
     from services.kernel.access import Credential
+
+
+AS_OF_FORMS: Final = (
+    "give an instant (2026-03-31T00:00:00Z), a day (2026-03-31, to its end), or a"
+    " position of the record (4711)"
+)
+
+_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def sees(sender: Credential, case: Case, policy: Policy) -> bool:
@@ -67,23 +77,22 @@ def own_queue(wanted: QueueFilter, sender: Credential, policy: Policy) -> QueueF
     return wanted
 
 
-def read_as_of(text: str | None) -> AsOf:
-    """Read `as_of`: a position, or an instant of knowledge time.
+def read_as_of(text: str | None, zone: ZoneInfo) -> AsOf:
+    """Read `as_of`: a position, an instant of knowledge time, or a day to its end.
 
-    Raises MalformedError for anything else.
+    Days are those of the organisation's `zone`. Raises MalformedError for all else.
     """
     if text is None:
         return None
     if text.isascii() and text.isdigit():
         return int(text)
     try:
+        if _DAY.fullmatch(text):
+            end = dt.datetime.combine(dt.date.fromisoformat(text), dt.time.max, zone)
+            return end.astimezone(dt.UTC)
         return parse_rfc3339(text)
-    except ValueError:
-        raise _malformed(
-            "as_of",
-            "is no point in time",
-            "Write it like 2026-03-31T00:00:00Z, or give a position.",
-        ) from None
+    except (ValueError, OverflowError):
+        raise _malformed("as_of", "is no point in time", AS_OF_FORMS) from None
 
 
 def cursor_of(row: Listed) -> str:
@@ -92,7 +101,7 @@ def cursor_of(row: Listed) -> str:
     return base64.urlsafe_b64encode(plain.encode()).decode()
 
 
-def read_cursor(text: str | None) -> tuple[datetime, UUID] | None:
+def read_cursor(text: str | None) -> tuple[dt.datetime, UUID] | None:
     """Read what `cursor_of` gave. Raises MalformedError."""
     if text is None:
         return None
@@ -103,13 +112,13 @@ def read_cursor(text: str | None) -> tuple[datetime, UUID] | None:
         raise _malformed(
             "cursor",
             "was not given out here",
-            "Take `cursor` of the page before, or leave it out for the first page.",
+            "take `cursor` of the page before, or leave it out for the first page",
         ) from None
 
 
 def _malformed(field: str, message: str, remedy: str) -> MalformedError:
     return MalformedError(
         "handling.query",
-        f"Correct `{field}`.",
+        f"`{field}` {message}: {remedy}.",
         errors=[FieldError(field, message, remedy)],
     )

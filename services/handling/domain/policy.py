@@ -134,6 +134,11 @@ class Policy(Part):
     gm_office: DepartmentCode
     """Owns a case that was returned too often (S57)."""
 
+    categories: Annotated[tuple[CategoryPath, ...], Field(min_length=1)]
+    """The tree of categories, every path of it, parents too (S32, S33)."""
+    causes: Annotated[tuple[CategoryPath, ...], Field(min_length=1)]
+    """The tree of causes, every path of it (S77)."""
+
     roles: Mapping[Code, tuple[Code, ...]]
     """Who may give which command, by the command's name (domain.md 6.5)."""
     unit_roles: tuple[Code, ...]
@@ -172,6 +177,12 @@ class Policy(Part):
         named |= {route.department for route in self.routes}
         if missing := named - set(self.departments):
             raise ValueError(f"departments: add {', '.join(sorted(missing))}")
+        rules = (*self.routes, *self.severities)
+        categories = {rule.category for rule in rules if rule.category}
+        if missing := categories - set(self.categories):
+            raise ValueError(f"categories: add {', '.join(sorted(missing))}")
+        if self.unknown_cause not in self.causes:
+            raise ValueError(f"causes: add {self.unknown_cause}")
         codes = [row.code for row in self.authority]
         if len(codes) != len(set(codes)):
             raise ValueError("authority: a code is used twice")

@@ -1,21 +1,24 @@
-"""Every refusal of the case: its stable code, and the sentence that says what to do.
+"""Every refusal of the case: its stable code, what is wrong, and what to do about it.
 
 A code once released never changes its meaning; pages and documentation translate
 it, so the sentence here is for logs and for programmers.
 """
 
+from collections.abc import Iterable
 from typing import Final
 
-from services.kernel.errors import ForbiddenError, RefusedError
+from services.kernel.errors import FieldError, ForbiddenError, RefusedError
 
 REFUSALS: Final[dict[str, str]] = {
     # who
-    "case.not_your_role": "This role may not give the command: ask one that may.",
+    "case.not_your_role": (
+        "This role may not give the command: have it given by one of {allowed}."
+    ),
     "case.not_your_department": (
         "Another department has the case: let that one act, or have it assigned."
     ),
     "case.not_the_reviewer": (
-        "This is for the reviewer who took the appeal up, and only for that appeal."
+        "A reviewer took this appeal up: let that one act, and on that appeal alone."
     ),
     "case.reviewer_involved": (
         "You have acted on this case before: let an uninvolved reviewer decide."
@@ -26,17 +29,17 @@ REFUSALS: Final[dict[str, str]] = {
         " role: ask one with a higher limit, or propose less."
     ),
     "case.third_party": (
-        "Somebody outside is responsible: the general manager approves."
+        "Somebody outside is responsible: let one of {allowed} approve."
     ),
     "case.route_needs_approval": (
-        "The route of this category needs approval: let one who may approve it assign."
+        "The route of this category needs approval: let one of {allowed} assign."
     ),
     # when
     "case.ended": "The case has ended: appeal or reopen it, where that is allowed.",
     "case.already_assessed": "The complaint was assessed before: go on from there.",
     "case.not_assignable": (
-        "A department is assigned from acceptance until the cause is found; one that"
-        " has not signed yet signs or returns first."
+        "No department can be assigned now: assign between acceptance and the finding"
+        " of the cause, once the department asked before has signed or returned."
     ),
     "case.not_dispatched": "No assignment waits for a signature: look who has the case.",
     "case.not_under_investigation": (
@@ -50,19 +53,37 @@ REFUSALS: Final[dict[str, str]] = {
     ),
     "case.not_agreed": "The customer has not agreed: wait for the agreement first.",
     "case.not_resolved": "The complaint is not resolved yet: resolve it first.",
-    "case.not_reopenable": "Only a resolved or closed case is opened again.",
+    "case.not_reopenable": (
+        "Only a resolved or closed case is opened again: go on with it as it stands,"
+        " or appeal if it was declined."
+    ),
     "case.nothing_to_appeal": (
-        "There is no decision to appeal against yet, or an appeal runs already."
+        "There is no decision to appeal against yet, or an appeal runs already: wait"
+        " for the decision."
     ),
-    "case.not_appealed": "No appeal waits for a reviewer.",
+    "case.not_appealed": "No appeal waits for a reviewer: look where the case stands.",
     # what
-    "case.severity_too_low": (
-        "The severity rules give a graver result: take theirs or a graver one."
+    "case.unknown_category": (
+        "The policy has no such category: choose one of {allowed}."
     ),
-    "case.contract_missing": "A claim rests on a contract: add it.",
-    "case.expected_in_the_past": "Promise an instant that is still to come.",
-    "case.unknown_department": "The policy has no such department: name one of its.",
-    "case.no_route": "No route names a department for this category: name one.",
+    "case.unknown_cause": "The policy has no such cause: choose one of {allowed}.",
+    "case.severity_too_low": (
+        "The severity rules give a graver result: leave `severity` out, or choose one"
+        " of {allowed}."
+    ),
+    "case.contract_missing": (
+        "A claim rests on a contract: send `contract` with what it says about this, or"
+        " choose another `complaint_class`."
+    ),
+    "case.expected_in_the_past": (
+        "The promised instant is over: promise one that is still to come."
+    ),
+    "case.unknown_department": (
+        "The policy has no such department: choose one of {allowed}."
+    ),
+    "case.no_route": (
+        "No route leads from this category: name a department, one of {allowed}."
+    ),
     "case.no_further_return": (
         "The case was returned too often and is yours for good: transfer it instead."
     ),
@@ -70,18 +91,24 @@ REFUSALS: Final[dict[str, str]] = {
         "The cause is unknown: ask a contributing department and let it sign first."
     ),
     "case.expectation_unknown": (
-        "Ask what the customer wants, and add the answer as evidence of that kind."
+        "Nobody knows what the customer wants: ask, and add the answer as evidence of"
+        " the kind desired_outcome."
     ),
     "case.improvement_missing": (
-        "The facts were at least partly as stated: say what will be improved."
+        "The facts were at least partly as stated: say in `improvement` what will be"
+        " improved."
     ),
-    "case.amount_missing": "A remedy in money states its amount: add it.",
+    "case.amount_missing": (
+        "A remedy in money states its sum: add `amount` to those of {allowed}."
+    ),
     "case.revision_refused": (
         "The customer refused this revision: send it back and propose another."
     ),
-    "case.not_written": "A decision is given in writing: choose a written medium.",
+    "case.not_written": (
+        "A decision is given in writing: choose `medium` from {allowed}."
+    ),
     "case.nothing_to_agree": (
-        "No settlement is on offer: the decision can be appealed or left to lapse."
+        "No settlement is on offer: appeal against the decision, or let it lapse."
     ),
     "case.no_more_refusals": (
         "Settlements were refused as often as the policy allows: appeal instead."
@@ -91,28 +118,66 @@ REFUSALS: Final[dict[str, str]] = {
         " it): assign a department."
     ),
     "case.acceptance_missing": (
-        "Settling at once needs the customer's acceptance: add it."
+        "Settling at once needs the customer's acceptance: send it as `agreement`."
     ),
-    "case.outcome_missing": "Say what the outcome is.",
-    "case.outcome_differs": "Resolve with the outcome that the decision stated.",
-    "case.remedy_not_approved": "Resolve with exactly the remedies that were approved.",
+    "case.outcome_missing": "The outcome is not decided yet: say it in `outcome`.",
+    "case.outcome_differs": (
+        "The decision stated another outcome: leave `outcome` out, or send that one."
+    ),
+    "case.remedy_not_approved": (
+        "Other remedies were approved: leave `remedies` out, or send exactly those."
+    ),
     "case.answer_awaited": (
-        "Close when the customer is satisfied, after the follow-ups that the policy"
-        " asks for, or when the time to answer is over."
+        "It is too early to close: wait until the customer is satisfied, make the"
+        " follow-ups that the policy asks for, or let the time to answer run out."
     ),
-    "case.not_contestable": "Appeal against a decision of this case that still stands.",
-    "case.appeal_window_over": "The time to appeal against this is over.",
+    "case.not_contestable": (
+        "This is no decision of the case that still stands: contest the latest one,"
+        " or one of {allowed}."
+    ),
+    "case.appeal_window_over": (
+        "The time to appeal against this is over: have the case reopened if there are"
+        " new facts."
+    ),
     "case.appeal_levels_exhausted": (
-        "Every level of appeal was used: the decision names the outside body."
+        "Every level of appeal was used: turn to the outside body that the decision"
+        " names."
     ),
     "case.outside_body_missing": (
         "After the last level comes an outside body: name it, here or in the policy."
     ),
-    "case.no_such_event": "Correct an event of this case.",
-    "case.no_such_field": "Name a field that this type of event has.",
-    "case.value_not_valid": "Give a value that this field can have.",
+    "case.no_such_event": "The case has no such event: name the id of one of its own.",
+    "case.no_such_field": (
+        "This type of event has no such field: name one of {allowed}."
+    ),
+    "case.value_not_valid": (
+        "The field cannot have this value: give one of its type, as the reference of"
+        " events says."
+    ),
 }
 
+FIELDS: Final[dict[str, str]] = {
+    "case.acceptance_missing": "agreement",
+    "case.amount_missing": "remedies",
+    "case.contract_missing": "contract",
+    "case.expected_in_the_past": "expected_at",
+    "case.improvement_missing": "improvement",
+    "case.no_route": "department",
+    "case.no_such_event": "target_event_id",
+    "case.no_such_field": "correction.field",
+    "case.not_contestable": "contested_event_id",
+    "case.not_written": "medium",
+    "case.outcome_differs": "outcome",
+    "case.outcome_missing": "outcome",
+    "case.outside_body_missing": "outside_body",
+    "case.remedy_not_approved": "remedies",
+    "case.severity_too_low": "severity",
+    "case.unknown_category": "category",
+    "case.unknown_cause": "root_cause.path",
+    "case.value_not_valid": "correction.value",
+}
+"""Refusals of what one field says, always the same; the others are about the case, who
+asks, or name their field where they are made."""
 
 FORBIDDEN: Final = frozenset(
     {
@@ -129,7 +194,16 @@ FORBIDDEN: Final = frozenset(
 """Those that are about who asks: another may; all others hold for everybody."""
 
 
-def refusal(code: str) -> RefusedError | ForbiddenError:
-    """Make the refusal of this code, of the family that the code always has."""
+def refusal(
+    code: str, *, allowed: Iterable[object] = (), field: str | None = None
+) -> RefusedError | ForbiddenError:
+    """Make the refusal of this code, of the family that the code always has.
+
+    `allowed` are the values that would do, `field` is the one at fault.
+    """
     family = ForbiddenError if code in FORBIDDEN else RefusedError
-    return family(code, REFUSALS[code])
+    sentence = REFUSALS[code].format(allowed=", ".join(map(str, allowed)))
+    wrong, remedy = sentence.rstrip(".").split(": ", 1)
+    name = field or FIELDS.get(code)
+    errors = [FieldError(name, wrong, remedy)] if name else []
+    return family(code, sentence, errors=errors)

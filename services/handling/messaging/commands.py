@@ -6,7 +6,7 @@ from typing import Any, Final
 from faststream.nats import NatsBroker, NatsMessage
 
 from events import subjects
-from services.handling.application.asking import done_json, read_asked
+from services.handling.application.asking import carried_out, done_json, read_asked
 from services.handling.application.commanding import Commanding
 from services.kernel.access import Credential
 from services.kernel.errors import NotFoundError
@@ -48,8 +48,7 @@ def answer_commands(
                 strict_json(message.body),
                 command=command,
             )
-            commanding.check(wanted)
-            done = await writer.call(commanding.carry_out, wanted)
+            done = await carried_out(commanding, writer, wanted)
             return {"status": 200, **done_json(done)}
 
         return await answered(message.headers, work)

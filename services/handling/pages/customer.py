@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request  # noqa: TC002 FastAPI reads it
 
-from events.envelope import Actor
 from events.vocabulary import AppealGround, RefusalReason, WithdrawalReason
-from services.handling.application.asking import asked
+from services.handling.application.asking import actor_of, asked, carried_out
 from services.handling.application.commanding import WORDS_LIMIT
 from services.handling.domain.decisions import available
 from services.kernel.access import Credential
@@ -152,7 +151,10 @@ class _Customer:
         """Carry out one act, and show what may be said after it."""
         form = await self._pages.form(request)
         if command not in OFFERED:
-            raise NotFoundError("handling.no_command", "Choose one that is offered.")
+            raise NotFoundError(
+                "handling.no_command",
+                f"There is no such command: use one of {', '.join(OFFERED)}.",
+            )
         try:
             case = await self._case(form)
         except AmendsError as error:
@@ -166,8 +168,7 @@ class _Customer:
             version=None,
         )
         try:
-            self._commanding.check(wanted)
-            await self._writer.call(self._commanding.carry_out, wanted)
+            await carried_out(self._commanding, self._writer, wanted)
         except MalformedError as error:
             faults = self._faults(request, command, error)
             return self._room(request, form, case, command=command, faults=faults)
@@ -231,8 +232,7 @@ class _Customer:
     ) -> Response:
         """Show the acts; the one in `command` as it was typed, with its faults."""
         sender = _complainant(case)
-        actor = Actor(id=sender.actor, role=sender.role)
-        open_now = available(case, actor, self._policy, self._now())
+        open_now = available(case, actor_of(sender), self._policy, self._now())
         return self._pages.render(
             request,
             "customer/room.html",

@@ -14,9 +14,9 @@ from starlette.concurrency import run_in_threadpool
 from events.vocabulary import Channel, Origin, Severity, State
 from services.handling.application.cases import Handling
 from services.handling.application.looking import cursor_of, own_queue, read_cursor
+from services.handling.application.turn import NEXT
 from services.handling.domain.decisions.rules import OPEN
 from services.handling.domain.policy import Policy
-from services.handling.pages.desk_fields import NEXT
 from services.handling.ports import QueueFilter
 from services.kernel.access import Credential
 from services.kernel.clock import Clock
@@ -128,6 +128,7 @@ def router(
             channels=[each.value for each in Channel],
             severities=[each.value for each in Severity],
             origins=tuple(ORIGINS),
+            categories=policy.categories,
             filtered=any(asked.typed.values()),
             front_office=policy.front_office,
         )

@@ -28,7 +28,6 @@ from events.envelope import CategoryPath, DepartmentCode
 from events.vocabulary import State
 from services.handling.application.commanding import WORDS_LIMIT
 from services.handling.domain.commands import COMMANDS, FindingStated, Words
-from services.handling.domain.decisions.rules import ENDED
 from services.kernel.i18n import msgid
 from services.kernel.web.pages import FormFault
 
@@ -45,11 +44,9 @@ ROWS: Final = 3
 """Remedies or findings that one form takes."""
 
 Control = Literal[
-    "category",
     "check",
     "choice",
     "choices",
-    "department",
     "entry",
     "findings",
     "instant",
@@ -66,6 +63,7 @@ NOT_FITTING: Final = msgid("This has not the right form.")
 
 _GROUPED: Final = re.compile(r"[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?")
 _AMOUNT: Final = re.compile(r"[0-9]{1,14}(\.[0-9]{1,4})?")
+_TREES: Final = {"category": "category", "root_cause.path": "cause"}
 _LEFT_OUT: Final = frozenset({"handler"})  # it is whoever sends the form
 
 
@@ -77,7 +75,7 @@ class Field:
     control: Control
     required: bool
     kind: str = ""
-    """The table of words that `options` are in."""
+    """The table of words that `options` are in; those of a policy's list bear its name."""
     options: tuple[str, ...] = ()
     value: str = ""
     """What stands there before anybody chose."""
@@ -96,8 +94,14 @@ def fields_of(name: str, case: Case, policy: Policy) -> tuple[Field, ...]:
 def _fitting(name: str, case: Case, policy: Policy) -> Iterator[Field]:
     """Leave out what the case says already; ask for what it does not say."""
     at_once = case.state is State.ACCEPTED
-    for field in _fields(COMMANDS[name]):
-        if field.name == "category" and case.category:
+    lists = {
+        "category": policy.categories,
+        "cause": policy.causes,
+        "department": policy.departments,
+    }
+    for bare in _fields(COMMANDS[name]):
+        field = replace(bare, options=bare.options or lists.get(bare.kind, ()))
+        if field.name == "category" and case.category in policy.categories:
             yield replace(field, value=case.category)
         elif name == "issue" and field.name == "medium":
             yield replace(field, options=tuple(map(str, policy.written_media)))
@@ -132,9 +136,9 @@ def _field(path: str, hint: Any, *, required: bool, value: str) -> Iterator[Fiel
         kinds = words.kinds if len(words.kinds) > 1 else ()
         yield Field(path, "words", required, "document_kind", tuple(map(str, kinds)))
     elif hint == DepartmentCode:
-        yield Field(path, "department", required)
+        yield Field(path, "choice", required, "department")
     elif hint == CategoryPath:
-        yield Field(path, "category", required)
+        yield Field(path, "choice", required, _TREES[path])
     elif get_origin(bare) is tuple:
         yield from _several(path, get_args(bare)[0], required=required)
     elif get_origin(bare) is Literal:
@@ -320,26 +324,3 @@ def plain_amount(typed: str) -> str:
 
 def by_field(faults: list[FormFault]) -> Mapping[str, str]:
     return {fault.field: fault.message for fault in faults}
-
-
-def main_command(commands: tuple[str, ...], case: Case) -> str | None:
-    """Name the command that brings the case on, where this viewer may give it."""
-    if case.state in ENDED:
-        return None
-    wanted = NEXT.get(case.state)
-    return wanted if wanted in commands else None
-
-
-NEXT: Final[Mapping[State, str]] = {
-    State.RECEIVED: "accept",
-    State.ACCEPTED: "assign",
-    State.ASSIGNED: "sign-for",
-    State.INVESTIGATING: "investigate",
-    State.INVESTIGATED: "propose",
-    State.PROPOSED: "approve",
-    State.APPROVED: "issue",
-    State.IMPLEMENTING: "resolve",
-    State.RESOLVED: "follow-up",
-    State.APPEALED: "accept-appeal",
-}
-"""What brings a case on from a state; the customer answers a decision."""

@@ -18,14 +18,19 @@ if TYPE_CHECKING:
 
     from services.handling.application.cases import Known
 
-Form = Literal["code", "day", "department", "document", "money", "text", "when", "yes"]
+Form = Literal["code", "day", "document", "money", "text", "when", "yes"]
 
 _LEFT_OUT: Final = frozenset(
     {"receipt_no", "subject_id"}
 )  # the head of the page says it
-_DEPARTMENTS: Final = frozenset(
-    {"department", "previous", "responsible_unit", "suggested"}
-)
+_TABLES: Final = {
+    "category": "category",
+    "path": "cause",
+    **dict.fromkeys(
+        ("department", "previous", "responsible_unit", "suggested"), "department"
+    ),
+}
+"""Strings that are codes, by their fields, and the tables of their words."""
 _PEOPLE: Final = frozenset({"handler", "reviewer"})
 
 
@@ -104,8 +109,8 @@ def _fact(  # noqa: C901, PLR0912 one line a kind of value
             yield Fact(name, "when", (value,))
         case dt.date():
             yield Fact(name, "day", (value,))
-        case str() if name in _DEPARTMENTS:
-            yield Fact(name, "department", (value,))
+        case str() if name in _TABLES:
+            yield Fact(name, "code", (value,), _TABLES[name])
         case str() if name in _PEOPLE:
             yield Fact(name, "text", (names.get(value, value),))
         case str() | int():

@@ -1,4 +1,4 @@
-"""Refusals at the desk in the reader's words, and the field that each is about."""
+"""Refusals at the desk in the reader's words."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -21,7 +21,9 @@ REMEDIES: Final[Mapping[str, str]] = {
     "case.appeal_levels_exhausted": msgid(
         "Every level of appeal was used. The decision names the outside body."
     ),
-    "case.appeal_window_over": msgid("The time to appeal against this is over."),
+    "case.appeal_window_over": msgid(
+        "The time to appeal against this is over. New facts reopen the case."
+    ),
     "case.beyond_authority": msgid(
         "Your authority does not cover this settlement. Ask somebody with a higher"
         " limit, or propose less."
@@ -53,7 +55,9 @@ REMEDIES: Final[Mapping[str, str]] = {
     "case.no_such_event": msgid("Choose an entry of this case."),
     "case.no_such_field": msgid("This entry has no such field. Check its name."),
     "case.not_agreed": msgid("The customer has not agreed yet. Wait for that first."),
-    "case.not_appealed": msgid("No appeal waits for a reviewer."),
+    "case.not_appealed": msgid(
+        "No appeal waits for a reviewer. See in the history where the case stands."
+    ),
     "case.not_approved": msgid(
         "No settlement is approved yet. Have one approved first."
     ),
@@ -122,8 +126,12 @@ REMEDIES: Final[Mapping[str, str]] = {
     "case.third_party": msgid(
         "Somebody outside is responsible. The general manager approves."
     ),
+    "case.unknown_category": msgid("Choose a category from the list."),
+    "case.unknown_cause": msgid("Choose a root cause from the list."),
     "case.unknown_department": msgid("Choose a department from the list."),
-    "case.value_not_valid": msgid("This field cannot have that value."),
+    "case.value_not_valid": msgid(
+        "This field cannot have that value. Write a code that it can have."
+    ),
     "handling.busy": msgid(
         "Others change this case at the same time. Send it again in a moment."
     ),
@@ -150,7 +158,9 @@ REMEDIES: Final[Mapping[str, str]] = {
     "handling.words_away": msgid(
         "What was handed in cannot be shown at the moment. All else works."
     ),
-    "intake.no_document": msgid("This complaint has no such document."),
+    "intake.no_document": msgid(
+        "This complaint has no such document. Open it from the page of its case."
+    ),
     "vault.erased": msgid("Erased at the person's request. It cannot be brought back."),
     "vault.key_missing": msgid(
         "The key of this document is gone. Whoever operates amends restores the key"
@@ -160,23 +170,7 @@ REMEDIES: Final[Mapping[str, str]] = {
         "This document is not what was sealed. Whoever operates amends looks for it in"
         " a backup."
     ),
-    "vault.unknown": msgid("No such document is kept here."),
+    "vault.unknown": msgid(
+        "No such document is kept here. Open it from the page of its case."
+    ),
 }
-FIELDS: Final[Mapping[str, str]] = {
-    "case.acceptance_missing": "agreement",
-    "case.amount_missing": "remedies",
-    "case.contract_missing": "contract",
-    "case.expected_in_the_past": "expected_at",
-    "case.improvement_missing": "improvement",
-    "case.no_route": "department",
-    "case.no_such_event": "target_event_id",
-    "case.no_such_field": "correction.field",
-    "case.not_written": "medium",
-    "case.outcome_differs": "outcome",
-    "case.outcome_missing": "outcome",
-    "case.outside_body_missing": "outside_body",
-    "case.remedy_not_approved": "remedies",
-    "case.severity_too_low": "severity",
-    "case.value_not_valid": "correction.value",
-}
-"""Refusals of what one field says; the others are about the case or who asks."""

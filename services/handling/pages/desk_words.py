@@ -140,8 +140,6 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             "within_window": msgid("Within the time to appeal"),
         },
         "field_hint": {
-            "category": msgid("Codes from the whole to the part, as product/leak"),
-            "path": msgid("Codes from the whole to the part, as seal/wear"),
             "field": msgid("Its name in the record, as category or product.model"),
             "contract": msgid("Needed where a claim rests on a contract"),
             "severity": msgid("Only where it is graver than the rules say"),

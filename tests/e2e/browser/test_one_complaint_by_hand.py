@@ -69,6 +69,9 @@ CONTESTED = [
 ]
 
 
+CAUSES = {"en": "material/part", "zh-CN": "process/assembly"}
+
+
 class Setting:
     """Where, in which language and on how wide a screen the case is lived through."""
 
@@ -76,7 +79,7 @@ class Setting:
         self.site = site
         self.lang = lang
         self._visit = visit
-        self.cause = f"seal/{lang.lower()}"
+        self.cause = CAUSES[lang]
         self._spoken = SPOKEN.of(lang.replace("-", "_"))
 
     def say(self, message: str) -> str:

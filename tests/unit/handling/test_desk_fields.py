@@ -1,5 +1,6 @@
 """Every command has a form, every form reads back, every refusal has a sentence."""
 
+from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from events.examples import EXAMPLES
 from services.handling.application.cases import Known
 from services.handling.domain.commands import COMMANDS
-from services.handling.domain.refusals import REFUSALS
+from services.handling.domain.refusals import FIELDS, REFUSALS
 from services.handling.pages.desk_fields import (
     NEEDED,
     NO_AMOUNT,
@@ -19,8 +20,9 @@ from services.handling.pages.desk_fields import (
     local_instant,
 )
 from services.handling.pages.desk_history import entries
-from services.handling.pages.desk_refusals import FIELDS, REMEDIES
+from services.handling.pages.desk_refusals import REMEDIES
 from services.handling.pages.desk_words import WORDS
+from services.handling.pages.matters import WORDS as MATTERS
 from services.kernel.errors import FieldError, MalformedError
 from services.kernel.web.pages import Form
 from tests.support.given import DEFAULT_POLICY, folded
@@ -48,7 +50,44 @@ def sent(name: str, **given: str | list[str]) -> Sent:
 
 def test_every_refusal_of_a_case_has_a_sentence_for_people() -> None:
     assert set(REMEDIES) >= set(REFUSALS)
-    assert set(FIELDS) <= set(REFUSALS)
+
+
+def test_a_refusal_of_a_field_finds_it_in_a_form() -> None:
+    """Remedies and outcome are asked for only where the case does not say them."""
+    there = {each.name for name in COMMANDS for each in fields(name)}
+    assert set(FIELDS.values()) - there <= {"remedies", "outcome"}
+
+
+def test_codes_are_chosen_from_the_lists_of_the_policy() -> None:
+    by_name = {each.name: each for each in (*fields("accept"), *fields("investigate"))}
+    lists = {
+        "category": ("category", DEFAULT_POLICY.categories),
+        "root_cause.path": ("cause", DEFAULT_POLICY.causes),
+        "responsible_unit": ("department", DEFAULT_POLICY.departments),
+    }
+    for name, (kind, options) in lists.items():
+        field = by_name[name]
+        assert (field.control, field.kind, field.options) == ("choice", kind, options)
+    coded = {each.kind for each in by_name.values() if each.control == "choice"}
+    assert coded >= {"severity", "complaint_class", "scope_kind", "confidence"}
+
+
+def test_what_the_complaint_said_stands_there_where_the_policy_knows_it() -> None:
+    def category(said: str) -> str:
+        case = replace(CASE, category=said)
+        return next(
+            each.value
+            for each in fields_of("accept", case, DEFAULT_POLICY)
+            if each.name == "category"
+        )
+
+    assert category("product/leak") == "product/leak"
+    assert category("Credit-card/Fees") == ""
+
+
+def test_every_code_of_the_default_lists_has_its_words() -> None:
+    assert set(MATTERS["category"]) == set(DEFAULT_POLICY.categories)
+    assert set(MATTERS["cause"]) == set(DEFAULT_POLICY.causes)
 
 
 def test_every_command_and_field_has_its_words() -> None:
@@ -96,12 +135,12 @@ def test_rows_become_lists_and_paths_become_objects() -> None:
         findings__0__evidence=["0198f000-0000-7000-8000-000000000001"],
         findings__2="So is its spare part.",
         facts_match="yes",
-        root_cause__path="seal/short",
+        root_cause__path="material/part",
         root_cause__confidence="confirmed",
         responsible_unit="production",
     )
     assert found.payload["root_cause"] == {
-        "path": "seal/short",
+        "path": "material/part",
         "confidence": "confirmed",
     }
     assert [each["statement"] for each in found.payload["findings"]] == [

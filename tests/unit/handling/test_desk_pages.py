@@ -290,13 +290,29 @@ def test_a_form_of_another_site_does_nothing(house: DeskHouse) -> None:
 
 def test_the_past_is_shown_as_it_was_and_offers_nothing(house: DeskHouse) -> None:
     accept(house)
+    present = house.sit(ANN).get(PAGE).text
+    assert "What you may do now" in present
+    assert offers(present)
     page = house.sit(ANN).get(f"{PAGE}?as_of=1").text
     assert "Nothing can be done in the past." in page
     assert offers(page) == []
+    assert "What you may do now" not in page
     assert "Registered" in text(page)
     assert '<form method="post" action="/desk' not in page
-    assert house.sit(ANN).get(f"{PAGE}?as_of=soon").status_code == 422
-    assert house.sit(ANN).get(f"{PAGE}?as_of=1999-01-01T00:00").status_code == 404
+
+
+def test_the_past_is_asked_for_by_position_instant_day_or_local_time(
+    house: DeskHouse,
+) -> None:
+    def status(as_of: str) -> int:
+        return house.sit(ANN).get(f"{PAGE}?as_of={as_of}").status_code
+
+    for known in ("1", "2026-03-01T08:00:00Z", "2026-03-01", "2026-03-01T08:00"):
+        assert status(known) == 200, known
+    for before in ("0", "2026-03-01T07:59:59Z", "2026-02-28", "2026-03-01T07:59"):
+        assert status(before) == 404, before
+    for odd in ("soon", "2026-02-30", "2026-02-30T08:00", "2026-03-01T08:00+08:00"):
+        assert status(odd) == 422, odd
 
 
 def test_words_come_masked_until_a_purpose_is_given_and_each_look_is_noted(
@@ -379,7 +395,7 @@ def test_whose_turn_it_is_but_may_not_is_told_why(house: DeskHouse) -> None:
         "investigate",
         findings=[{"statement": "It is too loud."}],
         facts_match="yes",
-        root_cause={"path": "noise", "confidence": "confirmed"},
+        root_cause={"path": "product/design", "confidence": "confirmed"},
         responsible_unit="production",
     )
     house.give(

@@ -79,5 +79,6 @@ def _hindrance(on: Scene, rule: Rule[Any]) -> ForbiddenError | RefusedError | No
 
 
 def _require_role(on: Scene, name: str) -> None:
-    if on.actor.role not in on.policy.roles[name]:
-        raise refusal("case.not_your_role")
+    roles = on.policy.roles[name]
+    if on.actor.role not in roles:
+        raise refusal("case.not_your_role", allowed=roles)

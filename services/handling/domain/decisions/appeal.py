@@ -88,7 +88,8 @@ def _named(on: Scene, event_id: object) -> Happened:
     for event in on.case.contestable:
         if event.event_id == event_id:
             return event
-    raise refusal("case.not_contestable")
+    standing = (event.event_id for event in on.case.contestable)
+    raise refusal("case.not_contestable", allowed=standing)
 
 
 def _in_time(on: Scene, contested: Happened) -> bool:

@@ -12,7 +12,13 @@ from events.catalogue import (
     DepartmentAssigned,
     ReceiptAcknowledged,
 )
-from events.vocabulary import AssignmentReason, AssignmentRole, ComplaintClass, State
+from events.vocabulary import (
+    AssignmentReason,
+    AssignmentRole,
+    ComplaintClass,
+    Severity,
+    State,
+)
 from services.handling.domain.commands import (
     AcceptAssignment,
     AcceptComplaint,
@@ -25,6 +31,7 @@ from services.handling.domain.decisions.rules import (
     Rule,
     concerned,
     only_in,
+    require_listed,
     require_state,
     while_open,
 )
@@ -54,11 +61,13 @@ def accept(on: Scene, command: AcceptComplaint) -> Decided:
 
     A route that needs approval waits for one who may give it (S48).
     """
+    require_listed("case.unknown_category", command.category, on.policy.categories)
     matter = (command.category, command.complaint_class, command.scope_kind)
     least = on.policy.severity(*matter, on.case.price)
     severity = command.severity or least
     if graver(least, severity):
-        raise refusal("case.severity_too_low")
+        enough = [each for each in Severity if not graver(least, each)]
+        raise refusal("case.severity_too_low", allowed=enough)
     claim = command.complaint_class is ComplaintClass.CLAIM
     if claim and command.contract is None:
         raise refusal("case.contract_missing")
@@ -95,10 +104,10 @@ def assign(on: Scene, command: AssignDepartment) -> Decided:
     case = on.case
     route = _route(on)
     department = command.department or (route.department if route else None)
+    known = on.policy.departments
     if department is None:
-        raise refusal("case.no_route")
-    if department not in on.policy.departments:
-        raise refusal("case.unknown_department")
+        raise refusal("case.no_route", allowed=known)
+    require_listed("case.unknown_department", department, known, field="department")
     if command.role is AssignmentRole.CONTRIBUTOR:
         if case.state is State.ACCEPTED:
             raise refusal("case.not_assignable")
@@ -175,7 +184,7 @@ def _may_be_assigned(on: Scene) -> None:
     route = _route(on)
     new = on.case.state is State.ACCEPTED and on.case.returns == 0
     if new and route is not None and not _may_assign(on, route):
-        raise refusal("case.route_needs_approval")
+        raise refusal("case.route_needs_approval", allowed=route.approved_by)
 
 
 def _my_department(on: Scene) -> str:

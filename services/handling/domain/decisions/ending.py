@@ -147,14 +147,16 @@ def _leaf(annotation: Any, path: list[str]) -> Any:
     if not path:
         return annotation
     name, *below = path
+    known: list[str] = []
     for each in _alternatives(annotation):
         if isinstance(each, type) and issubclass(each, BaseModel):
+            known += each.model_fields
             if name in each.model_fields:
                 field = each.model_fields[name]
                 return _leaf(Annotated[field.annotation, field], below)
         elif get_origin(each) is tuple and name.isdecimal():
             return _leaf(get_args(each)[0], below)
-    raise refusal("case.no_such_field")
+    raise refusal("case.no_such_field", allowed=known or ["those above it"])
 
 
 def _alternatives(annotation: Any) -> tuple[Any, ...]:

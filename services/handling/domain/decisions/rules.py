@@ -113,10 +113,19 @@ def concerned(on: Scene) -> None:
         raise refusal("case.not_the_reviewer")
 
 
+def require_listed(
+    code: str, value: str, allowed: tuple[str, ...], *, field: str | None = None
+) -> None:
+    """Refuse a code that the policy does not list, and say which it does."""
+    if value not in allowed:
+        raise refusal(code, allowed=allowed, field=field)
+
+
 def require_amounts(on: Scene, remedies: tuple[Remedy, ...]) -> None:
     """Refuse money without a sum: it would pass any limit (S83, S88)."""
-    if any(r.amount is None for r in remedies if r.kind in on.policy.money_remedies):
-        raise refusal("case.amount_missing")
+    in_money = on.policy.money_remedies
+    if any(each.amount is None for each in remedies if each.kind in in_money):
+        raise refusal("case.amount_missing", allowed=in_money)
 
 
 def require_authority(on: Scene, remedies: tuple[Remedy, ...]) -> Authority:

@@ -33,6 +33,7 @@ from services.handling.domain.decisions.rules import (
     only_in,
     require_amounts,
     require_authority,
+    require_listed,
     require_state,
     while_open,
 )
@@ -48,11 +49,17 @@ def add_evidence(_on: Scene, command: AddEvidence) -> Decided:
 
 def investigate(on: Scene, command: RecordInvestigation) -> Decided:
     """Record the cause; an unknown one only after a joint investigation (S53, S54, S77)."""
-    root, *_ = command.root_cause.path.split("/")
+    cause = command.root_cause.path
+    require_listed("case.unknown_cause", cause, on.policy.causes)
+    root, *_ = cause.split("/")
     if root == on.policy.unknown_cause and not on.case.contributing:
         raise refusal("case.joint_investigation_needed")
-    if command.responsible_unit not in on.policy.departments:
-        raise refusal("case.unknown_department")
+    require_listed(
+        "case.unknown_department",
+        command.responsible_unit,
+        on.policy.departments,
+        field="responsible_unit",
+    )
     return (
         ComplaintInvestigated(
             findings=tuple(
@@ -99,7 +106,7 @@ def send_back(on: Scene, command: ReturnSettlement) -> Decided:
 def issue(on: Scene, command: IssueDecision) -> Decided:
     """Answer in writing; the way to appeal follows from the level (S98, S99, S116)."""
     if command.medium not in on.policy.written_media:
-        raise refusal("case.not_written")
+        raise refusal("case.not_written", allowed=on.policy.written_media)
     last = on.case.level >= on.policy.last_appeal_level
     return (
         DecisionIssued(
@@ -155,7 +162,7 @@ def _may_approve(on: Scene) -> None:
         raise refusal("case.own_proposal")
     outside = case.responsible_unit in policy.third_parties
     if outside and actor.role not in policy.third_party_approvers:
-        raise refusal("case.third_party")
+        raise refusal("case.third_party", allowed=policy.third_party_approvers)
     require_authority(on, case.proposed)
 
 

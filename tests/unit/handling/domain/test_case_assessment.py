@@ -20,6 +20,7 @@ from tests.support.given import (
     ACCEPTED_FIELDS,
     AGENT,
     CUSTOMER,
+    DEFAULT_POLICY,
     HEAD,
     HOUR,
     QUALITY,
@@ -96,6 +97,16 @@ def test_a_contract_matter_waits_for_the_head_who_approves_its_route():  # S48
     given(received()).under(roles=roles(BY_AGENT_OR_HEAD)).when(
         matter, by=FRONT_HEAD
     ).then_types(ComplaintAccepted, DepartmentAssigned)
+
+
+def test_a_category_is_one_of_the_policy_s():  # S32, S33
+    refused = given(received()).when(accept(category="product/colour"), by=AGENT)
+    refused.then_refused("case.unknown_category")
+    assert refused.refusal is not None
+    (fault,) = refused.refusal.errors
+    assert fault.field == "category"
+    for category in DEFAULT_POLICY.categories:
+        assert category in fault.remedy
 
 
 def test_without_a_route_the_front_office_assigns_by_hand():  # S55
@@ -220,7 +231,9 @@ def test_how_the_customer_spoke_is_no_reason_to_decline():  # S42
 
 @pytest.mark.parametrize("by", [CUSTOMER, QUALITY])
 def test_only_the_front_office_assesses(by: object):  # domain.md 6.5
-    given(received()).when(accept(), by=by).then_forbidden("case.not_your_role")
+    refused = given(received()).when(accept(), by=by)
+    refused.then_forbidden("case.not_your_role")
+    assert "one of agent." in str(refused.refusal)
 
 
 def roles(changes: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:

@@ -140,6 +140,12 @@ def test_the_responsible_unit_is_one_of_the_register():  # S59, S77
     ).then_refused("case.unknown_department")
 
 
+def test_the_cause_is_one_of_the_policy_s():  # S77
+    given(signed()).when(
+        investigate(root_cause={"path": "seal", "confidence": "confirmed"}), by=QUALITY
+    ).then_refused("case.unknown_cause")
+
+
 def test_an_appeal_is_investigated_by_its_reviewer_alone():  # S115
     given(taken_up()).when(investigate(), by=QUALITY).then_forbidden(
         "case.not_the_reviewer"

@@ -128,6 +128,8 @@ def test_all_faults_are_named_at_once():
         ({"front_office": "moon"}, "add moon"),
         ({"gm_office": "moon"}, "add moon"),
         ({"routes": [{"department": "moon"}]}, "add moon"),
+        ({"categories": ["other"]}, "categories: add contract, delivery, product"),
+        ({"causes": ["use"]}, "causes: add unknown"),
         ({"roles": {**document()["roles"], "praise": ["agent"]}}, "praise"),
         ({"roles": {}}, "withdraw"),
         ({"authority": document()["authority"][:1] * 2}, "used twice"),

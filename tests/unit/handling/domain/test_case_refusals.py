@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from services.handling.domain.refusals import FORBIDDEN, REFUSALS, refusal
-from services.kernel.errors import ForbiddenError, RefusedError
+from services.handling.domain.refusals import FIELDS, FORBIDDEN, REFUSALS, refusal
+from services.kernel.errors import FieldError, ForbiddenError, RefusedError
 
 ROOT = Path(__file__).parents[4]
 DOMAIN = ROOT / "services/handling/domain"
@@ -37,12 +37,26 @@ def test_every_refusal_is_provoked_by_a_test():
 
 @pytest.mark.parametrize("code", REFUSALS)
 def test_a_refusal_is_one_sentence_that_says_what_to_do(code: str):
+    """`What is wrong: what to do.`, with the values that would do where there are such."""
     sentence = REFUSALS[code]
     assert CODE.fullmatch(code)
-    assert re.fullmatch(r"[A-Z].{20,}\.", sentence)
+    assert re.fullmatch(r"[A-Z][^:]{10,}: [a-z][^:]{10,}\.", sentence)
     assert "  " not in sentence
-    error = refusal(code)
-    assert (error.code, error.detail) == (code, sentence)
+    error = refusal(code, allowed=["one", "two"])
+    assert (error.code, error.detail) == (code, sentence.format(allowed="one, two"))
+
+
+def test_a_refusal_of_a_field_names_it_and_what_it_may_be():
+    assert REFUSALS.keys() > FIELDS.keys()
+    error = refusal("case.unknown_cause", allowed=["wear", "misuse"])
+    assert error.errors == (
+        FieldError(
+            "root_cause.path",
+            "The policy has no such cause",
+            "choose one of wear, misuse",
+        ),
+    )
+    assert refusal("case.ended").errors == ()
 
 
 def test_who_asks_decides_a_403_and_nothing_else_does():
