@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from pydantic import TypeAdapter
 
@@ -45,6 +45,15 @@ An instant is RFC 3339 in UTC with six decimals, an amount is a decimal string.
 """
 
 
+class Field(NamedTuple):
+    """One field; what it `holds` is Markdown with links to `#<part in lower case>`."""
+
+    name: str
+    holds: str
+    required: bool
+    meaning: str
+
+
 def reference() -> str:
     """Give the whole page."""
     return "\n".join(
@@ -57,12 +66,12 @@ def reference() -> str:
             "## The events\n",
             *(line for event in EVENTS.values() for line in _event(event)),
             "## Parts\n",
-            *(line for part in _parts() for line in _section(part, _fields(part))),
+            *(line for part in parts() for line in _section(part, _fields(part))),
             "## Codes\n",
-            *(f"* **{name}**: `{shape['pattern']}`" for name, shape in _codes()),
+            *(f"* **{name}**: `{shape['pattern']}`" for name, shape in codes()),
             "",
             "## Vocabulary\n",
-            *(line for words in _vocabulary() for line in _words(words)),
+            *(line for words in vocabularies() for line in _words(words)),
         )
     )
 
@@ -98,15 +107,20 @@ def _section(part: type[Part], fields: Iterator[str]) -> Iterator[str]:
 
 
 def _fields(part: type[Part]) -> Iterator[str]:
-    schema = part.model_json_schema()
-    required = schema.get("required", ())
     yield "| field | holds | meaning |"
     yield "|---|---|---|"
-    for name, field in schema["properties"].items():
-        optional = "" if name in required else ", optional"
-        meaning = " ".join(field.get("description", "").split())
-        yield f"| `{name}` | {_holds(field)}{optional} | {meaning} |"
+    for field in fields(part):
+        optional = "" if field.required else ", optional"
+        yield f"| `{field.name}` | {field.holds}{optional} | {field.meaning} |"
     yield ""
+
+
+def fields(part: type[Part]) -> Iterator[Field]:
+    """Describe what an event or a part of one is made of."""
+    schema = part.model_json_schema()
+    for name, field in schema["properties"].items():
+        meaning = " ".join(field.get("description", "").split())
+        yield Field(name, _holds(field), name in schema.get("required", ()), meaning)
 
 
 def _holds(field: Schema) -> str:
@@ -135,7 +149,7 @@ def _least(bound: int | None) -> str:
     return "" if bound is None else f", at least {bound}"
 
 
-def _codes() -> Iterator[tuple[str, Schema]]:
+def codes() -> Iterator[tuple[str, Schema]]:
     """Name each pattern that a string may be bound to."""
     for name in ("Code", "DepartmentCode", "CategoryPath", "CorrelationId"):
         yield name, TypeAdapter(getattr(envelope, name)).json_schema()
@@ -153,10 +167,10 @@ def _codes() -> Iterator[tuple[str, Schema]]:
         yield name, shape.get("anyOf", [shape])[0]
 
 
-_NAMES: Final = {shape["pattern"]: name for name, shape in _codes()}
+_NAMES: Final = {shape["pattern"]: name for name, shape in codes()}
 
 
-def _parts() -> Iterator[type[Part]]:
+def parts() -> Iterator[type[Part]]:
     """Give the parts that events are made of, in the order in which they are defined."""
     for module in (envelope, catalogue):
         for it in vars(module).values():
@@ -170,7 +184,7 @@ def _parts() -> Iterator[type[Part]]:
                 yield it
 
 
-def _vocabulary() -> Iterator[type[Enum]]:
+def vocabularies() -> Iterator[type[Enum]]:
     for it in vars(vocabulary).values():
         if (
             inspect.isclass(it)

@@ -17,8 +17,9 @@ from fastapi import Depends, FastAPI
 from events.subjects import Stream
 from services.analytics.main import AnalyticsService
 from services.analytics.pages.insight import Readers
-from services.asyncapi import describe
 from services.bus import read_event
+from services.documentation import pages as documentation
+from services.documentation.asyncapi import describe
 from services.handling import main as handling
 from services.handling.ports import FeedAccess
 from services.intake.main import IntakeService
@@ -50,9 +51,12 @@ if TYPE_CHECKING:
     from services.kernel.folder import DataFolder
     from services.kernel.settings import Settings
     from services.kernel.web.health import Check
+    from services.kernel.web.pages import Pages
 
 _log = structlog.get_logger(__name__)
 
+OPENAPI: Final = "/api/openapi.json"
+_OPENAPI_OF: Final = "/api/{}/openapi.json"
 SERVICES: Final = ("intake", "handling", "analytics")
 
 
@@ -100,18 +104,17 @@ async def started(site: Site, names: Sequence[str] = SERVICES) -> AsyncIterator[
     """
     brokers = {name: site.bus.connection(name) for name in names}
     services = await built(site, brokers)
+    admission = services[0]
+    assert isinstance(admission, Admission)  # noqa: S101 - as built, for mypy
     async with AsyncExitStack() as stack:
         for service in services:
             stack.push_async_callback(_guarded, service.stop)
             await service.start()
+        pages = documentation.documentation_pages(
+            viewers=admission, time_zone=site.settings.time_zone
+        )
         yield _joined(
-            services,
-            site.token,
-            live=list(brokers.values()),
-            # Where each has a process of its own, each describes its own routes.
-            openapi="/api/openapi.json"
-            if names == SERVICES
-            else f"/api/{names[0]}/openapi.json",
+            services, pages, site.token, live=list(brokers.values()), of=names
         )
 
 
@@ -225,9 +228,20 @@ def _feeds(bus: Bus) -> dict[str, FeedAccess]:
 
 
 def _joined(
-    services: Sequence[Service], token: str, *, live: Sequence[NatsBroker], openapi: str
+    services: Sequence[Service],
+    pages: Pages,
+    token: str,
+    *,
+    live: Sequence[NatsBroker],
+    of: Sequence[str],
 ) -> Any:
-    """Join the services' routes on one origin, with health and metrics."""
+    """Join the services' routes on one origin, with health and metrics.
+
+    Where each has a process of its own, each describes its own routes.
+    """
+    together = tuple(of) == SERVICES
+    openapi = OPENAPI if together else _OPENAPI_OF.format(of[0])
+    everything = [openapi] if together else [_OPENAPI_OF.format(s) for s in SERVICES]
     app = FastAPI(
         title="amends",
         summary="Customer complaints, none of them lost.",
@@ -243,12 +257,10 @@ def _joined(
     for service in services:
         for router in service.routers:
             app.include_router(router)
-    bus = describe(version("amends"), live)
+    app.include_router(
+        documentation.router(pages, describe(version("amends"), live), everything)
+    )
     operator = OperatorTokens({token: OPERATOR})
-
-    @app.get("/asyncapi", tags=["documentation"], summary="The bus, as AsyncAPI 3")
-    def asyncapi() -> dict[str, Any]:
-        return bus
 
     @app.get(
         "/api/progress",
@@ -260,7 +272,7 @@ def _joined(
         return {service.name: service.progress() for service in services}
 
     install(app)
-    return edge(app, HttpMetrics(registry))
+    return edge(app, HttpMetrics(registry), pages=pages)
 
 
 async def _guarded(stop: Callable[[], Awaitable[None]]) -> None:

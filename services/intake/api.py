@@ -14,7 +14,7 @@ from services.kernel.clock import Clock, rfc3339
 from services.kernel.errors import FieldError, MalformedError
 from services.kernel.logs import correlation_id, new_correlation_id
 from services.kernel.web.batch import NDJSON, answer_lines
-from services.kernel.web.caller import caller
+from services.kernel.web.caller import ANONYMOUS_TOO, caller
 from services.kernel.web.limiter import Limiter
 from services.kernel.web.reading import Line, strict_json
 
@@ -42,6 +42,7 @@ def router(
                 "content": {"application/json": {"schema": submission_schema()}},
             },
             "parameters": [_KEY_PARAMETER],
+            **ANONYMOUS_TOO,
         },
     )
     async def submit(
@@ -68,7 +69,8 @@ def router(
             "requestBody": {
                 "required": True,
                 "content": {NDJSON: {"schema": {"type": "string"}}},
-            }
+            },
+            **ANONYMOUS_TOO,
         },
     )
     async def batch(request: Request, sender: Annotated[Credential, who]) -> Response:
@@ -80,6 +82,7 @@ def router(
     @routes.get(
         "/complaints/{receipt_no}",
         summary="Where a complaint stands; spaces in the number are welcome",
+        openapi_extra={**ANONYMOUS_TOO},
     )
     async def status(
         receipt_no: str, request: Request, sender: Annotated[Credential, who]

@@ -50,10 +50,12 @@ def skeleton(tmp_path: Path) -> Path:
     may = {
         "events.catalogue": "import pydantic",
         "services.cli": "import services.up, services.intake.cli",
+        "services.run": "import services.up",
         "services.up": "import services.building, services.bus",
-        "services.building": "import faststream, services.asyncapi, services.bus, "
+        "services.provisioning": "import nats, services.bus",
+        "services.building": "import faststream, services.documentation.asyncapi, services.bus, "
         "services.intake.main",
-        "services.asyncapi": "import faststream, events.catalogue",
+        "services.documentation.asyncapi": "import faststream, events.catalogue",
         "services.bus": "import events.catalogue, services.kernel.broker",
         "services.kernel.errors": "",
         "services.kernel.clock": "import services.kernel.errors",

@@ -1,7 +1,7 @@
 """Commands over HTTP: one at a time, or many in one request."""
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any, Final
 from uuid import UUID
 
@@ -23,7 +23,7 @@ from services.handling.ports import Receipts
 from services.kernel.access import Authenticator, Credential
 from services.kernel.store.writer import Writer
 from services.kernel.web.batch import NDJSON, answer_lines
-from services.kernel.web.caller import caller
+from services.kernel.web.caller import Bearer, caller
 from services.kernel.web.reading import Line, strict_json
 
 _VERSION: Final = re.compile(r'"([0-9]{1,9})"')
@@ -63,7 +63,7 @@ def router(
         case_id: UUID,
         command: str,
         request: Request,
-        sender: Annotated[Credential, Depends(_sender(authenticator, receipts))],
+        sender: Annotated[Credential, Depends(_Sender(authenticator, receipts))],
     ) -> JSONResponse:
         body = await request.body()
         payload = require_object("", strict_json(body) if body else {})
@@ -103,23 +103,23 @@ def router(
     return routes
 
 
-def _sender(
-    authenticator: Authenticator, receipts: Receipts
-) -> Callable[[UUID, Request], Awaitable[Credential]]:
-    """Know the sender by a token, or as the one who holds the case's receipt."""
+class _Sender(Bearer):
+    """Knows the sender by a token, or as the one who holds the case's receipt."""
 
-    async def sender(case_id: UUID, request: Request) -> Credential:
+    def __init__(self, authenticator: Authenticator, receipts: Receipts) -> None:
+        self._authenticator = authenticator
+        self._receipts = receipts
+
+    async def __call__(self, case_id: UUID, request: Request) -> Credential:
         header = request.headers.get("authorization")
         scheme, _, shown = (header or "").partition(" ")
         if scheme.lower() != "receipt":
-            return authenticator.authenticate(header)
+            return self._authenticator.authenticate(header)
         number, _, code = shown.strip().rpartition(" ")
-        own = await receipts.opened(number, code)
+        own = await self._receipts.opened(number, code)
         if own.case_id != case_id:  # of the case of another one learns nothing
             raise no_case()
         return Credential(actor=f"receipt-{own.receipt_no}", role="complainant")
-
-    return sender
 
 
 def _if_match(header: str | None) -> int | None:

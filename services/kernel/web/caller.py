@@ -1,8 +1,10 @@
 """Who sent this request: the credential as a FastAPI dependency."""
 
 from collections.abc import Awaitable, Callable
-from typing import Protocol, runtime_checkable
+from typing import Any, Final, Protocol, runtime_checkable
 
+from fastapi.openapi.models import HTTPBearer
+from fastapi.security.base import SecurityBase
 from starlette.requests import Request
 
 from services.kernel.access import Authenticator, Credential, require_service
@@ -17,6 +19,38 @@ class CookieAuthenticator(Protocol):
         """
 
 
+class Bearer(SecurityBase):
+    """A dependency that reads who calls; the OpenAPI document names it as a token."""
+
+    scheme_name = "token"
+    model = HTTPBearer(
+        description="A token as `amends access token create` shows it, once."
+    )
+
+
+ANONYMOUS_TOO: Final[dict[str, Any]] = {"security": [{}]}
+"""For `openapi_extra`: a route that takes callers without a token as well."""
+
+
+class _Caller(Bearer):
+    def __init__(self, authenticator: Authenticator, *, service: bool) -> None:
+        self._authenticator = authenticator
+        self._service = service
+        self._cookies = (
+            authenticator if isinstance(authenticator, CookieAuthenticator) else None
+        )
+
+    async def __call__(self, request: Request) -> Credential:
+        header = request.headers.get("authorization")
+        if header is None and self._cookies is not None:
+            found = await self._cookies.by_cookie(request)
+        else:
+            found = self._authenticator.authenticate(header)
+        if self._service:
+            require_service(found)
+        return found
+
+
 def caller(
     authenticator: Authenticator, *, service: bool = False
 ) -> Callable[[Request], Awaitable[Credential]]:
@@ -24,16 +58,4 @@ def caller(
 
     A token says more than a cookie: with an `Authorization` header no cookie is read.
     """
-    cookies = authenticator if isinstance(authenticator, CookieAuthenticator) else None
-
-    async def who(request: Request) -> Credential:
-        header = request.headers.get("authorization")
-        if header is None and cookies is not None:
-            found = await cookies.by_cookie(request)
-        else:
-            found = authenticator.authenticate(header)
-        if service:
-            require_service(found)
-        return found
-
-    return who
+    return _Caller(authenticator, service=service)

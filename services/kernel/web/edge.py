@@ -14,6 +14,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from services.kernel.errors import TooLargeError
 from services.kernel.logs import accepted_correlation_id, correlated
 from services.kernel.web.metrics import HttpMetrics
+from services.kernel.web.pages import Pages
+from services.kernel.web.pages.browsers import BrowserPages
 from services.kernel.web.problems import problem, unexpected
 from services.kernel.web.reading import BODY_LIMIT
 
@@ -37,8 +39,16 @@ _HEADERS: Final = {
 _log = structlog.get_logger(__name__)
 
 
-def edge(app: ASGIApp, metrics: HttpMetrics, *, limit: int = BODY_LIMIT) -> ASGIApp:
-    return Edge(BodyLimit(app, limit=limit), metrics)
+def edge(
+    app: ASGIApp,
+    metrics: HttpMetrics,
+    *,
+    limit: int = BODY_LIMIT,
+    pages: Pages | None = None,
+) -> ASGIApp:
+    """Surround `app`; with `pages`, browsers are told refusals in words."""
+    limited: ASGIApp = BodyLimit(app, limit=limit)
+    return Edge(BrowserPages(limited, pages) if pages else limited, metrics)
 
 
 class Edge:

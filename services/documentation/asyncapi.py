@@ -7,18 +7,28 @@ on a live one a declared stream would be consumed a second time.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from faststream.nats import NatsBroker
 from faststream.specification.asyncapi import AsyncAPI
 
 from events.catalogue import EVENTS, ComplaintReceived
+from events.codec import encode
 from events.envelope import Event, envelope_type
+from events.examples import EXAMPLES
 from events.subjects import SUBJECTS, Stream
 from events.vocabulary import Audience
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+
+
+CONSUMERS: Final[Mapping[Stream, tuple[str, ...]]] = {
+    Stream.INTAKE: ("handling",),
+    Stream.CASES: ("analytics", "intake"),
+    Stream.DEPARTMENTS: ("department",),
+}
+"""Who reads each stream, each with a durable of its own; each department has one."""
 
 
 def published() -> list[tuple[Stream, type[Event], str]]:
@@ -58,6 +68,12 @@ def describe(version: str, live: Sequence[NatsBroker] = ()) -> dict[str, Any]:
     plain.pop("servers", None)  # an installation's own affair
     for channel in plain["channels"].values():
         channel.pop("servers", None)
+    for stream, event, _ in published():
+        name = f"{stream}.{event.__name__}"
+        plain["channels"][name]["x-consumers"] = list(CONSUMERS[stream])
+        example = json.loads(encode(EXAMPLES[event.__name__]))
+        message = plain["components"]["messages"][f"{name}:Message"]
+        message["examples"] = [{"payload": example}]
     for part in ("channels", "operations"):
         plain[part] = dict(sorted(plain[part].items()))
     return plain
