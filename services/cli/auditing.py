@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from services.kernel.ledger.checkpoint import Verifier
-    from services.kernel.ledger.verify import Report
+    from services.kernel.ledger.findings import Report
 
 
 # A signature's line begins with a dash, so only a note's first line looks like this.

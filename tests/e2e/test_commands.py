@@ -87,7 +87,7 @@ def test_what_is_printed_is_whole_on_any_terminal(
     amends.until(
         lambda: amends.run("case", "show", case, check=False).returncode == 0, "a case"
     )
-    for columns in (80, 120):
+    for columns in (60, 80, 120):
         tokens = seen(columns, "access", "token", "list")
         for whole in ("token_id", "actor", "role", "department", "expires_at"):
             assert token[whole] in tokens
@@ -95,6 +95,8 @@ def test_what_is_printed_is_whole_on_any_terminal(
         shown = seen(columns, "case", "show", case)
         assert case in shown
         assert receipt["received_at"] in shown
+        assert "ComplaintReceived" in shown
+        assert "operator" in shown
     piped = amends.run("access", "token", "list").stdout.splitlines()
     assert len(piped) == 2
     assert token["token_id"] in piped[1]

@@ -10,12 +10,13 @@ from uuid import UUID
 from services.kernel.ledger.checkpoint import Signer
 from services.kernel.ledger.sealer import Sealer
 from services.kernel.ledger.tree import Ledger
-from services.kernel.ledger.verify import Report, verify
+from services.kernel.ledger.verify import verify
 from services.kernel.store.application import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from services.kernel.ledger.findings import Report
     from services.kernel.store.database import Database
 
 START = dt.datetime(2026, 3, 1, 8, 0, tzinfo=dt.UTC)
