@@ -151,15 +151,17 @@ def up() -> None:
 
 @app.command(epilog="Example: amends run handling --port 8092")
 def run(
-    service: Annotated[ServiceName, typer.Argument(help="Which one.")],
+    service: Annotated[
+        ServiceName, typer.Argument(metavar="SERVICE", help="Which one.")
+    ],
     port: Annotated[
         int | None,
         typer.Option(help="Listen here instead of on the port of its address."),
     ] = None,
 ) -> None:
-    """Serve one service in a process of its own, on a broker that runs. Ctrl-C ends it.
+    """Serve one service in a process of its own. Ctrl-C ends it.
 
-    It listens on the port of AMENDS_INTAKE_URL, AMENDS_HANDLING_URL or
+    The broker is one that runs. It listens on the port of AMENDS_INTAKE_URL, AMENDS_HANDLING_URL or
     AMENDS_ANALYTICS_URL. `amends provision` comes first, once.
     """
     from services.cli import running  # noqa: PLC0415 lazy
@@ -175,7 +177,9 @@ def provision(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Make what processes of their own need: the token, accounts, streams, durables.
+    """Prepare for processes of their own.
+
+    Makes what they need: the token, accounts, streams, durables.
 
     For the broker that AMENDS_NATS_URL names. Doing it again corrects what differs.
     """
