@@ -188,6 +188,25 @@ def provision(
     provisioning.provision(dry_run=dry_run, as_json=as_json)
 
 
+@app.command(epilog="Example: amends doctor --json")
+def doctor(*, as_json: AsJson = False) -> None:
+    """Look at settings, folder, disk, databases, broker, relays, clock; change nothing.
+
+    Each line is ok, a warning or a fault, with what to do. Exit status 1 on a fault.
+    """
+    from services.cli import doctoring  # noqa: PLC0415 lazy
+
+    doctoring.doctor(as_json=as_json)
+
+
+@app.command(epilog="Example: amends migrate")
+def migrate(*, as_json: AsJson = False) -> None:
+    """Bring an older data folder to today's form; format 1 is the only one yet."""
+    from services.cli import doctoring  # noqa: PLC0415 lazy
+
+    doctoring.migrate(as_json=as_json)
+
+
 @app.command("follow", epilog="Example: amends follow quality --json")
 def follow_department(
     department: Annotated[

@@ -158,6 +158,13 @@ class Relay:
         async with self._running:
             pass
 
+    async def located(self) -> int:
+        """Give the position that the stream has reached; nothing is sent.
+
+        Raises MismatchError where it does not continue this log.
+        """
+        return (await self._locate()).position
+
     async def _once(self, pause: float) -> float:
         """Relay until something goes wrong; returns the seconds to pause."""
         try:

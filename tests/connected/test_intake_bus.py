@@ -243,6 +243,11 @@ def test_the_customer_s_timeline_follows_the_case(own_nats, tmp_path):
                     )
                 )
             js = client.jetstream()
+
+            async def prepared():
+                return service._consumer is not None
+
+            await eventually(prepared)  # questions are answered before streams exist
             for event in (history[0], history[2], history[1], history[3], history[2]):
                 await js.publish(
                     subjects.case_event(case_id, event.type),
@@ -255,8 +260,6 @@ def test_the_customer_s_timeline_follows_the_case(own_nats, tmp_path):
                 return progress if progress.standing.state == "ACCEPTED" else None
 
             async def followed():
-                if service._consumer is None:  # its tables come with it
-                    return False
                 with service._record.database.read() as tx:
                     row = tx.fetchone(
                         "SELECT version FROM inbox_case WHERE case_id = ?", (case_id,)
