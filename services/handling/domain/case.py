@@ -8,35 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, assert_never
 
-from events.catalogue import (
-    AnyEvent,
-    AppealAccepted,
-    AppealDismissed,
-    AssignmentAccepted,
-    AssignmentReturned,
-    ComplaintAccepted,
-    ComplaintAppealed,
-    ComplaintClosed,
-    ComplaintDeclined,
-    ComplaintInvestigated,
-    ComplaintReceived,
-    ComplaintReopened,
-    ComplaintResolved,
-    ComplaintWithdrawn,
-    DecisionIssued,
-    DepartmentAssigned,
-    EvidenceAdded,
-    FollowUpAttempted,
-    ReceiptAcknowledged,
-    RecordCorrected,
-    SatisfactionRecorded,
-    SettlementAgreed,
-    SettlementApproved,
-    SettlementProposed,
-    SettlementRefused,
-    SettlementReturned,
-    SubjectErased,
-)
+from events import catalogue as its
 from events.vocabulary import (
     AssignmentRole,
     DocumentKind,
@@ -49,7 +21,6 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from events.catalogue import Correction, Remedy
     from events.envelope import Envelope, Money
     from events.vocabulary import ComplaintClass, FactsMatch, Outcome, ScopeKind
 
@@ -64,10 +35,7 @@ class Happened(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A complaint's case, folded from its events. `version` counts them.
-
-    After `level` come the facts that decisions alone read.
-    """
+    """A complaint's case, folded from its events. `version` counts them."""
 
     id: UUID
     version: int
@@ -75,32 +43,25 @@ class Case:
     receipt_no: str
     origin: str
     received_at: datetime
-    subject_id: UUID
-    """The person whose key seals what is written in the case."""
+    subject_id: UUID  # whose key seals what is written in the case
     channel: str | None = None
     category: str | None = None
     product: str | None = None
     supplier: str | None = None
     severity: str | None = None
-    department: str | None = None
-    """The department that leads, None while the front office has the case."""
-    closed_at: datetime | None = None
-    """When it was closed; None again once it is reopened or appealed."""
-    level: int = 0
-    """0 before any appeal, then the number of the appeal."""
+    department: str | None = None  # the lead; None: the front office has the case
+    closed_at: datetime | None = None  # None again once reopened or appealed
+    level: int = 0  # 0 before any appeal, then the number of the appeal
 
+    # What follows is there for decisions.
     history: tuple[Happened, ...] = ()
-    actors: frozenset[str] = frozenset()
-    """Everybody who ever acted on the case: none of them may review it (S115)."""
+    actors: frozenset[str] = frozenset()  # who ever acted may not review (S115)
     price: Money | None = None
-    expectation_known: bool = False
-    """The customer said what they want (S43)."""
+    expectation_known: bool = False  # the customer said what they want (S43)
     complaint_class: ComplaintClass | None = None
     scope_kind: ScopeKind | None = None
-    asked: frozenset[str] = frozenset()
-    """Contributing departments that have not signed yet."""
-    contributing: frozenset[str] = frozenset()
-    """Contributing departments that signed."""
+    asked: frozenset[str] = frozenset()  # to contribute, and have not signed yet
+    contributing: frozenset[str] = frozenset()  # and signed
     returns: int = 0
 
     facts_match: FactsMatch | None = None
@@ -109,26 +70,18 @@ class Case:
 
     revision: int = 0
     proposer: str | None = None
-    proposed: tuple[Remedy, ...] = ()
-    approved: tuple[Remedy, ...] | None = None
-    """The remedies on offer: approved, and not yet carried out."""
-    refused: bool = False
-    """The customer refused the present revision."""
+    proposed: tuple[its.Remedy, ...] = ()
+    approved: tuple[its.Remedy, ...] | None = None  # on offer, not yet carried out
+    refused: bool = False  # the present revision was, by the customer
     refusals: int = 0
 
     outcome: Outcome | None = None
-    contestable: tuple[Happened, ...] = ()
-    """What may be appealed against, since the last appeal."""
-    told_at: datetime | None = None
-    """When the customer was last given a decision or a result to answer to."""
-    attempts: int = 0
-    """Follow-ups since then."""
-    unreached: int = 0
-    """Those of them that gave no answer (S105)."""
-    score: int | None = None
-    """What the customer said of the outcome since then, 1 to 5 (S106)."""
-    reviewer: str | None = None
-    """Who decides the appeal that runs."""
+    contestable: tuple[Happened, ...] = ()  # by an appeal, since the last one
+    told_at: datetime | None = None  # when the customer last got something to answer
+    attempts: int = 0  # follow-ups since then
+    unreached: int = 0  # those of them that gave no answer (S105)
+    score: int | None = None  # for the outcome, since then, 1 to 5 (S106)
+    reviewer: str | None = None  # who decides the appeal that runs
 
     @property
     def departments(self) -> frozenset[str]:
@@ -143,8 +96,8 @@ def evolve(case: Case | None, event: Envelope[Any]) -> Case:  # noqa: C901, PLR0
     Raises ValueError where a history does not begin with ComplaintReceived: such a
     history was never stored by amends.
     """
-    data: AnyEvent = event.data
-    if isinstance(data, ComplaintReceived):
+    data: its.AnyEvent = event.data
+    if isinstance(data, its.ComplaintReceived):
         return _received(event, data)
     if case is None:
         raise ValueError(f"{event.type} cannot be a case's first event")
@@ -157,9 +110,7 @@ def evolve(case: Case | None, event: Envelope[Any]) -> Case:  # noqa: C901, PLR0
         actors=case.actors | {event.actor.id},
     )
     match data:
-        case ReceiptAcknowledged():
-            return case
-        case ComplaintAccepted():
+        case its.ComplaintAccepted():
             return replace(
                 case,
                 category=data.category,
@@ -167,38 +118,26 @@ def evolve(case: Case | None, event: Envelope[Any]) -> Case:  # noqa: C901, PLR0
                 complaint_class=data.complaint_class,
                 scope_kind=data.scope_kind,
             )
-        case ComplaintDeclined():
-            return _told(case, this)
-        case DepartmentAssigned():
+        case its.DepartmentAssigned():
             return _assigned(case, data)
-        case AssignmentAccepted(role=AssignmentRole.LEAD):
-            return case
-        case AssignmentAccepted():
-            return replace(
-                case,
-                asked=case.asked - {data.department},
-                contributing=case.contributing | {data.department},
-            )
-        case AssignmentReturned(role=AssignmentRole.LEAD):
+        case its.AssignmentAccepted(role=AssignmentRole.CONTRIBUTOR, department=unit):
+            joined = case.contributing | {unit}
+            return replace(case, asked=case.asked - {unit}, contributing=joined)
+        case its.AssignmentReturned(role=AssignmentRole.LEAD):
             return replace(case, department=None, returns=data.count)
-        case AssignmentReturned():
-            return replace(
-                case,
-                asked=case.asked - {data.department},
-                contributing=case.contributing - {data.department},
-                returns=data.count,
-            )
-        case EvidenceAdded():
+        case its.AssignmentReturned():
+            return replace(_without(case, data.department), returns=data.count)
+        case its.EvidenceAdded():
             says = data.document.kind is DocumentKind.DESIRED_OUTCOME
             return replace(case, expectation_known=case.expectation_known or says)
-        case ComplaintInvestigated():
+        case its.ComplaintInvestigated():
             return replace(
                 case,
                 facts_match=data.facts_match,
                 responsible_unit=data.responsible_unit,
                 systemic=data.systemic,
             )
-        case SettlementProposed():
+        case its.SettlementProposed():
             return replace(
                 case,
                 revision=data.revision,
@@ -207,48 +146,49 @@ def evolve(case: Case | None, event: Envelope[Any]) -> Case:  # noqa: C901, PLR0
                 approved=None,
                 refused=False,
             )
-        case SettlementApproved():
+        case its.SettlementApproved():
             return replace(case, approved=case.proposed)
-        case SettlementReturned():
+        case its.SettlementReturned():
             return replace(case, approved=None)
-        case DecisionIssued():
-            return _told(replace(case, outcome=data.outcome), this)
-        case SettlementAgreed():
-            return case
-        case SettlementRefused():
+        case its.SettlementRefused():
             return replace(case, approved=None, refused=True, refusals=data.count)
-        case ComplaintResolved():
+        case its.DecisionIssued():
+            return _told(replace(case, outcome=data.outcome), this)
+        case its.ComplaintResolved():
             return _told(replace(case, outcome=data.outcome, approved=None), this)
-        case FollowUpAttempted():
-            missed = data.result is not FollowUpResult.REACHED
-            return replace(
-                case, attempts=data.attempt, unreached=case.unreached + missed
-            )
-        case SatisfactionRecorded(about=SatisfactionSubject.OUTCOME):
-            return replace(case, score=data.score)
-        case ComplaintClosed():
-            return replace(case, closed_at=event.occurred_at)
-        case SatisfactionRecorded() | ComplaintWithdrawn():
-            return case
-        case ComplaintAppealed():
-            return replace(
-                case, level=data.level, contestable=(), reviewer=None, closed_at=None
-            )
-        case AppealAccepted():
-            return replace(case, reviewer=data.reviewer)
-        case AppealDismissed():
+        case its.ComplaintDeclined() | its.AppealDismissed():
             return _told(case, this)
-        case ComplaintReopened():
+        case its.FollowUpAttempted():
+            missed = data.result is not FollowUpResult.REACHED
+            unreached = case.unreached + missed
+            return replace(case, attempts=data.attempt, unreached=unreached)
+        case its.SatisfactionRecorded(about=SatisfactionSubject.OUTCOME):
+            return replace(case, score=data.score)
+        case its.ComplaintClosed():
+            return replace(case, closed_at=event.occurred_at)
+        case its.ComplaintAppealed():
+            case = replace(case, level=data.level, contestable=())
             return replace(case, reviewer=None, closed_at=None)
-        case RecordCorrected():
+        case its.AppealAccepted():
+            return replace(case, reviewer=data.reviewer)
+        case its.ComplaintReopened():
+            return replace(case, reviewer=None, closed_at=None)
+        case its.RecordCorrected():
             return _corrected(case, data.correction)
-        case SubjectErased():
+        case (
+            its.ReceiptAcknowledged()
+            | its.AssignmentAccepted()
+            | its.SettlementAgreed()
+            | its.SatisfactionRecorded()
+            | its.ComplaintWithdrawn()
+            | its.SubjectErased()
+        ):
             return case
         case _:
             assert_never(data)
 
 
-def _received(event: Envelope[Any], data: ComplaintReceived) -> Case:
+def _received(event: Envelope[Any], data: its.ComplaintReceived) -> Case:
     product = data.product
     return Case(
         id=event.case_id,
@@ -269,30 +209,26 @@ def _received(event: Envelope[Any], data: ComplaintReceived) -> Case:
     )
 
 
-def _assigned(case: Case, data: DepartmentAssigned) -> Case:
+def _assigned(case: Case, data: its.DepartmentAssigned) -> Case:
     if data.role is AssignmentRole.CONTRIBUTOR:
         return replace(case, asked=case.asked | {data.department})
+    return replace(_without(case, data.department), department=data.department)
+
+
+def _without(case: Case, unit: str) -> Case:
+    """Take a department from those that contribute or were asked to."""
     return replace(
-        case,
-        department=data.department,
-        asked=case.asked - {data.department},
-        contributing=case.contributing - {data.department},
+        case, asked=case.asked - {unit}, contributing=case.contributing - {unit}
     )
 
 
 def _told(case: Case, this: Happened) -> Case:
     """Begin the customer's time to answer and to appeal; old answers no longer count."""
-    return replace(
-        case,
-        contestable=(*case.contestable, this),
-        told_at=this.at,
-        attempts=0,
-        unreached=0,
-        score=None,
-    )
+    told = replace(case, contestable=(*case.contestable, this), told_at=this.at)
+    return replace(told, attempts=0, unreached=0, score=None)
 
 
-def _corrected(case: Case, correction: Correction) -> Case:
+def _corrected(case: Case, correction: its.Correction) -> Case:
     """Show the right value where the case shows the field; guards keep what was."""
     match correction.field:
         case "category":
