@@ -70,7 +70,7 @@ def streams(settings: Settings) -> list[StreamSpec]:
             ),
             max_bytes=settings.stream_bytes,
         )
-        for stream in (Stream.INTAKE, Stream.CASES, Stream.DEPARTMENTS, Stream.SUBMIT)
+        for stream in Stream
     ]
 
 

@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from events import subjects
 from events.subjects import Stream
 from services.analytics.api.routes import analytics_router
 from services.analytics.application.figures import Figures
@@ -18,11 +19,13 @@ from services.analytics.messaging import LogFollower, filling, placed, recording
 from services.analytics.pages import insight_pages, insight_router
 from services.analytics.persistence import SqlFactStore
 from services.kernel.clock import system_clock
-from services.kernel.inbox import Consumer, Inbox
+from services.kernel.inbox import Consumer, Following, Inbox
 from services.kernel.life import BusService
 from services.kernel.store.database import open_database
 from services.kernel.store.secret import kept_secret
+from services.kernel.vault import Vault
 from services.kernel.web.health import Check, Health
+from services.kernel.web.quarantine_endpoint import quarantine_router
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -75,16 +78,28 @@ class AnalyticsService(BusService):
             schema=NAME,
         )
         self._store = SqlFactStore(self._database, consumer=NAME)
-        self._inbox = Inbox(NAME, decode=placed(read), now=now)
+        self._keys = open_database(
+            folder.database_url(NAME, "keys", server=settings.database_url),
+            schema=f"{NAME}_keys",
+            secure_delete=True,
+        )
+        vault = Vault(self._keys, self._database)
+        inbox = Inbox(NAME, decode=placed(read), vault=vault, now=now)
+        self._following = Following(
+            inbox,
+            database=self._database,
+            writer=self._writer,
+            effect=recording(self._store),
+        )
         self._rebuilder = Rebuilder(self._rebuild)
         self._follower = LogFollower(
             self._store,
             handling_log,
-            inbox=self._inbox,
+            inbox=inbox,
             read=read,
             writer=self._writer,
         )
-        self._following: asyncio.Task[None] | None = None
+        self._following_log: asyncio.Task[None] | None = None
         zone = ZoneInfo(settings.time_zone)
         figures = Figures(self._store, zone)
         pages = insight_pages(
@@ -97,6 +112,7 @@ class AnalyticsService(BusService):
                 figures, self._rebuilder, authenticator, zone=zone, clock=now
             ),
             insight_router(figures, pages, readers=readers, now=now),
+            quarantine_router(NAME, self._following, authenticator),
         ]
         self.checks.append(
             # Figures are answered as far as they reach.
@@ -106,13 +122,13 @@ class AnalyticsService(BusService):
     async def start(self) -> None:
         await super().start()
         # Not a part of the life on the bus: it goes on while the broker is away.
-        self._following = asyncio.create_task(self._follower.run())
+        self._following_log = asyncio.create_task(self._follower.run())
 
     async def stop(self) -> None:
         await self._rebuilder.stop()
         await self._follower.stop()
-        if self._following is not None:
-            await self._following
+        if self._following_log is not None:
+            await self._following_log
         await super().stop()
 
     def progress(self) -> dict[str, int]:
@@ -125,12 +141,10 @@ class AnalyticsService(BusService):
             client,
             stream=Stream.CASES,
             durable=NAME,
-            database=self._database,
-            writer=self._writer,
-            inbox=self._inbox,
-            effect=recording(self._store),
+            following=self._following,
             fetch=filling(self._log, self._read),
             now=self._now,
+            announce_on=subjects.quarantined(NAME),
         )
         return [self._consumer]
 
@@ -144,6 +158,7 @@ class AnalyticsService(BusService):
 
     def _close(self) -> None:
         self._database.close()
+        self._keys.close()
 
     async def _rows_health(self) -> Health:
         def look() -> Health:

@@ -8,7 +8,7 @@ from importlib import resources
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from events import codec
+from events import codec, subjects
 from events.subjects import Stream
 from events.vocabulary import Channel
 from services.handling.api import access, cases, commands, departments
@@ -26,7 +26,7 @@ from services.handling.pages import access as access_pages
 from services.handling.pages import customer, desk, desk_case, handling_pages
 from services.handling.persistence import HandlingRecord, WorkList
 from services.kernel.clock import new_uuid7, system_clock
-from services.kernel.inbox import Consumer, Inbox
+from services.kernel.inbox import Consumer, Following, Inbox
 from services.kernel.life import BusService
 from services.kernel.log_client import filling
 from services.kernel.places import Places
@@ -37,6 +37,7 @@ from services.kernel.store.database import open_database
 from services.kernel.store.secret import kept_secret
 from services.kernel.vault import Readings, Vault
 from services.kernel.web.log_endpoint import log_router
+from services.kernel.web.quarantine_endpoint import quarantine_router
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -96,6 +97,12 @@ class HandlingService(BusService):
         vault = Vault(self._keys, database)
         work_list = WorkList(database)
         self._handling = handling = Handling(store, work_list)
+        self._following = Following(
+            Inbox(NAME, decode=read, vault=vault, now=now),
+            database=database,
+            writer=self._writer,
+            effect=taking_over(handling),
+        )
         commanding = Commanding(
             HandlingRecord(store, work_list, vault),
             vault,
@@ -155,6 +162,7 @@ class HandlingService(BusService):
             ),
             *access_pages.routers(admission, pages, zone=zone),
             log_router(store, admission),
+            quarantine_router(NAME, self._following, admission),
         ]
 
     def _on_bus(self, client: Client) -> list[Part]:
@@ -169,12 +177,10 @@ class HandlingService(BusService):
             client,
             stream=Stream.INTAKE,
             durable=NAME,
-            database=self._record.database,
-            writer=self._writer,
-            inbox=Inbox(NAME, decode=self._read, now=self._now),
-            effect=taking_over(self._handling),
+            following=self._following,
             fetch=filling(self._log, self._read),
             now=self._now,
+            announce_on=subjects.quarantined(NAME),
         )
         return [self._consumer, *self._relays]
 

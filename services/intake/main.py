@@ -6,7 +6,7 @@ from typing import Final
 from faststream.nats import NatsBroker
 from nats.aio.client import Client
 
-from events import codec
+from events import codec, subjects
 from events.subjects import Stream
 from services.intake.api import router as api_router
 from services.intake.application.inquiries import Inquiries
@@ -24,7 +24,7 @@ from services.intake.persistence import IntakeRecord
 from services.kernel.access import Authenticator
 from services.kernel.clock import Clock, new_uuid7, system_clock
 from services.kernel.folder import DataFolder
-from services.kernel.inbox import Consumer, Decode, Inbox
+from services.kernel.inbox import Consumer, Decode, Following, Inbox
 from services.kernel.life import BusService, Part
 from services.kernel.log_client import LogClient, filling
 from services.kernel.record import open_record
@@ -36,6 +36,7 @@ from services.kernel.vault import BlindIndex, Vault
 from services.kernel.web.limiter import Limiter
 from services.kernel.web.log_endpoint import log_router
 from services.kernel.web.pages import Viewers
+from services.kernel.web.quarantine_endpoint import quarantine_router
 
 NAME: Final = "intake"
 STATUS_PER_MINUTE: Final = 600
@@ -95,6 +96,12 @@ class IntakeService(BusService):
             now=now,
             new_id=new_uuid7,
         )
+        self._following = Following(
+            Inbox(NAME, decode=read, vault=vault, now=now),
+            database=database,
+            writer=self._writer,
+            effect=following(self._intake_record.follow),
+        )
         self._inquiries = Inquiries(
             self._intake_record, vault, writer=self._writer, now=now
         )
@@ -114,6 +121,7 @@ class IntakeService(BusService):
                 self._intake, self._inquiries, pages, now=now, limiter=limiter
             ),
             log_router(store, authenticator),
+            quarantine_router(NAME, self._following, authenticator),
         ]
 
     def _on_bus(self, client: Client) -> Sequence[Part]:
@@ -129,12 +137,10 @@ class IntakeService(BusService):
             client,
             stream=Stream.CASES,
             durable=NAME,
-            database=self._record.database,
-            writer=self._writer,
-            inbox=Inbox(NAME, decode=self._read, now=self._now),
-            effect=following(self._intake_record.follow),
+            following=self._following,
             fetch=filling(self._log, self._read),
             now=self._now,
+            announce_on=subjects.quarantined(NAME),
         )
         return [Submissions(client, self._intake), self._consumer, *self._relays]
 

@@ -208,4 +208,6 @@ def _consumer_health(consumer: Consumer) -> Health:
         "poison": waiting.poison,
     }
     detail = " ".join(f"{name}={value}" for name, value in told.items())
+    if waiting.poison:
+        detail += " run `amends quarantine list`"
     return Health(status.healthy, f"{detail} {status.fault or ''}".rstrip())

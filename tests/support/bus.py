@@ -1,6 +1,7 @@
 """Streams for one test, and what lies in them."""
 
 import itertools
+import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -51,22 +52,38 @@ class Bus:
             max_bytes=64 << 20,
             duplicate_window=window,
         )
-        await provision(self.js, [spec], consumers, hint_bucket=self.bucket)
+        quarantine = StreamSpec(
+            f"{self.stream}Q", (self.quarantine,), max_age_days=1, max_bytes=64 << 20
+        )
+        streams = [spec, quarantine]
+        await provision(self.js, streams, consumers, hint_bucket=self.bucket)
 
-    async def messages(self) -> list[Any]:
+    @property
+    def quarantine(self) -> str:
+        """Where the consumers of this test tell what they could not handle."""
+        return f"{self.stream.lower()}q.d"
+
+    async def messages(self, stream: str | None = None) -> list[Any]:
         """Everything in the stream, oldest first."""
+        stream = stream or self.stream
         found = []
-        last = (await self.js.stream_info(self.stream)).state.last_seq
+        last = (await self.js.stream_info(stream)).state.last_seq
         for number in range(1, last + 1):
             try:
-                found.append(await self.js.get_msg(self.stream, seq=number))
+                found.append(await self.js.get_msg(stream, seq=number))
             except NotFoundError:
                 continue
         return found
+
+    async def quarantined(self) -> list[dict[str, Any]]:
+        """What was told of messages that could not be handled."""
+        return [
+            json.loads(each.data) for each in await self.messages(f"{self.stream}Q")
+        ]
 
     async def ids(self) -> list[str]:
         return [message.headers["Nats-Msg-Id"] for message in await self.messages()]
 
     async def remove(self) -> None:
-        for stream in (self.stream, f"KV_{self.bucket}"):
+        for stream in (self.stream, f"{self.stream}Q", f"KV_{self.bucket}"):
             await self.js.delete_stream(stream)

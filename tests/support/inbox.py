@@ -3,13 +3,17 @@
 import datetime as dt
 import itertools
 import json
+import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from uuid import UUID
 
 from services.kernel.errors import NewerVersionError, PoisonError
-from services.kernel.inbox import INBOX_TABLES, Applied, Arrived, Inbox
-from services.kernel.store.database import Database, Tx
+from services.kernel.inbox import INBOX_TABLES, Applied, Arrived, Following, Inbox
+from services.kernel.store.database import Database, Tx, open_database
+from services.kernel.store.writer import Writer
+from services.kernel.vault import Vault
 
 NOW = dt.datetime(2026, 3, 1, 8, 0, tzinfo=dt.UTC)
 EFFECTS = """CREATE TABLE IF NOT EXISTS effect (
@@ -24,6 +28,13 @@ Key = tuple[int, int]
 
 def body_of(case: int, version: int, position: int = 0) -> bytes:
     return json.dumps([case, version, position]).encode()
+
+
+def vault(documents: Database | None = None) -> Vault:
+    """Give a vault with its keys in a folder of its own."""
+    path = Path(tempfile.mkdtemp()) / "keys.sqlite"
+    keys = open_database(f"sqlite:///{path}", schema="keys")
+    return Vault(keys, documents or keys)
 
 
 @dataclass(slots=True)
@@ -75,9 +86,17 @@ class Follower:
         self.database = database
         self.reader = reader or Reader()
         self.name = name or f"follower{next(_NUMBERS)}"
-        self.inbox = inbox(self.name, decode=self.reader, now=lambda: NOW)
+        self.vault = vault(database)
+        self.inbox = inbox(
+            self.name, decode=self.reader, vault=self.vault, now=lambda: NOW
+        )
         self.raising: set[Key] = set()
         database.migrate((*INBOX_TABLES, EFFECTS))
+
+    def following(self, writer: Writer) -> Following:
+        return Following(
+            self.inbox, database=self.database, writer=writer, effect=self.effect
+        )
 
     def read(self, key: Key, position: int = 0) -> Arrived:
         return self.inbox.read(body_of(*key, position), {}, stream_sequence=position)

@@ -3,7 +3,6 @@
 from services.kernel.broker.pull import StandingPull
 from services.kernel.inbox.cases import (
     INBOX_TABLES,
-    UNKNOWN_CASE,
     Applied,
     Arrived,
     Decode,
@@ -13,6 +12,8 @@ from services.kernel.inbox.cases import (
     Waiting,
 )
 from services.kernel.inbox.consumer import Consumer, ConsumerStatus, Fetch
+from services.kernel.inbox.following import Following
+from services.kernel.inbox.quarantine import UNKNOWN_CASE, Discard, Quarantined, told_of
 
 __all__ = [
     "INBOX_TABLES",
@@ -22,10 +23,14 @@ __all__ = [
     "Consumer",
     "ConsumerStatus",
     "Decode",
+    "Discard",
     "Effect",
     "Fetch",
+    "Following",
     "Gap",
     "Inbox",
+    "Quarantined",
     "StandingPull",
     "Waiting",
+    "told_of",
 ]

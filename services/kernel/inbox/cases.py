@@ -11,24 +11,35 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Literal
-from uuid import UUID
 
 import structlog
 
 from services.kernel.broker.headers import POSITION
 from services.kernel.clock import micros
-from services.kernel.errors import NewerVersionError, PoisonError, UnavailableError
+from services.kernel.errors import (
+    AmendsError,
+    NewerVersionError,
+    PoisonError,
+    RefusedError,
+    UnavailableError,
+)
+from services.kernel.inbox.quarantine import (
+    QUARANTINE_TABLES,
+    UNKNOWN_CASE,
+    Discard,
+    Place,
+    Quarantine,
+)
 from services.kernel.store.database import IN_LIST_LIMIT, Tx, about_the_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from uuid import UUID
 
     from services.kernel.clock import Clock
+    from services.kernel.vault import Vault
 
 _log = structlog.get_logger(__name__)
-
-UNKNOWN_CASE: Final = UUID(int=0)
-"""Messages that do not even tell their case wait under this one."""
 
 INBOX_TABLES: Final = (
     """CREATE TABLE IF NOT EXISTS inbox_case (
@@ -41,7 +52,9 @@ INBOX_TABLES: Final = (
         PRIMARY KEY (consumer, case_id, version))""",
     """CREATE TABLE IF NOT EXISTS inbox_position (
         consumer TEXT NOT NULL PRIMARY KEY, position BIGINT NOT NULL)""",
+    *QUARANTINE_TABLES,
 )
+"""The `body` of what is poison is empty: it lies sealed in the vault."""
 
 Fault = Literal["poison", "newer"]
 
@@ -50,7 +63,8 @@ Fault = Literal["poison", "newer"]
 class Arrived:
     """One event as it came. `fault` says why its `event` cannot be read, if so.
 
-    `position` is its place in the source's log; `reason` explains a fault in codes.
+    `position` is its place in the source's log; `reason` explains a fault in codes;
+    `subject` is what it came under on the bus, empty where it came from a log.
     """
 
     case_id: UUID
@@ -61,6 +75,7 @@ class Arrived:
     fault: Fault | None = None
     reason: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    subject: str = ""
 
 
 Decode = Callable[[bytes, Mapping[str, str]], Arrived]
@@ -123,10 +138,6 @@ class _Row:
     body: bytes
 
 
-_Place = tuple[UUID, int]
-"""A case and a version in it."""
-
-
 @dataclass(slots=True)
 class _Outcome:
     """What one batch changes; written at the end, each kind in one statement."""
@@ -142,20 +153,31 @@ class _Outcome:
 class Inbox:
     """The inbox of one consumer, shared by all its workers."""
 
-    def __init__(self, consumer: str, *, decode: Decode, now: Clock) -> None:
+    def __init__(
+        self, consumer: str, *, decode: Decode, vault: Vault, now: Clock
+    ) -> None:
+        """`vault` keeps what cannot be handled, sealed."""
         self.consumer = consumer
+        self.quarantine = Quarantine(consumer, vault, now=now)
         self._decode = decode
         self._now = now
 
     def read(
-        self, body: bytes, headers: Mapping[str, str], *, stream_sequence: int
+        self,
+        body: bytes,
+        headers: Mapping[str, str],
+        *,
+        stream_sequence: int,
+        subject: str = "",
     ) -> Arrived:
         """Decode a message; one that does not tell its case goes under UNKNOWN_CASE.
 
         There its place in the stream stands for a version, so that none is lost.
         """
         try:
-            return replace(self._decode(body, headers), headers=headers)
+            return replace(
+                self._decode(body, headers), headers=headers, subject=subject
+            )
         except (PoisonError, NewerVersionError) as error:
             return Arrived(
                 case_id=UNKNOWN_CASE,
@@ -166,6 +188,7 @@ class Inbox:
                 fault="poison" if isinstance(error, PoisonError) else "newer",
                 reason=error.code,
                 headers=headers,
+                subject=subject,
             )
 
     def apply(self, tx: Tx, arrived: Sequence[Arrived], effect: Effect) -> Applied:
@@ -195,6 +218,33 @@ class Inbox:
             for event in self._found_out(tx):
                 by_case.setdefault(event.case_id, []).append(event)
         return self._apply(tx, by_case, effect, retry=True)
+
+    def discard(
+        self, tx: Tx, effect: Effect, document_id: UUID, how: Discard
+    ) -> Applied:
+        """Pass over a message in quarantine for ever, and apply what waited behind it.
+
+        Raises NotFoundError, and RefusedError where an earlier event of its case is
+        still missing: the message may be harmless once that is here.
+        """
+        message = self.quarantine.one(tx, document_id)
+        case_id, _ = message.place
+        outcome = _Outcome(gone=[message.place])
+        if case_id != UNKNOWN_CASE:
+            done = self._lock(tx, [case_id]).get(case_id, 0)
+            if message.version != done + 1:
+                raise RefusedError(
+                    "quarantine.not_next",
+                    "An earlier event of this case is missing or in quarantine: settle"
+                    " that one first.",
+                )
+            outcome.versions.append(message.place)
+        self.quarantine.note_discarded(tx, message, how)
+        self._write(tx, outcome, sealed=outcome.gone)
+        freed: dict[UUID, list[Arrived]] = (
+            {} if case_id == UNKNOWN_CASE else {case_id: []}
+        )
+        return self._apply(tx, freed, effect, retry=False)
 
     def waiting(self, tx: Tx) -> Waiting:
         rows = tx.fetchall(
@@ -266,9 +316,9 @@ class Inbox:
     ) -> Applied:
         case_ids = sorted(by_case)
         versions = self._lock(tx, case_ids)
-        rows = self._rows(tx, case_ids)
+        rows = self._rows(tx, case_ids, opened=retry)
 
-        def decided(failing: Collection[_Place] = ()) -> _Outcome:
+        def decided(failing: Collection[Place] = ()) -> _Outcome:
             outcome = _Outcome()
             for case_id in case_ids:
                 self._decide(
@@ -286,7 +336,13 @@ class Inbox:
         failing = _failing(tx, outcome.effective, effect)
         if failing:
             outcome = decided(failing)
-        self._write(tx, outcome)
+        sealed = [
+            (case_id, row.version)
+            for case_id, waiting in rows.items()
+            for row in waiting.values()
+            if row.reason == "poison"
+        ]
+        self._write(tx, outcome, sealed=sealed)
         return Applied(
             applied=len(outcome.effective),
             duplicates=outcome.duplicates,
@@ -303,7 +359,7 @@ class Inbox:
         outcome: _Outcome,
         *,
         retry: bool,
-        failing: Collection[_Place],
+        failing: Collection[Place],
     ) -> None:
         """Walk one case forward from `version` through what arrived and what waits."""
         fresh: dict[int, Arrived] = {}
@@ -366,13 +422,14 @@ class Inbox:
 
     def _found_out(self, tx: Tx) -> list[Arrived]:
         """Take out the messages of no known case that tell their case by now."""
-        rows = self._rows(tx, [UNKNOWN_CASE]).get(UNKNOWN_CASE, {})
+        rows = self._rows(tx, [UNKNOWN_CASE], opened=True).get(UNKNOWN_CASE, {})
         read = {
             number: self.read(row.body, json.loads(row.headers), stream_sequence=number)
             for number, row in rows.items()
         }
         found = {n: event for n, event in read.items() if event.case_id != UNKNOWN_CASE}
-        self._write(tx, _Outcome(gone=[(UNKNOWN_CASE, number) for number in found]))
+        gone = [(UNKNOWN_CASE, number) for number in found]
+        self._write(tx, _Outcome(gone=gone), sealed=gone)
         return list(found.values())
 
     # ----------------------------------------------------------------------- rows
@@ -408,7 +465,10 @@ class Inbox:
             versions.update(found)
         return versions
 
-    def _rows(self, tx: Tx, case_ids: Sequence[UUID]) -> dict[UUID, dict[int, _Row]]:
+    def _rows(
+        self, tx: Tx, case_ids: Sequence[UUID], *, opened: bool
+    ) -> dict[UUID, dict[int, _Row]]:
+        """Give what waits for cases, by version; `opened` with the bytes of poison."""
         rows: dict[UUID, dict[int, _Row]] = {}
         for chunk in _chunks(case_ids):
             for case_id, *values in tx.fetchall(
@@ -418,10 +478,23 @@ class Inbox:
                 (self.consumer, *chunk),
             ):
                 row = _Row(*values)
+                if opened and row.reason == "poison":
+                    row = replace(row, body=self._unsealed((case_id, row.version), tx))
                 rows.setdefault(case_id, {})[row.version] = row
         return rows
 
-    def _write(self, tx: Tx, outcome: _Outcome) -> None:
+    def _unsealed(self, place: Place, tx: Tx) -> bytes:
+        try:
+            return self.quarantine.body(tx, place)
+        except AmendsError as error:  # it goes on waiting, as unreadable as nothing
+            _log.warning("quarantine.not_opened", case_id=place[0], reason=error.code)
+            return b""
+
+    def _write(self, tx: Tx, outcome: _Outcome, *, sealed: Collection[Place]) -> None:
+        """Write what a batch changes; `sealed` are the places that held poison."""
+        if sealed:
+            left = {*outcome.gone, *(_place(event) for event, _ in outcome.parked)}
+            self.quarantine.let_go(tx, [place for place in sealed if place in left])
         if outcome.versions:
             tx.executemany(
                 "INSERT INTO inbox_case (consumer, case_id, version) VALUES (?, ?, ?)"
@@ -434,6 +507,19 @@ class Inbox:
                 "DELETE FROM inbox_waiting"
                 " WHERE consumer = ? AND case_id = ? AND version = ?",
                 [(self.consumer, *pair) for pair in outcome.gone],
+            )
+        poison = [event for event, reason in outcome.parked if reason == "poison"]
+        if poison:
+            self.quarantine.keep(
+                tx, [(_place(event), event.body, event.subject) for event in poison]
+            )
+        for event in poison:
+            _log.warning(
+                "consumer.quarantined",
+                consumer=self.consumer,
+                case_id=str(event.case_id),
+                version=event.version,
+                reason=event.reason,
             )
         if outcome.parked:
             since = micros(self._now())
@@ -455,14 +541,14 @@ class Inbox:
                         event.reason,
                         since,
                         json.dumps(_headers_of(event)),
-                        event.body,
+                        b"" if reason == "poison" else event.body,
                     )
                     for event, reason in outcome.parked
                 ],
             )
 
 
-def _failing(tx: Tx, events: Sequence[Arrived], effect: Effect) -> list[_Place]:
+def _failing(tx: Tx, events: Sequence[Arrived], effect: Effect) -> list[Place]:
     """Have events take effect, and name the first of each case that cannot.
 
     What raises is halved until the culprits stand alone; the later events of their
@@ -499,6 +585,10 @@ def _comes_from_outside(error: Exception) -> bool:
     """Say whether an effect failed for a reason that lies in no event."""
     outside = OSError, MemoryError, UnavailableError
     return about_the_store(error) or isinstance(error, outside)
+
+
+def _place(event: Arrived) -> Place:
+    return event.case_id, event.version
 
 
 def _headers_of(event: Arrived) -> dict[str, str]:

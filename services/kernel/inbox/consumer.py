@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -14,15 +15,11 @@ import structlog
 from services.kernel.broker.pull import BATCH, HAND, StandingPull
 from services.kernel.clock import micros
 from services.kernel.inbox.cases import (
-    INBOX_TABLES,
-    Applied,
     Arrived,
-    Effect,
-    Fault,
     Gap,
-    Inbox,
     Waiting,
 )
+from services.kernel.inbox.quarantine import told_of
 from services.kernel.tasks import end
 
 if TYPE_CHECKING:
@@ -30,8 +27,7 @@ if TYPE_CHECKING:
     from nats.aio.msg import Msg
 
     from services.kernel.clock import Clock
-    from services.kernel.store.database import Database
-    from services.kernel.store.writer import Writer
+    from services.kernel.inbox.following import Following
 
 MOST_WAITING: Final = 10_000
 """Events that may wait; above it the consumer takes no more from the stream."""
@@ -69,11 +65,7 @@ class ConsumerStatus:
 
 
 class Consumer:
-    """One durable and the inbox it feeds; several workers may share both.
-
-    `effect` writes what follows from the events, in the inbox's own transaction, in
-    the service's writer thread.
-    """
+    """One durable and the inbox it feeds; several workers may share both."""
 
     def __init__(
         self,
@@ -81,12 +73,10 @@ class Consumer:
         *,
         stream: str,
         durable: str,
-        database: Database,
-        writer: Writer,
-        inbox: Inbox,
-        effect: Effect,
+        following: Following,
         fetch: Fetch,
         now: Clock,
+        announce_on: str,
         hand: int = HAND,
         batch: int = BATCH,
         most_waiting: int = MOST_WAITING,
@@ -100,9 +90,10 @@ class Consumer:
             may_ask=lambda: not self.paused,
         )
         self._durable = durable
-        self._database, self._writer = database, writer
-        self._inbox, self._effect, self._fetch = inbox, effect, fetch
-        self._now = now
+        self._following, self._inbox = following, following.inbox
+        self._fetch, self._now = fetch, now
+        self._announce_on = announce_on
+        self._js = nc.jetstream()
         self._most_waiting = most_waiting
         self._waiting = _NOTHING
         self._waits = 0  # as `waiting.total`, kept up between two looks
@@ -111,7 +102,6 @@ class Consumer:
         self._behind: int | None = None
         self._fault: str | None = None
         self._tries: dict[Gap, tuple[int, float]] = {}
-        database.migrate(INBOX_TABLES)
 
     @property
     def paused(self) -> bool:
@@ -139,16 +129,6 @@ class Consumer:
         """Finish what is in hand and end `run`; before the writer is stopped."""
         await self._pull.stop()
 
-    async def replay(self, reason: Fault | None = None) -> Applied:
-        """Read again what could not be read, and apply what has become readable."""
-
-        def work() -> Applied:
-            with self._database.write() as tx:
-                cases = self._inbox.faulty(tx, reason)
-                return self._inbox.replay(tx, self._effect, case_ids=cases)
-
-        return await self._writer.run(work)
-
     # ------------------------------------------------------------------- messages
 
     async def _handle(self, messages: Sequence[Msg]) -> None:
@@ -156,15 +136,8 @@ class Consumer:
         await self._applied(arrived)
 
     async def _applied(self, arrived: Sequence[Arrived]) -> None:
-        outcome = await self._writer.call(self._write, arrived)
+        outcome = await self._following.take(arrived)
         self._waits += outcome.parked - outcome.released
-
-    def _write(self, batches: Sequence[Sequence[Arrived]]) -> list[Applied]:
-        """Apply batches in one transaction; only the first reports the numbers."""
-        together = [event for batch in batches for event in batch]
-        with self._database.write() as tx:
-            outcome = self._inbox.apply(tx, together, self._effect)
-        return [outcome] + [Applied()] * (len(batches) - 1)
 
     def _read(self, message: Msg) -> Arrived:
         headers = {
@@ -173,7 +146,12 @@ class Consumer:
             if not name.startswith("Nats-")
         }
         sequence = message.metadata.sequence.stream
-        return self._inbox.read(message.data, headers, stream_sequence=sequence)
+        return self._inbox.read(
+            message.data,
+            headers,
+            stream_sequence=sequence,
+            subject=message.subject,
+        )
 
     # --------------------------------------------------------------- housekeeping
 
@@ -183,10 +161,11 @@ class Consumer:
         while True:
             try:
                 if not released:
-                    await self.replay("newer")
+                    await self._following.replay()
                     released = True
                 gaps = await asyncio.to_thread(self._look)
                 await self._fill(gaps)
+                await self._announce()
                 await self._note_position()
                 self._fault = None
             except Exception as error:  # noqa: BLE001  (broker, store or source away)
@@ -198,7 +177,7 @@ class Consumer:
 
     def _look(self) -> list[Gap]:
         before = micros(self._now()) - _PATIENCE
-        with self._database.read() as tx:
+        with self._following.database.read() as tx:
             self._waiting = self._inbox.waiting(tx)
             self._position = self._inbox.position(tx)
             gaps = self._inbox.gaps(tx, before=before, limit=_FILLED_AT_ONCE)
@@ -225,6 +204,16 @@ class Consumer:
             if found:
                 await self._applied(found)
 
+    async def _announce(self) -> None:
+        """Tell on QUARANTINE what lies in quarantine: where, why and how to know it."""
+        new = await asyncio.to_thread(self._following.unannounced)
+        for message in new:
+            told = json.dumps(told_of(message)).encode()
+            headers = {"Nats-Msg-Id": str(message.document_id)}
+            await self._js.publish(self._announce_on, told, headers=headers)
+        if new:
+            await self._following.note_announced([each.document_id for each in new])
+
     async def _note_position(self) -> None:
         """Note how far nothing is missing: acknowledged by all workers, not waiting."""
         info = await self._pull.info()
@@ -241,14 +230,9 @@ class Consumer:
         else:
             position = min(position, first - 1)
         if position > self._position:
-            reached = position
-            await self._writer.run(lambda: self._note(reached))
-            self._position = reached
+            await self._following.note_position(position)
+            self._position = position
 
     def _first_waiting(self) -> int | None:
-        with self._database.read() as tx:
+        with self._following.database.read() as tx:
             return self._inbox.waiting(tx).position
-
-    def _note(self, position: int) -> None:
-        with self._database.write() as tx:
-            self._inbox.note_position(tx, position)

@@ -200,6 +200,10 @@ class Vault:
             ],
         )
 
+    def remove(self, tx: Tx, document_id: UUID) -> None:
+        """Delete a document in the caller's transaction; one that is not there, too."""
+        tx.execute("DELETE FROM vault_document WHERE document_id = ?", (document_id,))
+
     def open(self, document_id: UUID) -> Document:
         """Read a document.
 

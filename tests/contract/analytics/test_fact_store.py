@@ -20,6 +20,7 @@ from services.bus import read_event
 from services.kernel.clock import from_micros
 from services.kernel.errors import MalformedError
 from services.kernel.inbox import Arrived, Inbox
+from services.kernel.vault import Vault
 from tests.support.histories import (
     Logged,
     case_number,
@@ -167,8 +168,14 @@ def test_what_is_held_has_arrived_and_is_told(
     held = log[20].event
     behind = [each for each in log[20:] if each.event.case_id == held.case_id]
     others = [each for each in log if each not in behind]
-    inbox = Inbox("analytics", decode=read_event, now=lambda: held.recorded_at)
-    with make_database("analytics").write() as tx:
+    database = make_database("analytics")
+    inbox = Inbox(
+        "analytics",
+        decode=read_event,
+        vault=Vault(make_database("keys"), database),
+        now=lambda: held.recorded_at,
+    )
+    with database.write() as tx:
         inbox.apply(
             tx,
             [

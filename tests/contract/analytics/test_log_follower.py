@@ -20,6 +20,7 @@ from services.kernel.log_client import Page
 from services.kernel.store.writer import Writer
 from services.kernel.web.log_lines import LogLine
 from tests.support.histories import Logged, made_up_log
+from tests.support.inbox import vault
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -71,13 +72,18 @@ def store(make_database: Callable[..., Database]) -> SqlFactStore:
     return SqlFactStore(make_database("analytics"))
 
 
-def inbox() -> Inbox:
-    return Inbox("analytics", decode=placed(read_event), now=system_clock)
+def inbox(store: SqlFactStore) -> Inbox:
+    return Inbox(
+        "analytics",
+        decode=placed(read_event),
+        vault=vault(store._database),
+        now=system_clock,
+    )
 
 
 def arrive(store: SqlFactStore, log: Sequence[Logged]) -> None:
     """Have events come on the stream."""
-    box = inbox()
+    box = inbox(store)
     with store.transaction() as tx:
         arrived = [
             box.read(
@@ -96,7 +102,7 @@ async def following(store: SqlFactStore, log: FakeLog) -> AsyncIterator[None]:
     writer.start()
     fake: Any = log
     follower = LogFollower(
-        store, fake, inbox=inbox(), read=read_event, writer=writer, pause=0.01
+        store, fake, inbox=inbox(store), read=read_event, writer=writer, pause=0.01
     )
     running = asyncio.create_task(follower.run())
     try:

@@ -9,7 +9,7 @@ import pytest
 
 from services.kernel.broker.provision import ConsumerSpec
 from services.kernel.clock import system_clock
-from services.kernel.inbox import Applied, Arrived, Consumer, Inbox
+from services.kernel.inbox import Applied, Arrived, Consumer, Following, Inbox
 from services.kernel.inbox import consumer as consumer_module
 from services.kernel.store.database import Tx, open_database
 from services.kernel.store.writer import Writer
@@ -56,11 +56,9 @@ def make_consumer(bus: Bus, follower: Follower, writer: Writer, **options) -> Co
         **{
             "stream": bus.stream,
             "durable": "d",
-            "database": follower.database,
-            "writer": writer,
-            "inbox": follower.inbox,
-            "effect": follower.effect,
+            "following": follower.following(writer),
             "fetch": nothing,
+            "announce_on": bus.quarantine,
             "now": system_clock,
         }
         | options,
@@ -303,7 +301,16 @@ def test_poison_is_parked_told_and_replayed(open_bus, database):
                 assert (cases[7], cases.get(8), cases[9]) == ([1], None, [1, 2])
                 reader.poison.clear()
                 reader.mute.clear()
-                assert (await consumer.replay()).applied == 3 + 4 + 2
+                following = follower.following(writer)
+                await until(lambda: not following.unannounced())
+                told = await bus.quarantined()
+                assert {(t["reason"], t["behind"]) for t in told} == {
+                    ("test.poison", 2),
+                    ("test.poison", 3),
+                    ("test.mute", 0),
+                }
+                assert not {"body", "headers"} & set().union(*told)
+                assert (await following.replay()).applied == 3 + 4 + 2
                 await until(lambda: consumer.status().healthy)
         assert all(v == [1, 2, 3, 4] for v in follower.by_case().values())
         assert len(follower.by_case()) == 30
@@ -342,7 +349,10 @@ def test_a_store_that_fails_for_a_while_loses_nothing(open_bus, database):
 
         async with open_bus() as bus, working("t") as writer:
             await fill(bus, keys)
-            consumer = make_consumer(bus, follower, writer, effect=effect)
+            following = Following(
+                follower.inbox, database=database, writer=writer, effect=effect
+            )
+            consumer = make_consumer(bus, follower, writer, following=following)
             async with running(consumer):
                 await until(lambda: len(follower.effects) == 40)
                 await until(lambda: consumer.status().healthy)
