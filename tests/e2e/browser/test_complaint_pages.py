@@ -261,6 +261,18 @@ def test_paper_shows_the_receipt_alone(visit: Visit) -> None:
         assert page.locator(f"{gone}:visible").count() == 0
 
 
+def test_paper_is_white_although_the_screen_is_dark(visit: Visit) -> None:
+    page = visit(color_scheme="dark")
+    page.goto("/")
+    fill(page)
+    page.click(SEND)
+    number_on(page)
+    page.emulate_media(media="print", color_scheme="dark")
+    for part in ("body", ".sheet", ".notice"):
+        ground = page.eval_on_selector(part, "e => getComputedStyle(e).backgroundColor")
+        assert ground == "rgb(255, 255, 255)", part
+
+
 def test_the_site_states_its_policy_itself(site: RunningAmends) -> None:
     policy = httpx.get(f"{site.url}/").headers["content-security-policy"]
     assert "script-src 'self';" in policy
