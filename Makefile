@@ -66,9 +66,11 @@ run: $(RUN) ## start amends on 127.0.0.1:8080 (AMENDS_PORT, AMENDS_DATA); Ctrl-C
 
 ## Proof
 
+# In the order of the folders: what starts programs comes before the small unit tests,
+# so that no worker is left alone with a long file at the end.
 .PHONY: test
 test: $(DEV) ## run every test; report branch coverage
-	$(BIN)/pytest -n auto --dist loadfile --cov --cov-report=term
+	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder --cov --cov-report=term
 	$(BIN)/coverage report --fail-under=95 \
 	  --include='events/*,services/*/domain/*,services/*/application*'
 
