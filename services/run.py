@@ -57,10 +57,9 @@ async def running(
         # A SQLite file has one process that writes; PostgreSQL has any number.
         stack.enter_context(folder.held_for(name, alone=settings.database_url is None))
         where = addresses(settings)
-        own = urlsplit(where[name])
         listener = stack.enter_context(
             contextlib.closing(
-                listen(settings.host, (own.port or 80) if port is None else port)
+                listen(settings.host, _port_of(where[name]) if port is None else port)
             )
         )
         host, bound = listener.getsockname()[:2]
@@ -80,3 +79,8 @@ async def running(
         await stack.enter_async_context(answering(app, listener))
         yield f"http://{host}:{bound}"
         _log.info("amends.stopping", service=name)
+
+
+def _port_of(address: str) -> int:
+    url = urlsplit(address)
+    return url.port or (443 if url.scheme == "https" else 80)

@@ -158,13 +158,16 @@ def run(
     ],
     port: Annotated[
         int | None,
-        typer.Option(help="Listen here instead of on the port of its address."),
+        typer.Option(
+            min=0, max=65535, help="Listen here instead of on the port of its address."
+        ),
     ] = None,
 ) -> None:
     """Serve one service in a process of its own. Ctrl-C ends it.
 
-    The broker is one that runs. It listens on the port of AMENDS_INTAKE_URL, AMENDS_HANDLING_URL or
-    AMENDS_ANALYTICS_URL. `amends provision` comes first, once.
+    The broker that AMENDS_NATS_URL names runs already, and `amends provision` came
+    first, once. The service listens on the port of its address: AMENDS_INTAKE_URL,
+    AMENDS_HANDLING_URL or AMENDS_ANALYTICS_URL.
     """
     from services.cli import running  # noqa: PLC0415 lazy
 

@@ -10,6 +10,7 @@ import zoneinfo
 from collections.abc import Container, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, NamedTuple
+from urllib.parse import urlsplit
 
 import pydantic
 import pydantic_settings
@@ -48,6 +49,14 @@ def _starting(*schemes: str) -> AfterValidator:
         return value
 
     return AfterValidator(check)
+
+
+def _origin(value: str) -> str:
+    """Take `scheme://host[:port]` alone; a wrong port is told by `urlsplit`."""
+    url = urlsplit(value)
+    if not url.hostname or url.port == 0 or url.path.strip("/") or url.query:
+        raise ValueError
+    return value.rstrip("/")
 
 
 def _known_zone(value: str) -> str:
@@ -131,18 +140,24 @@ class Settings(pydantic_settings.BaseSettings):
         "File with the nkey seed to sign in to those servers with.",
         allowed="a file that this process may read",
     )
-    intake_url: Annotated[str, _starting("http://", "https://")] = _setting(
+    intake_url: Annotated[
+        str, _starting("http://", "https://"), AfterValidator(_origin)
+    ] = _setting(
         "http://127.0.0.1:8081",
         "Where the process of `amends run intake` is reached by the others and by verbs; "
         "it listens on this port.",
         allowed="http://host:port or https://host:port",
     )
-    handling_url: Annotated[str, _starting("http://", "https://")] = _setting(
+    handling_url: Annotated[
+        str, _starting("http://", "https://"), AfterValidator(_origin)
+    ] = _setting(
         "http://127.0.0.1:8082",
         "As AMENDS_INTAKE_URL, of `amends run handling`.",
         allowed="http://host:port or https://host:port",
     )
-    analytics_url: Annotated[str, _starting("http://", "https://")] = _setting(
+    analytics_url: Annotated[
+        str, _starting("http://", "https://"), AfterValidator(_origin)
+    ] = _setting(
         "http://127.0.0.1:8083",
         "As AMENDS_INTAKE_URL, of `amends run analytics`.",
         allowed="http://host:port or https://host:port",

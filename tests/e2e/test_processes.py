@@ -29,7 +29,7 @@ pytestmark = [
     ),
 ]
 
-ROWS = 600
+ROWS = 400
 PASSWORD = "correct horse battery staple"  # noqa: S105 of nobody
 
 
@@ -145,14 +145,11 @@ def test_three_processes_are_one_amends(processes: Processes, tmp_path: Path) ->
     one_origin(processes)
     killed_in_the_middle(processes, tmp_path / "complaints.csv")
 
-    # A second of a service is refused on SQLite, and `up` beside them on both.
-    up = processes.cli.run("up", check=False)
-    assert up.returncode == 1
-    assert str(processes.parts["intake"].process.pid) in up.stderr
-    if len(processes.parts) == 3:
-        second = processes.cli.run("run", "intake", "--port", "0", check=False)
-        assert second.returncode == 1
-        assert "in use by process" in second.stderr
+    if len(processes.parts) == 3:  # on SQLite nobody else may write
+        for verb in (("up",), ("run", "intake", "--port", "0")):
+            refused = processes.cli.run(*verb, check=False)
+            assert refused.returncode == 1
+            assert str(processes.parts["intake"].process.pid) in refused.stderr
 
     running = [part.process for part in processes.parts.values()]
     for process in running:

@@ -59,5 +59,5 @@ def listen(host: str, port: int) -> socket.socket:
         raise RefusedError(
             "up.port_taken",
             f"Cannot listen on {host}:{port} ({error.strerror}): stop what is there,"
-            " or choose another port with AMENDS_PORT.",
+            " or choose another port with AMENDS_PORT (for `amends run`, with --port).",
         ) from error

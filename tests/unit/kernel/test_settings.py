@@ -89,6 +89,15 @@ def test_every_fault_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     }
 
 
+@pytest.mark.parametrize("address", ["http://a:b", "http://a:0", "http://a/x", "a:1"])
+def test_an_address_of_a_service_is_scheme_host_and_port(
+    monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    assert set(refusal(monkeypatch, AMENDS_INTAKE_URL=address)) == {"AMENDS_INTAKE_URL"}
+    right = load_settings_with(monkeypatch, AMENDS_INTAKE_URL="http://a:81/")
+    assert right.intake_url == "http://a:81"
+
+
 def test_a_secret_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     told = refusal(
         monkeypatch,
