@@ -208,20 +208,27 @@ def assignments_follow_the_register(earlier: Earlier, new: Stored) -> None:
     if isinstance(data, DepartmentAssigned):
         assert data.department != "nowhere"
         assert data.role == "lead" or data.department not in now.departments
-        if data.role == "lead" and now.lead is None and now.returns == 0:  # S48
-            assert new.actor.role == "department_head" or not by_contract(earlier)
+        if data.role == "lead" and now.returns == 0 and waits_for_approval(earlier):
+            assert new.actor.role == "department_head"  # S48
     if isinstance(data, AssignmentReturned) and data.department == "gm-office":
         assert data.role == "contributor" or now.returns < 2  # S57
 
 
-def by_contract(history: Earlier) -> bool:
-    accepted = last(history, ComplaintAccepted)
-    assert accepted is not None
-    category = accepted.data.category
-    for each in history:
-        if isinstance(each.data, RecordCorrected):
-            category = each.data.correction.value
-    return str(category).startswith("contract") and accepted.data.scope_kind != 6
+def waits_for_approval(history: Earlier) -> bool:
+    """Tell whether a case was accepted, given to nobody yet, and is about a contract."""
+    newest = last(
+        history,
+        *(ComplaintAccepted, ComplaintDeclined, ComplaintResolved, DepartmentAssigned),
+    )
+    if newest is None or not isinstance(newest.data, ComplaintAccepted):
+        return False
+    stated = [newest.data.category]
+    stated += [
+        str(each.data.correction.value)
+        for each in history
+        if isinstance(each.data, RecordCorrected)
+    ]
+    return stated[-1].startswith("contract") and newest.data.scope_kind != 6
 
 
 def causes_are_found_together(earlier: Earlier, new: Stored) -> None:  # S54, S59, S77
