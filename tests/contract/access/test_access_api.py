@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from fastapi import FastAPI
@@ -47,7 +48,13 @@ class Http:
         self.record = record
         self.app = FastAPI()
         self.app.include_router(
-            router(record.tokens, record.users, passwords, Door(record))
+            router(
+                record.tokens,
+                record.users,
+                passwords,
+                Door(record),
+                zone=ZoneInfo("UTC"),
+            )
         )
         install(self.app)
 
