@@ -59,7 +59,9 @@ def minimal_commands(case: Case, policy: Policy, now: datetime) -> dict[str, c.C
         c.AppealComplaint(grounds=["facts"]),
         c.AcceptAppeal(),
         c.DismissAppeal(
-            reasons=["decision_correct"], explanation=doc(DocumentKind.EXPLANATION)
+            reasons=["decision_correct"],
+            explanation=doc(DocumentKind.EXPLANATION),
+            outside_body=policy.outside_body or "ombudsman",
         ),
         c.ReopenComplaint(new_facts=doc(DocumentKind.NEW_FACTS), reason="new_evidence"),
         c.WithdrawComplaint(reason="no_longer_wanted"),
