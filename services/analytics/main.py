@@ -25,6 +25,7 @@ from services.kernel.store.database import open_database
 from services.kernel.store.secret import kept_secret
 from services.kernel.vault import Vault
 from services.kernel.web.health import Check, Health
+from services.kernel.web.pages.quarantine import quarantine_pages
 from services.kernel.web.quarantine_endpoint import quarantine_router
 
 if TYPE_CHECKING:
@@ -113,6 +114,7 @@ class AnalyticsService(BusService):
             ),
             insight_router(figures, pages, readers=readers, now=now),
             quarantine_router(NAME, self._following, authenticator),
+            quarantine_pages(NAME, self._following, pages),
         ]
         self.checks.append(
             # Figures are answered as far as they reach.

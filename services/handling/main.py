@@ -37,6 +37,7 @@ from services.kernel.store.database import open_database
 from services.kernel.store.secret import kept_secret
 from services.kernel.vault import Readings, Vault
 from services.kernel.web.log_endpoint import log_router
+from services.kernel.web.pages.quarantine import quarantine_pages
 from services.kernel.web.quarantine_endpoint import quarantine_router
 
 if TYPE_CHECKING:
@@ -163,6 +164,7 @@ class HandlingService(BusService):
             *access_pages.routers(admission, pages, zone=zone),
             log_router(store, admission),
             quarantine_router(NAME, self._following, admission),
+            quarantine_pages(NAME, self._following, pages),
         ]
 
     def _on_bus(self, client: Client) -> list[Part]:

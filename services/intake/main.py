@@ -36,6 +36,7 @@ from services.kernel.vault import BlindIndex, Vault
 from services.kernel.web.limiter import Limiter
 from services.kernel.web.log_endpoint import log_router
 from services.kernel.web.pages import Viewers
+from services.kernel.web.pages.quarantine import quarantine_pages
 from services.kernel.web.quarantine_endpoint import quarantine_router
 
 NAME: Final = "intake"
@@ -122,6 +123,7 @@ class IntakeService(BusService):
             ),
             log_router(store, authenticator),
             quarantine_router(NAME, self._following, authenticator),
+            quarantine_pages(NAME, self._following, pages),
         ]
 
     def _on_bus(self, client: Client) -> Sequence[Part]:

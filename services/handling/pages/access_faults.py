@@ -41,7 +41,6 @@ REMEDIES: Final[Mapping[str, str]] = {
         "Take at least 12 characters. A few words in a row are easy to keep."
     ),
     "access.password_wrong": msgid("This is not your password. Try again."),
-    "access.role": msgid("Only administrators may do this. Ask one."),
     "access.too_many_failures": msgid(
         "Too many wrong passwords. Wait a quarter of an hour, then try again."
     ),

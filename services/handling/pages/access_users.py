@@ -21,6 +21,7 @@ from services.kernel.i18n import msgid
 from services.kernel.passwords import check_password
 from services.kernel.users import ADMIN, User
 from services.kernel.web.pages import Form, Pages
+from services.kernel.web.pages.rendering import SERVICES
 from services.kernel.web.problems import status_of
 
 _DONE: Final = {
@@ -50,6 +51,7 @@ def _listing(routes: APIRouter, admission: Admission, pages: Pages) -> None:
         return pages.render(
             request,
             "access/people.html",
+            services=tuple(SERVICES),
             here=[user for user in everybody if user.active],
             gone=[user for user in everybody if not user.active],
             done=_DONE.get(request.query_params.get("done", "")),

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from services.kernel.clock import Clock
+    from services.kernel.inbox.quarantine import Quarantined
     from services.kernel.vault import Vault
 
 _log = structlog.get_logger(__name__)
@@ -231,13 +232,7 @@ class Inbox:
         case_id, _ = message.place
         outcome = _Outcome(gone=[message.place])
         if case_id != UNKNOWN_CASE:
-            done = self._lock(tx, [case_id]).get(case_id, 0)
-            if message.version != done + 1:
-                raise RefusedError(
-                    "quarantine.not_next",
-                    "An earlier event of this case is missing or in quarantine: settle"
-                    " that one first.",
-                )
+            _require_next(message, self._lock(tx, [case_id]))
             outcome.versions.append(message.place)
         self.quarantine.note_discarded(tx, message, how)
         self._write(tx, outcome, sealed=outcome.gone)
@@ -245,6 +240,14 @@ class Inbox:
             {} if case_id == UNKNOWN_CASE else {case_id: []}
         )
         return self._apply(tx, freed, effect, retry=False)
+
+    def discardable(self, tx: Tx, document_id: UUID) -> Quarantined:
+        """Give a message if `discard` would take it now; raises as it does."""
+        message = self.quarantine.one(tx, document_id)
+        case_id, _ = message.place
+        if case_id != UNKNOWN_CASE:
+            _require_next(message, self._versions(tx, [case_id]))
+        return message
 
     def waiting(self, tx: Tx) -> Waiting:
         rows = tx.fetchall(
@@ -585,6 +588,16 @@ def _comes_from_outside(error: Exception) -> bool:
     """Say whether an effect failed for a reason that lies in no event."""
     outside = OSError, MemoryError, UnavailableError
     return about_the_store(error) or isinstance(error, outside)
+
+
+def _require_next(message: Quarantined, versions: Mapping[UUID, int]) -> None:
+    case_id, version = message.place
+    if version != versions.get(case_id, 0) + 1:
+        raise RefusedError(
+            "quarantine.not_next",
+            "An earlier event of this case is missing or in quarantine: settle that one"
+            " first.",
+        )
 
 
 def _place(event: Arrived) -> Place:

@@ -20,7 +20,12 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from services.kernel.clock import Clock
-    from services.kernel.inbox.quarantine import Discard, Quarantined
+    from services.kernel.inbox.quarantine import (
+        Discard,
+        Discarded,
+        Quarantined,
+        Replay,
+    )
     from services.kernel.store.database import Database
     from services.kernel.store.writer import Writer
 
@@ -54,11 +59,14 @@ class Following:
             outcome = self.inbox.apply(tx, together, self.effect)
         return [outcome] + [Applied()] * (len(batches) - 1)
 
-    async def replay(self, *, only: UUID | None = None) -> Applied:
+    async def replay(
+        self, *, only: UUID | None = None, by: str | None = None
+    ) -> Applied:
         """Read again what could not be handled, and apply what can be by now.
 
         `only` names a message in quarantine, whose whole case is tried: its later
-        events follow in order. Raises NotFoundError for one that is not there.
+        events follow in order. `by` is whoever asked for it, which is noted; a start
+        asks for nobody. Raises NotFoundError for one that is not there.
         """
 
         def work() -> Applied:
@@ -68,7 +76,12 @@ class Following:
                 else:
                     message = self.inbox.quarantine.one(tx, only)
                     cases = [message.case_id or UNKNOWN_CASE]
-                return self.inbox.replay(tx, self.effect, case_ids=cases)
+                outcome = self.inbox.replay(tx, self.effect, case_ids=cases)
+                if by is not None:
+                    self.inbox.quarantine.note_replay(
+                        tx, actor=by, document_id=only, applied=outcome.applied
+                    )
+                return outcome
 
         return await self._writer.run(work)
 
@@ -137,6 +150,25 @@ class Following:
         """Give what waits for a person, the oldest first."""
         with self.database.read() as tx:
             return self.inbox.quarantine.all(tx)
+
+    def message(self, document_id: UUID) -> Quarantined:
+        """Give one that waits for a person; raises NotFoundError."""
+        with self.database.read() as tx:
+            return self.inbox.quarantine.one(tx, document_id)
+
+    def discardable(self, document_id: UUID) -> Quarantined:
+        """Give a message that could be let go now; raises as `discard`."""
+        with self.database.read() as tx:
+            return self.inbox.discardable(tx, document_id)
+
+    def settled(self, *, limit: int) -> tuple[list[Discarded], list[Replay]]:
+        """Give what was let go and what was tried again, each the latest first."""
+        with self.database.read() as tx:
+            quarantine = self.inbox.quarantine
+            return (
+                quarantine.discarded(tx, limit=limit),
+                quarantine.replays(tx, limit=limit),
+            )
 
     def unannounced(self) -> list[Quarantined]:
         """Give what the stream QUARANTINE was not told yet."""

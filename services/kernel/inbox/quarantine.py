@@ -39,6 +39,13 @@ QUARANTINE_TABLES: Final = (
         version BIGINT NOT NULL, position BIGINT NOT NULL, reason TEXT NOT NULL,
         digest TEXT NOT NULL, actor TEXT NOT NULL, cause TEXT NOT NULL,
         discarded_at BIGINT NOT NULL)""",
+    """CREATE INDEX IF NOT EXISTS quarantine_discarded_by_time
+        ON quarantine_discarded (consumer, discarded_at)""",
+    """CREATE TABLE IF NOT EXISTS quarantine_replay (
+        consumer TEXT NOT NULL, replayed_at BIGINT NOT NULL, actor TEXT NOT NULL,
+        document_id UUID, applied BIGINT NOT NULL)""",
+    """CREATE INDEX IF NOT EXISTS quarantine_replay_by_time
+        ON quarantine_replay (consumer, replayed_at)""",
 )
 KIND: Final = "quarantined_message"
 _MEDIA_TYPE: Final = "application/octet-stream"
@@ -92,6 +99,29 @@ class Discard:
 
     actor: str
     cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class Discarded:
+    """A message that was passed over, and who decided so."""
+
+    case_id: UUID | None
+    version: int
+    reason: str
+    digest: str
+    actor: str
+    cause: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """Somebody had one message, or all where `document_id` is None, tried again."""
+
+    document_id: UUID | None
+    actor: str
+    applied: int
+    at: datetime
 
 
 class Quarantine:
@@ -181,7 +211,7 @@ class Quarantine:
             Quarantined(
                 document_id=document_id,
                 consumer=self._consumer,
-                case_id=None if case_id == UNKNOWN_CASE else case_id,
+                case_id=_told_case(case_id),
                 version=version,
                 position=position,
                 reason=reason or "",
@@ -231,6 +261,50 @@ class Quarantine:
             ),
         )
 
+    def note_replay(
+        self, tx: Tx, *, actor: str, document_id: UUID | None, applied: int
+    ) -> None:
+        """Keep for ever that somebody had messages tried again."""
+        tx.execute(
+            "INSERT INTO quarantine_replay"
+            " (consumer, replayed_at, actor, document_id, applied)"
+            " VALUES (?, ?, ?, ?, ?)",
+            (self._consumer, micros(self._now()), actor, document_id, applied),
+        )
+
+    def discarded(self, tx: Tx, *, limit: int) -> list[Discarded]:
+        """Give what was let go, the latest first."""
+        rows = tx.fetchall(
+            "SELECT case_id, version, reason, digest, actor, cause, discarded_at"
+            " FROM quarantine_discarded WHERE consumer = ?"
+            " ORDER BY discarded_at DESC LIMIT ?",
+            (self._consumer, limit),
+        )
+        return [
+            Discarded(
+                _told_case(case_id),
+                version,
+                reason,
+                digest,
+                actor,
+                cause,
+                from_micros(at),
+            )
+            for case_id, version, reason, digest, actor, cause, at in rows
+        ]
+
+    def replays(self, tx: Tx, *, limit: int) -> list[Replay]:
+        """Give who had what tried again, the latest first."""
+        rows = tx.fetchall(
+            "SELECT document_id, actor, applied, replayed_at FROM quarantine_replay"
+            " WHERE consumer = ? ORDER BY replayed_at DESC LIMIT ?",
+            (self._consumer, limit),
+        )
+        return [
+            Replay(document_id, actor, applied, from_micros(at))
+            for document_id, actor, applied, at in rows
+        ]
+
     def unannounced(self, tx: Tx) -> list[UUID]:
         rows = tx.fetchall(
             "SELECT document_id FROM quarantine WHERE consumer = ? AND announced = ?",
@@ -243,6 +317,10 @@ class Quarantine:
             "UPDATE quarantine SET announced = ? WHERE document_id = ?",
             [(True, document_id) for document_id in document_ids],
         )
+
+
+def _told_case(case_id: UUID) -> UUID | None:
+    return None if case_id == UNKNOWN_CASE else case_id
 
 
 def _unknown() -> NotFoundError:

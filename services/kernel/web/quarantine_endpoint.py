@@ -70,14 +70,15 @@ def quarantine_router(
     @routes.post("/replay", summary="Try all of them again, in their order")
     async def replay_all(by: Annotated[Credential, who]) -> dict[str, Any]:
         require_role(by, *SETTLING)
-        return await _counted(following, await following.replay())
+        return await _counted(following, await following.replay(by=by.actor))
 
     @routes.post("/{document_id}/replay", summary="Try one again, and what it holds")
     async def replay(
         document_id: UUID, by: Annotated[Credential, who]
     ) -> dict[str, Any]:
         require_role(by, *SETTLING)
-        return await _counted(following, await following.replay(only=document_id))
+        outcome = await following.replay(only=document_id, by=by.actor)
+        return await _counted(following, outcome)
 
     @routes.post("/{document_id}/discard", summary="Pass one over for ever")
     async def discard(

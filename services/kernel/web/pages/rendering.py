@@ -75,6 +75,13 @@ SECTIONS: Final = (
     Section("/access", msgid("Access"), staff=True),
 )
 
+SERVICES: Final[Mapping[str, str]] = {
+    "intake": msgid("Intake"),
+    "handling": msgid("Handling"),
+    "analytics": msgid("Analytics"),
+}
+"""Whose parts of one page stand side by side, each answered for by its own service."""
+
 _TITLES: Final[Mapping[int, str]] = {
     400: msgid("This could not be read"),
     401: msgid("Please sign in"),
@@ -107,6 +114,14 @@ _REMEDIES: Final[Mapping[str, str]] = {
         "It is not certain what was done. Open the page again and look."
     ),
     "form.unreadable": msgid("The form could not be read. Open the page again."),
+    "access.role": msgid("Only administrators may do this. Ask one."),
+    "quarantine.not_next": msgid(
+        "An earlier event of this case is missing or in quarantine too. Settle that one"
+        " first."
+    ),
+    "quarantine.unknown": msgid(
+        "It is not in quarantine any more: it was handled, or let go."
+    ),
 }
 
 _UNEXPECTED: Final = AmendsError("internal.unexpected", "Try again.")
