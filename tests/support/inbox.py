@@ -4,6 +4,7 @@ import datetime as dt
 import itertools
 import json
 import tempfile
+import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,7 +35,9 @@ def vault(documents: Database | None = None) -> Vault:
     """Give a vault with its keys in a folder of its own."""
     path = Path(tempfile.mkdtemp()) / "keys.sqlite"
     keys = open_database(f"sqlite:///{path}", schema="keys")
-    return Vault(keys, documents or keys)
+    made = Vault(keys, documents or keys)
+    weakref.finalize(made, keys.close)
+    return made
 
 
 @dataclass(slots=True)
