@@ -11,9 +11,10 @@ from zoneinfo import ZoneInfo
 from events import codec, subjects
 from events.subjects import Stream
 from events.vocabulary import Channel
-from services.handling.api import access, cases, commands, departments
+from services.handling.api import access, cases, commands, departments, feed
 from services.handling.application.cases import Handling
 from services.handling.application.commanding import Commanding
+from services.handling.application.feeds import Feeds
 from services.handling.application.reading import Words
 from services.handling.domain.policy import Policy, parse_policy
 from services.handling.domain.visibility import staff
@@ -24,7 +25,7 @@ from services.handling.messaging.feeds import department_copies
 from services.handling.messaging.receipts import IntakeReceipts
 from services.handling.pages import access as access_pages
 from services.handling.pages import customer, desk, desk_case, handling_pages
-from services.handling.persistence import HandlingRecord, WorkList
+from services.handling.persistence import DepartmentCopies, HandlingRecord, WorkList
 from services.kernel.clock import new_uuid7, system_clock
 from services.kernel.inbox import Consumer, Following, Inbox
 from services.kernel.life import BusService
@@ -143,6 +144,9 @@ class HandlingService(BusService):
                 now=now,
             ),
             departments.router(feeds, admission, policy=policy),
+            feed.router(
+                Feeds(DepartmentCopies(store), store), admission, policy=policy
+            ),
             access.router(
                 admission.tokens,
                 admission.users,

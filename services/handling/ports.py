@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from contextlib import AbstractContextManager
     from datetime import datetime
     from uuid import UUID
@@ -176,6 +176,27 @@ class FeedAccess(NamedTuple):
 
     def __repr__(self) -> str:
         return f"FeedAccess({self.durable}, seed=…)"
+
+
+class Copy(NamedTuple):
+    """A department's copy of an event: its place in the record, and the stored bytes."""
+
+    position: int
+    body: bytes
+
+
+class Copies(Protocol):
+    """Which events were for which department; kept in the transaction of the events."""
+
+    @property
+    def shared(self) -> bool:
+        """Tell whether other processes add copies too, of whom nothing is heard here."""
+
+    def page(self, department: str, after: int, *, limit: int) -> list[Copy]:
+        """Give at most `limit` copies behind a position, in the order of the record."""
+
+    def on_commit(self, callback: Callable[[frozenset[str]], None]) -> None:
+        """Have the departments with new copies told after each commit, in its thread."""
 
 
 class KeyRow(NamedTuple):

@@ -1,6 +1,6 @@
 """Departments over HTTP: which there are, and how one's program reads its feed."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
@@ -34,10 +34,15 @@ def router(
     def credentials(code: str, sender: Annotated[Credential, who]) -> dict[str, str]:
         require_role(sender, "operator", "admin")
         if code not in feeds:
-            raise NotFoundError(
-                "handling.no_department",
-                f"There is no such department: choose one of {', '.join(feeds)}.",
-            )
+            raise no_department(feeds)
         return feeds[code]._asdict()
 
     return routes
+
+
+def no_department(known: Iterable[str]) -> NotFoundError:
+    """Say which departments there are."""
+    return NotFoundError(
+        "handling.no_department",
+        f"There is no such department: choose one of {', '.join(known)}.",
+    )

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from events.catalogue import EVENTS
+from events.vocabulary import Audience, Origin
+
 if TYPE_CHECKING:
+    from events.envelope import Heading
     from services.handling.domain.case import Case
     from services.handling.domain.policy import Policy
 
@@ -23,6 +27,19 @@ def may_see(case: Case, *, role: str, department: str | None, policy: Policy) ->
     if role in policy.unit_roles:
         return department in case.departments
     return role in staff(policy)
+
+
+def told_departments(about: Heading) -> tuple[str, ...]:
+    """Name the departments that get a copy of an event, in the order of their codes.
+
+    A department that a case is taken from is concerned once more: that is its last
+    copy. Imported and demonstrated cases are no news to anybody (design.md 1.9).
+    """
+    if about.origin is not Origin.LIVE:
+        return ()
+    if EVENTS[about.type].audience is not Audience.DEPARTMENTS:
+        return ()
+    return about.departments
 
 
 def staff(policy: Policy) -> frozenset[str]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from events import codec, subjects
-from events.catalogue import EVENTS
-from events.vocabulary import Audience, Origin
+from services.handling.domain.visibility import told_departments
 from services.kernel.relay import Outgoing
 
 if TYPE_CHECKING:
@@ -16,16 +15,8 @@ if TYPE_CHECKING:
 
 
 def department_copies(entry: LogEntry) -> Sequence[Outgoing]:
-    """Copy an event to every department concerned, in the order of their codes.
-
-    A department that a case is taken from is concerned once more: that is its last
-    copy. Imported and demonstrated cases are no news to anybody (design.md 1.9).
-    """
-    if EVENTS[entry.type].audience is not Audience.DEPARTMENTS:
-        return ()
+    """Copy an event to every department that is told of it."""
     about = codec.heading(entry.body)
-    if about.origin is not Origin.LIVE:
-        return ()
     return [
         Outgoing(
             subject=subjects.dept_event(department, entry.type),
@@ -33,5 +24,5 @@ def department_copies(entry: LogEntry) -> Sequence[Outgoing]:
             headers=subjects.headers(about),
             suffix=department,
         )
-        for department in about.departments
+        for department in told_departments(about)
     ]

@@ -116,6 +116,7 @@ class EventStore(Generic[E]):
         self._recorder = recorder_class(database, now=now, ledger=ledger)
         self._app = _Application(self._recorder, codec)
         self._listeners: list[Callable[[], None]] = []
+        self._beside: list[Callable[[Tx, Sequence[LogEntry]], None]] = []
 
     def put(self, tx: Tx, events: Sequence[E]) -> list[LogEntry]:
         """Append events in the caller's transaction; rows beside them are the caller's.
@@ -136,6 +137,8 @@ class EventStore(Generic[E]):
     def _append(self, tx: Tx, stored: Sequence[StoredEvent]) -> list[LogEntry]:
         entries = self._recorder.append(tx, stored)
         if entries:
+            for keep in self._beside:
+                keep(tx, entries)
             tx.after_commit(self._wake)
         return entries
 
@@ -179,6 +182,10 @@ class EventStore(Generic[E]):
                 (micros(instant),),
             )
         return row[0] if row else 0
+
+    def alongside(self, keep: Callable[[Tx, Sequence[LogEntry]], None]) -> None:
+        """Have `keep` write rows that follow from events, whoever appends these."""
+        self._beside.append(keep)
 
     def on_commit(self, callback: Callable[[], None]) -> None:
         """Have `callback` called after each commit that appended, in its thread."""

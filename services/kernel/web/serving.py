@@ -14,10 +14,18 @@ from services.kernel.errors import RefusedError
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-    from starlette.types import ASGIApp
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
 DRAIN: Final = 10
 """Seconds that open requests have to end."""
+
+_ENDING: Final = "amends.ending"
+
+
+def ending(scope: Scope) -> asyncio.Event:
+    """Give what is set when the server ends: a request that waits then answers."""
+    found: asyncio.Event = scope.setdefault(_ENDING, asyncio.Event())
+    return found
 
 
 class _Server(uvicorn.Server):
@@ -31,9 +39,15 @@ class _Server(uvicorn.Server):
 @contextlib.asynccontextmanager
 async def answering(app: ASGIApp, listener: socket.socket) -> AsyncIterator[None]:
     """Answer on the listener while the block runs, then let open requests end."""
+    ends = asyncio.Event()
+
+    async def told(scope: Scope, receive: Receive, send: Send) -> None:
+        scope[_ENDING] = ends
+        await app(scope, receive, send)
+
     server = _Server(
         uvicorn.Config(
-            app,
+            told,
             lifespan="off",  # the services' lives are framed by `serving`
             access_log=False,
             log_config=None,
@@ -47,6 +61,7 @@ async def answering(app: ASGIApp, listener: socket.socket) -> AsyncIterator[None
     try:
         yield
     finally:
+        ends.set()
         server.should_exit = True
         await serve
 

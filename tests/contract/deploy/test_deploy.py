@@ -13,6 +13,7 @@ import pytest
 
 from services.building import SERVICES, Site, built
 from services.bus import Bus
+from services.handling.api.feed import HEARTBEAT, LONGEST_WAIT
 from services.handling.main import default_policy
 from services.kernel.broker.server import find_binary
 from services.kernel.folder import DataFolder
@@ -58,6 +59,16 @@ def test_the_proxy_keeps_health_and_metrics_inside(file: str) -> None:
     text = (DEPLOY / file).read_text()
     for path in ("/health", "/metrics"):
         assert re.search(rf"location {path}\s+{{ return 404; }}", text)
+
+
+@pytest.mark.parametrize("file", ["nginx.conf", "nginx-processes.conf"])
+def test_the_proxy_passes_each_event_of_a_feed_on_as_it_comes(file: str) -> None:
+    text = (DEPLOY / file).read_text()
+    (feed,) = re.findall(r"location = /api/handling/feed {([^}]*)}", text)
+    assert "proxy_buffering off;" in feed
+    timeout = re.search(r"proxy_read_timeout (\d+)s;", feed)
+    assert timeout is not None
+    assert int(timeout[1]) > max(LONGEST_WAIT, HEARTBEAT)
 
 
 def _upstream(path: str) -> str:
