@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from itertools import count
 from typing import Self
 from uuid import UUID
 
@@ -19,75 +18,12 @@ import nats.errors
 import pytest
 
 from services.kernel.broker.server import find_binary, new_seed
+from tests.support.house import ACCEPT, House
 from tests.support.running import RunningAmends, free_port
 
 pytestmark = [pytest.mark.connected, pytest.mark.e2e]
 
 PATIENCE = 30.0  # seconds; only a hang reaches it
-_KEYS = count(1)
-ACCEPT = {
-    "complaint_class": "grievance",
-    "category": "product/noise",
-    "scope_kind": 1,
-    "order_check": "found",
-    "shipment_check": "found",
-}
-COMPLAINT = {
-    "channel": "web",
-    "statement": "It hums at night.",
-    "contact": {"name": "Wang", "phone": "+861055500100"},
-    "order_no": "A-20931",
-    "category": "product/noise",
-}
-
-
-class House:
-    """A running amends and what people do with it."""
-
-    def __init__(self, amends: RunningAmends) -> None:
-        self.amends = amends
-        self.http = amends.client()
-        self._tokens: dict[str, str] = {}
-
-    def post(self, path: str, document: object = None, **headers: str):
-        return self.http.post(path, json=document or {}, headers=headers)
-
-    def by(self, role: str, department: str) -> str:
-        if role not in self._tokens:
-            wanted = {"role": role, "department": department}
-            made = self.post("/api/handling/tokens", wanted).json()
-            self._tokens[role] = f"Bearer {made['token']}"
-        return self._tokens[role]
-
-    def received(self) -> dict[str, str]:
-        """Hand a complaint in, and wait until handling has it."""
-        receipt = httpx.post(
-            f"{self.amends.url}/api/intake/complaints",
-            json=COMPLAINT,
-            headers={"Idempotency-Key": str(UUID(int=next(_KEYS)))},
-        ).json()
-        address = f"/api/handling/cases/{receipt['case_id']}"
-        self.amends.until(lambda: self.http.get(address).is_success, "the case")
-        return receipt
-
-    def command(self, receipt, name, document=None, *, by: str):
-        path = f"/api/handling/cases/{receipt['case_id']}/commands/{name}"
-        return self.post(path, document, Authorization=by)
-
-    def assigned(self) -> dict[str, str]:
-        receipt = self.received()
-        agent = self.by("agent", "front-office")
-        answer = self.command(receipt, "accept", ACCEPT, by=agent)
-        assert answer.json()["state"] == "ASSIGNED", answer.text
-        return receipt
-
-    def stored(self, receipt) -> list[dict]:
-        address = f"/api/handling/log?case_id={receipt['case_id']}"
-        lines = self.http.get(address).text.splitlines()
-        return [json.loads(line)["event"] for line in lines if line]
-
-    def access(self, department: str) -> dict[str, str]:
-        return self.post(f"/api/handling/departments/{department}/credentials").json()
 
 
 @pytest.fixture(scope="module")
