@@ -1,6 +1,7 @@
 """What cannot be handled lies sealed until it is replayed or discarded, on both databases."""
 
 import sqlite3
+from contextlib import closing
 from uuid import UUID
 
 import pytest
@@ -56,7 +57,7 @@ def test_no_byte_of_it_is_in_the_files(tmp_path):
     follower = Follower(database, reader)
     follower.take([(77123456, 1), (88123456, 2)])
     database.close()
-    with sqlite3.connect(path) as raw:
+    with closing(sqlite3.connect(path)) as raw:
         raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     written = path.read_bytes()
     assert b"[88123456" in written, "what waits for its turn is there: codes only"
