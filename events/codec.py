@@ -12,7 +12,15 @@ from pydantic import GetCoreSchemaHandler, TypeAdapter, ValidationError
 from pydantic_core import CoreSchema, core_schema, from_json, to_json
 
 from events.catalogue import EVENTS, Count
-from events.envelope import Code, Envelope, Event, Heading, Part, envelope_type
+from events.envelope import (
+    Code,
+    Envelope,
+    Event,
+    Heading,
+    Hearing,
+    Part,
+    envelope_type,
+)
 from events.upcasts import upcast
 
 T = TypeVar("T")
@@ -76,6 +84,7 @@ _ENVELOPES: Final[TypeAdapter[Envelope[Event]]] = TypeAdapter(
     Annotated[Any, _AnyEnvelope]
 )
 _HEADINGS: Final = TypeAdapter(Heading)
+_HEARINGS: Final = TypeAdapter(Hearing)
 _PEEKS: Final = TypeAdapter(_PeekFields)
 
 
@@ -115,6 +124,11 @@ def heading(body: bytes) -> Heading:
     It says what the bytes say: `schema_version` is the stored one.
     """
     return _validated(_HEADINGS.validate_json, body)
+
+
+def hearing(body: bytes) -> Hearing:
+    """Read who is told of it alone; raises MalformedEventError."""
+    return _validated(_HEARINGS.validate_json, body)
 
 
 def _decode_other(body: bytes) -> Envelope[Event]:

@@ -69,6 +69,8 @@ DepartmentCode = Annotated[
 ]
 """A department; without a dot, since it is one token of a subject on the bus."""
 
+DepartmentCodes = Annotated[tuple[DepartmentCode, ...], AfterValidator(_sorted_codes)]
+
 CategoryPath = Annotated[
     str,
     StringConstraints(
@@ -153,6 +155,14 @@ class Event(Part):
         return self.leads_to or state
 
 
+class Hearing(Part):
+    """What of a heading says who is told of an event; read at a third of the cost."""
+
+    type: Code
+    origin: Origin = Origin.LIVE
+    departments: DepartmentCodes = ()
+
+
 class Heading(Part):
     """All of an envelope but its data: what routing, ordering and audit need."""
 
@@ -178,9 +188,7 @@ class Heading(Part):
         default_factory=dict
     )
     """The version of each policy that the decision followed (S176)."""
-    departments: Annotated[
-        tuple[DepartmentCode, ...], AfterValidator(_sorted_codes)
-    ] = ()
+    departments: DepartmentCodes = ()
     """Every department that the event concerns."""
 
     @property

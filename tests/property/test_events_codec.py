@@ -37,6 +37,12 @@ def test_decode_undoes_encode(event: type[Event]):
             envelope.schema_version,
         )
         assert subjects.headers(codec.heading(body)) == subjects.headers(envelope)
+        told = codec.hearing(body)
+        assert told.type == envelope.type
+        assert (told.origin, told.departments) == (
+            envelope.origin,
+            envelope.departments,
+        )
 
     check()
 

@@ -8,7 +8,7 @@ from events.catalogue import EVENTS
 from events.vocabulary import Audience, Origin
 
 if TYPE_CHECKING:
-    from events.envelope import Heading
+    from events.envelope import Heading, Hearing
     from services.handling.domain.case import Case
     from services.handling.domain.policy import Policy
 
@@ -29,7 +29,7 @@ def may_see(case: Case, *, role: str, department: str | None, policy: Policy) ->
     return role in staff(policy)
 
 
-def told_departments(about: Heading) -> tuple[str, ...]:
+def told_departments(about: Heading | Hearing) -> tuple[str, ...]:
     """Name the departments that get a copy of an event, in the order of their codes.
 
     A department that a case is taken from is concerned once more: that is its last

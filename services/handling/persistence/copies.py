@@ -70,7 +70,7 @@ class DepartmentCopies:
         rows = [
             (department, entry.position)
             for entry in entries
-            for department in told_departments(codec.heading(entry.body))
+            for department in told_departments(codec.hearing(entry.body))
         ]
         # First of all: whoever makes up for rows at its start waits for this one.
         tx.execute(
