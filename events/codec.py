@@ -14,14 +14,15 @@ from pydantic_core import CoreSchema, core_schema, from_json, to_json
 from events.catalogue import EVENTS, Count
 from events.envelope import (
     Code,
+    DepartmentCodes,
     Envelope,
     Event,
     Heading,
-    Hearing,
     Part,
     envelope_type,
 )
 from events.upcasts import upcast
+from events.vocabulary import Origin
 
 T = TypeVar("T")
 
@@ -55,6 +56,14 @@ class UnknownTypeError(UnreadableEventError):
 
 class NewerVersionError(UnreadableEventError):
     """The catalogue has the type, but not this version."""
+
+
+class Hearing(Part):
+    """What of a heading says who is told of an event; read at a third of the cost."""
+
+    type: Code
+    origin: Origin = Origin.LIVE
+    departments: DepartmentCodes = ()
 
 
 class _PeekFields(Part):

@@ -155,14 +155,6 @@ class Event(Part):
         return self.leads_to or state
 
 
-class Hearing(Part):
-    """What of a heading says who is told of an event; read at a third of the cost."""
-
-    type: Code
-    origin: Origin = Origin.LIVE
-    departments: DepartmentCodes = ()
-
-
 class Heading(Part):
     """All of an envelope but its data: what routing, ordering and audit need."""
 

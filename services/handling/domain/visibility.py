@@ -8,7 +8,8 @@ from events.catalogue import EVENTS
 from events.vocabulary import Audience, Origin
 
 if TYPE_CHECKING:
-    from events.envelope import Heading, Hearing
+    from events.codec import Hearing
+    from events.envelope import Heading
     from services.handling.domain.case import Case
     from services.handling.domain.policy import Policy
 
