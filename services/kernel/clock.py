@@ -17,6 +17,8 @@ Clock = Callable[[], dt.datetime]
 
 _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MICROSECOND: Final = dt.timedelta(microseconds=1)
+_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_POSITION_DIGITS: Final = 18
 _RFC3339: Final = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt]"
     r"([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]{1,9}))?"
@@ -38,6 +40,19 @@ def micros(instant: dt.datetime) -> int:
 
 def from_micros(microseconds: int) -> dt.datetime:
     return _EPOCH + dt.timedelta(microseconds=microseconds)
+
+
+def point_in_time(text: str, zone: dt.tzinfo) -> int | dt.datetime:
+    """Read what `as_of` may be: a position, an instant, or a day of `zone` to its end.
+
+    Raises ValueError or OverflowError.
+    """
+    if text.isascii() and text.isdigit() and len(text) <= _POSITION_DIGITS:
+        return int(text)
+    if _DAY.fullmatch(text):
+        end = dt.datetime.combine(dt.date.fromisoformat(text), dt.time.max, zone)
+        return end.astimezone(dt.UTC)
+    return parse_rfc3339(text)
 
 
 def rfc3339(instant: dt.datetime) -> str:

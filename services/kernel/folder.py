@@ -31,11 +31,13 @@ class DataFolder:
     def make(self) -> None:
         """Create the folder where it is missing and check its format.
 
-        Raises `RefusedError` for a folder that cannot be made or written, or that a
-        newer amends wrote.
+        Raises `RefusedError` for a folder that cannot be made or written, that holds
+        anything else, or that a newer amends wrote.
         """
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not self.exists():
+                self._take()
             kept_private(self._mark, lambda: str(FORMAT))
         except OSError as error:
             raise RefusedError(
@@ -44,6 +46,19 @@ class DataFolder:
                 " this account may write with AMENDS_DATA.",
             ) from error
         self.known_format()
+
+    def _take(self) -> None:
+        """Make a folder that was there already, and empty, ours alone."""
+        others = sorted(
+            each.name for each in self.path.iterdir() if not _nobodys(each.name)
+        )
+        if others:
+            raise RefusedError(
+                "folder.not_empty",
+                f"{self.path} holds something else ({others[0]}, …) and no installation:"
+                " name an empty or a new folder with AMENDS_DATA.",
+            )
+        self.path.chmod(0o700)
 
     def known_format(self) -> int:
         """Give the number of its layout. Raises `RefusedError` for a newer one."""
@@ -130,6 +145,11 @@ class DataFolder:
         if server is not None:
             return server
         return f"sqlite://{self.path / service / file}.sqlite"
+
+
+def _nobodys(name: str) -> bool:
+    """Tell what the system leaves in empty folders, and our mark while it is made."""
+    return name == "lost+found" or name.startswith((".", "format."))
 
 
 def _lives(pid: str) -> bool:

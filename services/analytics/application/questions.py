@@ -29,7 +29,7 @@ from services.analytics.domain.figures import (
     Selection,
 )
 from services.analytics.domain.periods import PERIODS, Period, midnight
-from services.kernel.clock import parse_rfc3339, rfc3339
+from services.kernel.clock import parse_rfc3339, point_in_time, rfc3339
 from services.kernel.errors import FieldError, MalformedError
 
 if TYPE_CHECKING:
@@ -45,7 +45,6 @@ MOST_VALUES: Final = 200
 MOST_CASES: Final = 1_000
 """A page of cases holds at most so many."""
 
-_POSITION_DIGITS: Final = 18
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _CODE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _VOCABULARIES: Final[dict[str, type[StrEnum]]] = {
@@ -189,20 +188,15 @@ class Parameters:
         )
 
     def _as_of(self) -> AsOf:
-        def parse(text: str) -> int | datetime:
-            if text.isascii() and text.isdigit() and len(text) <= _POSITION_DIGITS:
-                return int(text)
-            return parse_rfc3339(text)
-
         as_of = self._one(
             "as_of",
-            parse,
-            "is neither a position of the log nor an instant",
-            "write 4711 or 2026-01-31T10:00:00Z (+ is %2B in an address)",
+            lambda text: point_in_time(text, self._zone),
+            "is no point in time",
+            "write 4711, 2026-01-31 (to its end) or 2026-01-31T10:00:00Z"
+            " (+ is %2B in an address)",
         )
-        if isinstance(as_of, datetime) and as_of > self._now:
-            self._fault("as_of", "lies in the future", "leave it out to ask for now")
-        return as_of
+        # Today ends in the future, of which nothing is known: it means now.
+        return min(as_of, self._now) if isinstance(as_of, datetime) else as_of
 
     def _names(self, name: str, allowed: Sequence[str]) -> list[str]:
         names = [

@@ -79,11 +79,8 @@ FAULTS: Final[Mapping[tuple[str, str], str]] = MappingProxyType(
         ("to", "lies before `from`"): msgid(
             "The last day lies before the first one. Exchange the two."
         ),
-        ("as_of", "lies in the future"): msgid(
-            "This lies in the future. Leave it empty to ask for now."
-        ),
-        ("as_of", "is neither a position of the log nor an instant"): msgid(
-            "Write a position such as 4711, or a moment such as 2026-01-31T10:00:00Z."
+        ("as_of", "is no point in time"): msgid(
+            "Write a day as 2026-01-31, a moment as 2026-01-31T10:00:00Z, or a position."
         ),
         ("from", "is neither a day nor an instant"): msgid(
             "Write a day as 2026-01-31."

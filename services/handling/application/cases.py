@@ -7,6 +7,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from stdnum import damm
+
 from events import codec
 from services.handling.domain.case import Case, evolve
 from services.kernel.clock import from_micros
@@ -135,12 +137,19 @@ class Handling:
         if digits.isdecimal() and len(digits) == RECEIPT_DIGITS:
             found = self._cases.find(digits)
             if found is None:
-                raise no_case()
+                raise no_case() if damm.is_valid(digits) else _mistyped()
             return found
         try:
             return UUID(reference)
         except ValueError:
             raise no_case() from None
+
+
+def _mistyped() -> NotFoundError:
+    return NotFoundError(
+        "handling.receipt_mistyped",
+        "A digit is wrong, missing or swapped: read the 16 digits once more.",
+    )
 
 
 def no_case() -> NotFoundError:

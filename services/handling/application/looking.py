@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import base64
 import binascii
-import datetime as dt
-import re
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from events.vocabulary import Audience
 from services.handling.application.cases import no_case
 from services.handling.domain.visibility import may_see, staff
-from services.kernel.clock import from_micros, micros, parse_rfc3339
+from services.kernel.clock import from_micros, micros, point_in_time
 from services.kernel.errors import FieldError, ForbiddenError, MalformedError
 
 if TYPE_CHECKING:
+    import datetime as dt
     from zoneinfo import ZoneInfo
 
     from services.handling.application.cases import AsOf, Handling, History, Known
@@ -29,8 +28,6 @@ AS_OF_FORMS: Final = (
     "give an instant (2026-03-31T00:00:00Z), a day (2026-03-31, to its end), or a"
     " position of the record (4711)"
 )
-
-_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def sees(sender: Credential, case: Case, policy: Policy) -> bool:
@@ -84,13 +81,8 @@ def read_as_of(text: str | None, zone: ZoneInfo) -> AsOf:
     """
     if text is None:
         return None
-    if text.isascii() and text.isdigit():
-        return int(text)
     try:
-        if _DAY.fullmatch(text):
-            end = dt.datetime.combine(dt.date.fromisoformat(text), dt.time.max, zone)
-            return end.astimezone(dt.UTC)
-        return parse_rfc3339(text)
+        return point_in_time(text, zone)
     except (ValueError, OverflowError):
         raise _malformed("as_of", "is no point in time", AS_OF_FORMS) from None
 

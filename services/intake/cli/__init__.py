@@ -100,6 +100,7 @@ def add_verbs(
             category=category,
         )
         document = {**submitting.read(file), **flags} if file else flags
+        submitting.check(document)
         receipt = session(lambda client: submitting.run_submit(client, document, key))
         typer.echo(json.dumps(receipt) if as_json else submitting.printed(receipt))
 

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 
 from services.intake.domain.receipt import spoken
+from services.intake.domain.submission import Submission
 from services.kernel.clock import new_uuid7, system_clock
 from services.kernel.errors import (
     AmendsError,
@@ -29,6 +30,11 @@ def read(file: str) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise MalformedError("submit.no_object", "Write the submission as {…}.")
     return document
+
+
+def check(document: dict[str, Any]) -> None:
+    """Raise `MalformedError` as intake would, before anything is started or made."""
+    Submission.parse(document, now=system_clock())
 
 
 def run_submit(

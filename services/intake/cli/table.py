@@ -91,6 +91,12 @@ def _row(line: int, cells: list[str], header: list[str]) -> Row:
 
 
 def _check_header(header: Sequence[str], needed: Sequence[str]) -> None:
+    if len(needed) > 1 and not set(header) & set(needed):
+        raise MalformedError(
+            "import.other_file",
+            f"The first line names none of the columns {', '.join(needed)}: give a CSV"
+            " file with commas and a header, and the --format that fits it.",
+        )
     faults = [
         FieldError(name, "is named more than once", "Rename one of the columns.")
         for name in dict.fromkeys(header)

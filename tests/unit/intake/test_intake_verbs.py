@@ -44,7 +44,7 @@ class Desk:
             told = [{"line": n, "status": 201} for n, _ in enumerate(lines, 1)]
             return httpx.Response(200, content="\n".join(map(json.dumps, told)))
         document = json.loads(request.content)
-        if document.get("channel") == "pigeon":
+        if document.get("channel") == "counter":
             fault = {
                 "field": "channel",
                 "message": "is not known",
@@ -103,22 +103,25 @@ def test_flags_become_a_submission(desk):
 
 
 def test_a_receipt_for_people_can_be_read_aloud(desk):
-    done = desk.type("submit", "--channel", "web", "--statement", "x")
+    done = desk.type("submit", "--channel", "suggestion_box", "--statement", "x")
     assert "4837 2915 0062 7714" in done.stdout
     assert "AAAA-BBBB-CCCC" in done.stdout
 
 
 def test_a_submission_from_a_file_or_standard_input(desk, tmp_path):
     path = tmp_path / "complaint.json"
-    path.write_text('{"channel": "web", "statement": "From a file."}', "utf-8")
-    assert desk.type("submit", "--from", str(path), "--order-no", "7").exit_code == 0
+    path.write_text('{"channel": "letter", "contact": {"name": "Ada"}}', "utf-8")
+    given = ("--from", str(path), "--order-no", "7", "--statement", "It leaks.")
+    assert desk.type("submit", *given).exit_code == 0
     assert desk.sent() == {
-        "channel": "web",
-        "statement": "From a file.",
+        "channel": "letter",
+        "contact": {"name": "Ada"},
         "order_no": "7",
+        "statement": "It leaks.",
     }
-    desk.type("submit", "--from", "-", stdin='{"channel": "chat"}')
-    assert desk.sent() == {"channel": "chat"}
+    boxed = {"channel": "suggestion_box", "statement": "It leaks."}
+    desk.type("submit", "--from", "-", stdin=json.dumps(boxed))
+    assert desk.sent() == boxed
 
 
 @pytest.mark.parametrize(
@@ -132,14 +135,23 @@ def test_a_file_that_is_no_submission_sends_nothing(desk, body, code):
     assert desk.asked == []
 
 
-def test_a_refusal_names_its_fields(desk):
+def test_what_intake_would_refuse_is_refused_before_anything_is_started(desk):
     refused = desk.type("submit", "--channel", "pigeon").exception
+    assert refused.code == "intake.invalid"
+    assert {fault.field for fault in refused.errors} == {"channel", "statement"}
+    assert desk.asked == []
+
+
+def test_a_refusal_of_intake_names_its_fields(desk):
+    given = ("--channel", "counter", "--name", "Ada", "--statement", "x")
+    refused = desk.type("submit", *given).exception
     assert refused.code == "intake.invalid"
     assert refused.errors[0].field == "channel"
 
 
 def test_an_unknown_outcome_tells_the_key_to_use_again(desk):
-    refused = desk.type("submit", "--channel", "fax").exception
+    given = ("--channel", "fax", "--name", "Ada", "--statement", "x")
+    refused = desk.type("submit", *given).exception
     key = desk.asked[-1].headers["idempotency-key"]
     assert f"--key {key}" in refused.detail
 

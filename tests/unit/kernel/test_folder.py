@@ -28,6 +28,22 @@ def test_a_newer_folder_is_refused_and_an_absent_one_is_not_made(
         folder.make()
 
 
+def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "letters.txt").touch()
+    with pytest.raises(RefusedError, match=r"letters\.txt"):
+        DataFolder(tmp_path).make()
+    assert [each.name for each in tmp_path.iterdir()] == ["letters.txt"]
+
+
+def test_an_empty_folder_becomes_ours_alone(tmp_path: Path) -> None:
+    (tmp_path / "lost+found").mkdir()
+    tmp_path.chmod(0o755)
+    folder = DataFolder(tmp_path)
+    folder.make()
+    folder.make()
+    assert tmp_path.stat().st_mode & 0o777 == 0o700
+
+
 def test_processes_of_several_services_share_a_folder_and_keep_others_out(
     tmp_path: Path,
 ) -> None:
