@@ -23,10 +23,12 @@ from services.kernel.inbox import Consumer, Following, Inbox
 from services.kernel.life import BusService
 from services.kernel.store.database import open_database
 from services.kernel.store.secret import kept_secret
-from services.kernel.vault import Vault
+from services.kernel.vault import Readings, Vault
 from services.kernel.web.health import Check, Health
 from services.kernel.web.pages.quarantine import quarantine_pages
+from services.kernel.web.pages.readings import readings_pages
 from services.kernel.web.quarantine_endpoint import quarantine_router
+from services.kernel.web.readings_endpoint import AccessLog, readings_router
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -108,6 +110,7 @@ class AnalyticsService(BusService):
             secret=kept_secret(self._database, "form"),
             time_zone=settings.time_zone,
         )
+        access_log = AccessLog(Readings(self._database), self._writer, now)
         self.routers = [
             analytics_router(
                 figures, self._rebuilder, authenticator, zone=zone, clock=now
@@ -115,6 +118,8 @@ class AnalyticsService(BusService):
             insight_router(figures, pages, readers=readers, now=now),
             quarantine_router(NAME, self._following, authenticator),
             quarantine_pages(NAME, self._following, pages),
+            readings_router(NAME, access_log, authenticator),
+            readings_pages(NAME, access_log, pages),
         ]
         self.checks.append(
             # Figures are answered as far as they reach.

@@ -431,6 +431,32 @@ def audit_checkpoint(*, as_json: AsJson = False) -> None:
     auditing.checkpoints(as_json=as_json)
 
 
+@audit.command("readings", epilog="Example: amends audit readings --case 123456789012")
+def audit_readings(
+    *,
+    case: Annotated[
+        str | None, typer.Option(help="Of this case: its receipt number or id.")
+    ] = None,
+    actor: Annotated[
+        str | None, typer.Option(help="By this person: their id in events.")
+    ] = None,
+    after: Annotated[
+        str | None, typer.Option(help="From this instant on: 2026-03-01T00:00:00Z.")
+    ] = None,
+    before: Annotated[str | None, typer.Option(help="Until this instant.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=500, help="At most so many.")] = 100,
+    as_json: AsJson = False,
+) -> None:
+    """Tell who read which document and what for, the latest first.
+
+    That somebody asked is noted too.
+    """
+    from services.cli import readings  # noqa: PLC0415 lazy
+
+    asked = {"actor": actor, "after": after, "before": before}
+    readings.listing(case, asked, limit=limit, as_json=as_json)
+
+
 Query = Annotated[
     list[str] | None,
     typer.Argument(

@@ -39,7 +39,9 @@ from services.kernel.store.secret import kept_secret
 from services.kernel.vault import Readings, Vault
 from services.kernel.web.log_endpoint import log_router
 from services.kernel.web.pages.quarantine import quarantine_pages
+from services.kernel.web.pages.readings import readings_pages
 from services.kernel.web.quarantine_endpoint import quarantine_router
+from services.kernel.web.readings_endpoint import AccessLog, readings_router
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -121,9 +123,10 @@ class HandlingService(BusService):
         )
         zone = ZoneInfo(settings.time_zone)
         receipts = IntakeReceipts(broker)
+        readings = Readings(database)
         words = Words(
             vault,
-            Readings(database),
+            readings,
             IntakeWords(broker),
             writer=self._writer,
             now=now,
@@ -131,6 +134,7 @@ class HandlingService(BusService):
         answer_commands(
             broker, commanding, self._writer, departments=policy.departments
         )
+        access_log = AccessLog(readings, self._writer, now)
         self.routers = [
             cases.router(handling, admission, policy=policy, zone=zone, now=now),
             commands.router(commanding, self._writer, admission, receipts),
@@ -169,6 +173,8 @@ class HandlingService(BusService):
             log_router(store, admission),
             quarantine_router(NAME, self._following, admission),
             quarantine_pages(NAME, self._following, pages),
+            readings_router(NAME, access_log, admission),
+            readings_pages(NAME, access_log, pages),
         ]
 
     def _on_bus(self, client: Client) -> list[Part]:

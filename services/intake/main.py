@@ -32,12 +32,14 @@ from services.kernel.relay import Relay
 from services.kernel.settings import Settings
 from services.kernel.store.database import open_database
 from services.kernel.store.secret import kept_secret
-from services.kernel.vault import BlindIndex, Vault
+from services.kernel.vault import BlindIndex, Readings, Vault
 from services.kernel.web.limiter import Limiter
 from services.kernel.web.log_endpoint import log_router
 from services.kernel.web.pages import Viewers
 from services.kernel.web.pages.quarantine import quarantine_pages
+from services.kernel.web.pages.readings import readings_pages
 from services.kernel.web.quarantine_endpoint import quarantine_router
+from services.kernel.web.readings_endpoint import AccessLog, readings_router
 
 NAME: Final = "intake"
 STATUS_PER_MINUTE: Final = 600
@@ -114,6 +116,7 @@ class IntakeService(BusService):
             secret=kept_secret(database, "form"),
             time_zone=settings.time_zone,
         )
+        access_log = AccessLog(Readings(database), self._writer, now)
         self.routers = [
             api_router(
                 self._intake, self._inquiries, authenticator, now=now, limiter=limiter
@@ -124,6 +127,8 @@ class IntakeService(BusService):
             log_router(store, authenticator),
             quarantine_router(NAME, self._following, authenticator),
             quarantine_pages(NAME, self._following, pages),
+            readings_router(NAME, access_log, authenticator),
+            readings_pages(NAME, access_log, pages),
         ]
 
     def _on_bus(self, client: Client) -> Sequence[Part]:

@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import Final
 
 from services.kernel.i18n import msgid
+from services.kernel.web.pages.purposes import SHOWING
 
 WORDS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
     {
@@ -144,13 +145,7 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             "contract": msgid("Needed where a claim rests on a contract"),
             "severity": msgid("Only where it is graver than the rules say"),
         },
-        "purpose": {
-            "contact_customer": msgid("To reach the customer"),
-            "verify_identity": msgid("To make sure who is asking"),
-            "check_order": msgid("To find order or shipment"),
-            "carry_out": msgid("To carry out a remedy"),
-            "outside_body": msgid("To answer an outside body"),
-        },
+        "purpose": SHOWING,
         "particular": {
             "contact.name": msgid("Name"),
             "contact.email": msgid("E-mail"),

@@ -9,7 +9,7 @@ from services.kernel.vault.documents import (
     Vault,
 )
 from services.kernel.vault.index import BlindIndex
-from services.kernel.vault.readings import Reading, Readings
+from services.kernel.vault.readings import Reading, ReadingPage, Readings, Wanted
 
 __all__ = [
     "BlindIndex",
@@ -17,8 +17,10 @@ __all__ = [
     "Document",
     "ErasedError",
     "Reading",
+    "ReadingPage",
     "Readings",
     "Sealed",
     "Tombstone",
     "Vault",
+    "Wanted",
 ]

@@ -17,6 +17,7 @@ from starlette.responses import Response  # noqa: TC002 as above
 from services.kernel.i18n import msgid
 from services.kernel.inbox import Discard
 from services.kernel.tokens import require_role
+from services.kernel.web.pages import purposes
 from services.kernel.web.pages.rendering import SERVICES
 from services.kernel.web.pages.unseen import shown
 from services.kernel.web.quarantine_endpoint import LOOKING, SETTLING, Cause
@@ -39,11 +40,6 @@ CAUSES: Final = {
     Cause.NOT_OURS: msgid("It is not ours: somebody else put it on the bus."),
     Cause.REPAIRED_ELSEWHERE: msgid("What it told was put right in another way."),
     Cause.TEST: msgid("It was a test."),
-}
-PURPOSES: Final = {
-    "repair": msgid("To find and repair the cause"),
-    "decide": msgid("To decide whether it may go"),
-    "inquiry": msgid("Because somebody asked about it"),
 }
 _DONE: Final = {
     "tried": msgid("Tried again."),
@@ -105,7 +101,7 @@ def _looking(routes: APIRouter, part: _Part) -> None:
     async def opened(request: Request, document_id: UUID) -> Response:
         by = part.require(request, SETTLING)
         purpose = (await part.pages.form(request)).one("purpose")
-        if purpose not in PURPOSES:
+        if purpose not in purposes.SETTLING:
             fault = msgid("Choose what you want to look for.")
             return await part.show(request, document_id, fault=fault)
         _, body = await following.opened(
@@ -194,7 +190,7 @@ class _Part:
             "access/quarantine_one.html",
             status=422 if fault else 200,
             message=message,
-            purposes=PURPOSES,
+            purposes=purposes.SETTLING,
             body=None if body is None else shown(body[:LONGEST]),
             longest=LONGEST,
             fault=fault and self.pages.text(request, fault),

@@ -1,0 +1,26 @@
+"""What documents are read for, in words: asked where they are shown, told to auditors."""
+
+from typing import Final
+
+from services.kernel.i18n import msgid
+
+SHOWING: Final = {
+    "contact_customer": msgid("To reach the customer"),
+    "verify_identity": msgid("To make sure who is asking"),
+    "check_order": msgid("To find order or shipment"),
+    "carry_out": msgid("To carry out a remedy"),
+    "outside_body": msgid("To answer an outside body"),
+}
+"""Why particulars are shown in full."""
+SETTLING: Final = {
+    "repair": msgid("To find and repair the cause"),
+    "decide": msgid("To decide whether it may go"),
+    "inquiry": msgid("Because somebody asked about it"),
+}
+"""Why a message in quarantine is opened."""
+PURPOSES: Final = {
+    "case_work": msgid("To handle the case"),
+    "audit": msgid("To check who read what"),
+    **SHOWING,
+    **SETTLING,
+}
