@@ -4,14 +4,13 @@ from services.kernel.broker.pull import StandingPull
 from services.kernel.inbox.cases import (
     INBOX_TABLES,
     Applied,
-    Arrived,
     Decode,
-    Effect,
     Gap,
     Inbox,
     Waiting,
 )
 from services.kernel.inbox.consumer import Consumer, ConsumerStatus, Fetch
+from services.kernel.inbox.effects import Arrived, Effect
 from services.kernel.inbox.following import Following
 from services.kernel.inbox.quarantine import UNKNOWN_CASE, Discard, Quarantined, told_of
 

@@ -10,7 +10,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
@@ -21,7 +21,13 @@ from services.kernel.errors import (
     NewerVersionError,
     PoisonError,
     RefusedError,
-    UnavailableError,
+)
+from services.kernel.inbox.effects import (
+    HANDLER_FAILED,
+    Arrived,
+    Effect,
+    Fault,
+    culprits,
 )
 from services.kernel.inbox.quarantine import (
     QUARANTINE_TABLES,
@@ -30,7 +36,7 @@ from services.kernel.inbox.quarantine import (
     Place,
     Quarantine,
 )
-from services.kernel.store.database import IN_LIST_LIMIT, Tx, about_the_store
+from services.kernel.store.database import IN_LIST_LIMIT, Tx
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,40 +63,9 @@ INBOX_TABLES: Final = (
 )
 """The `body` of what is poison is empty: it lies sealed in the vault."""
 
-Fault = Literal["poison", "newer"]
-
-
-@dataclass(frozen=True, slots=True)
-class Arrived:
-    """One event as it came. `fault` says why its `event` cannot be read, if so.
-
-    `position` is its place in the source's log; `reason` explains a fault in codes;
-    `subject` is what it came under on the bus, empty where it came from a log.
-    """
-
-    case_id: UUID
-    version: int
-    position: int
-    body: bytes
-    event: object | None
-    fault: Fault | None = None
-    reason: str | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
-    subject: str = ""
-
 
 Decode = Callable[[bytes, Mapping[str, str]], Arrived]
 """Reads a message; raises PoisonError or NewerVersionError where it cannot."""
-
-Effect = Callable[[Tx, Sequence[Arrived]], None]
-"""Writes what follows from events: case after case, each in its order.
-
-What it raises is the fault of an event, which is found and parked alone, unless it
-speaks of the database, the system or a service that is away: then all come again.
-"""
-
-HANDLER_FAILED: Final = "consumer.handler_failed"
-"""Why an event is poison that can be read, but whose effect raises."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,7 +311,7 @@ class Inbox:
             return outcome
 
         outcome = decided()
-        failing = _failing(tx, outcome.effective, effect)
+        failing = culprits(tx, outcome.effective, effect)
         if failing:
             outcome = decided(failing)
         sealed = [
@@ -481,7 +456,8 @@ class Inbox:
                 (self.consumer, *chunk),
             ):
                 row = _Row(*values)
-                if opened and row.reason == "poison":
+                # What was parked before there was a quarantine has its bytes here.
+                if opened and row.reason == "poison" and not row.body:
                     row = replace(row, body=self._unsealed((case_id, row.version), tx))
                 rows.setdefault(case_id, {})[row.version] = row
         return rows
@@ -549,45 +525,6 @@ class Inbox:
                     for event, reason in outcome.parked
                 ],
             )
-
-
-def _failing(tx: Tx, events: Sequence[Arrived], effect: Effect) -> list[Place]:
-    """Have events take effect, and name the first of each case that cannot.
-
-    What raises is halved until the culprits stand alone; the later events of their
-    cases take no effect.
-    """
-    if not events:
-        return []
-    try:
-        with tx.savepoint():
-            effect(tx, events)
-    except Exception as error:
-        if _comes_from_outside(error):
-            raise
-        if len(events) == 1:
-            (culprit,) = events
-            _log.warning(
-                "consumer.handler_failed",
-                case_id=str(culprit.case_id),
-                version=culprit.version,
-                position=culprit.position,
-                exc_info=True,
-            )
-            return [(culprit.case_id, culprit.version)]
-    else:
-        return []
-    half = len(events) // 2
-    failing = _failing(tx, events[:half], effect)
-    held = {case_id for case_id, _ in failing}
-    rest = [event for event in events[half:] if event.case_id not in held]
-    return failing + _failing(tx, rest, effect)
-
-
-def _comes_from_outside(error: Exception) -> bool:
-    """Say whether an effect failed for a reason that lies in no event."""
-    outside = OSError, MemoryError, UnavailableError
-    return about_the_store(error) or isinstance(error, outside)
 
 
 def _require_next(message: Quarantined, versions: Mapping[UUID, int]) -> None:

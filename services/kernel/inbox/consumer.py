@@ -15,10 +15,10 @@ import structlog
 from services.kernel.broker.pull import BATCH, HAND, StandingPull
 from services.kernel.clock import micros
 from services.kernel.inbox.cases import (
-    Arrived,
     Gap,
     Waiting,
 )
+from services.kernel.inbox.effects import Arrived
 from services.kernel.inbox.quarantine import told_of
 from services.kernel.tasks import end
 

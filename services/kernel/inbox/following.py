@@ -8,8 +8,6 @@ from services.kernel.clock import system_clock
 from services.kernel.inbox.cases import (
     INBOX_TABLES,
     Applied,
-    Arrived,
-    Effect,
     Inbox,
 )
 from services.kernel.inbox.quarantine import KIND, UNKNOWN_CASE
@@ -20,6 +18,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from services.kernel.clock import Clock
+    from services.kernel.inbox.effects import Arrived, Effect
     from services.kernel.inbox.quarantine import (
         Discard,
         Discarded,

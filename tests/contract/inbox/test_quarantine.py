@@ -143,3 +143,18 @@ def test_a_batch_that_fails_leaves_nothing_in_quarantine(database):
     with pytest.raises(OSError, match="disk"):
         follower.take([(1, 1), (2, 1)])
     assert held(follower) == []
+
+
+def test_what_an_earlier_amends_parked_with_its_bytes_is_replayed(database):
+    reader = Reader(poison={(1, 1)})
+    follower = Follower(database, reader)
+    follower.take([(1, 1), (1, 2)])
+    with database.write() as tx:
+        tx.execute("DELETE FROM quarantine WHERE consumer = ?", (follower.name,))
+        tx.execute(
+            "UPDATE inbox_waiting SET body = ? WHERE consumer = ? AND version = 1",
+            (body_of(1, 1), follower.name),
+        )
+    reader.poison.clear()
+    assert follower.replay().applied == 2
+    assert follower.waiting() == {}
