@@ -112,7 +112,10 @@ def test_without_a_good_answer_the_words_are_away(nats_server, answer):
 
 def test_silence_is_not_waited_for(nats_server):
     async def main():
-        async with asking(nats_server, silent=True) as (words, _):
+        async with (
+            asking(nats_server, silent=True) as (words, _),
+            asyncio.timeout(PATIENCE),
+        ):
             with pytest.raises(UnavailableError, match=r"handling\.words_away"):
                 await words.open(LOOK)
 

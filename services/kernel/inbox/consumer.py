@@ -12,6 +12,7 @@ from uuid import UUID
 
 import structlog
 
+from services.kernel.broker.headers import MESSAGE_ID
 from services.kernel.broker.pull import BATCH, HAND, StandingPull
 from services.kernel.clock import micros
 from services.kernel.inbox.cases import (
@@ -209,7 +210,7 @@ class Consumer:
         new = await asyncio.to_thread(self._following.unannounced)
         for message in new:
             told = json.dumps(told_of(message)).encode()
-            headers = {"Nats-Msg-Id": str(message.document_id)}
+            headers = {MESSAGE_ID: str(message.document_id)}
             await self._js.publish(self._announce_on, told, headers=headers)
         if new:
             await self._following.note_announced([each.document_id for each in new])
