@@ -14,7 +14,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-versio
 
 .PHONY: help
 help: ## list the verbs
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) \
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) \
 	  | awk -F '\t' '{ printf "make %-11s %s\n", $$1, $$2 }'
 
 ## Set-up
@@ -95,6 +95,23 @@ types: $(DEV) ## mypy, strict
 .PHONY: imports
 imports: $(DEV) ## who may import whom
 	$(BIN)/lint-imports
+
+## Promises: each prints its line; CONTROL=1 takes the protection away, SIZE=night is more
+
+PROMISE = $(BIN)/python -m bench.$(1) --size $(or $(SIZE),ci) $(if $(CONTROL),--control) \
+  $(if $(SEED),--seed $(SEED))
+
+.PHONY: p7
+p7: $(DEV) ## one bad message never holds up the others
+	$(call PROMISE,p07)
+
+.PHONY: p10
+p10: $(DEV) ## a person's data can be erased, the history still proves itself
+	$(call PROMISE,p10)
+
+.PHONY: p12
+p12: $(DEV) ## everybody sees what is theirs to see, and nothing else
+	$(call PROMISE,p12)
 
 ## Made files
 
