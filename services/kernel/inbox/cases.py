@@ -23,7 +23,7 @@ from services.kernel.errors import (
     RefusedError,
 )
 from services.kernel.inbox.effects import (
-    HANDLER_FAILED,
+    NOT_IN_RECORD,
     Arrived,
     Effect,
     Fault,
@@ -110,8 +110,14 @@ class _Row:
     version: int
     position: int
     reason: str
+    detail: str | None
     headers: str
     body: bytes
+
+    @property
+    def early(self) -> bool:
+        """Whether it waits for nothing but the event before it."""
+        return self.reason == "gap" or self.detail == NOT_IN_RECORD
 
 
 @dataclass(slots=True)
@@ -201,14 +207,17 @@ class Inbox:
         """Pass over a message in quarantine for ever, and apply what waited behind it.
 
         Raises NotFoundError, and RefusedError where an earlier event of its case is
-        still missing: the message may be harmless once that is here.
+        still missing: the message may be harmless once that is here. One whose source
+        lacks the earlier event too goes alone.
         """
         message = self.quarantine.one(tx, document_id)
         case_id, _ = message.place
         outcome = _Outcome(gone=[message.place])
         if case_id != UNKNOWN_CASE:
-            _require_next(message, self._lock(tx, [case_id]))
-            outcome.versions.append(message.place)
+            versions = self._lock(tx, [case_id])
+            if message.reason != NOT_IN_RECORD:
+                _require_next(message, versions)
+                outcome.versions.append(message.place)
         self.quarantine.note_discarded(tx, message, how)
         self._write(tx, outcome, sealed=outcome.gone)
         freed: dict[UUID, list[Arrived]] = (
@@ -220,9 +229,26 @@ class Inbox:
         """Give a message if `discard` would take it now; raises as it does."""
         message = self.quarantine.one(tx, document_id)
         case_id, _ = message.place
-        if case_id != UNKNOWN_CASE:
+        if case_id != UNKNOWN_CASE and message.reason != NOT_IN_RECORD:
             _require_next(message, self._versions(tx, [case_id]))
         return message
+
+    def give_up(self, tx: Tx, gap: Gap) -> bool:
+        """Put the first event behind a gap in quarantine: nobody has what comes before.
+
+        It is applied all the same once the earlier event is here. Tells whether there
+        was one: the gap may have closed.
+        """
+        version = self._lock(tx, [gap.case_id]).get(gap.case_id, 0)
+        rows = self._rows(tx, [gap.case_id], opened=False).get(gap.case_id, {})
+        first = rows[min(rows)] if rows else None
+        if first is None or first.reason != "gap" or first.version == version + 1:
+            return False
+        event = replace(
+            self._read_again(gap.case_id, first), fault="poison", reason=NOT_IN_RECORD
+        )
+        self._write(tx, _Outcome(parked=[(event, "poison")]), sealed=())
+        return True
 
     def waiting(self, tx: Tx) -> Waiting:
         rows = tx.fetchall(
@@ -296,7 +322,7 @@ class Inbox:
         versions = self._lock(tx, case_ids)
         rows = self._rows(tx, case_ids, opened=retry)
 
-        def decided(failing: Collection[Place] = ()) -> _Outcome:
+        def decided(failing: Mapping[Place, str]) -> _Outcome:
             outcome = _Outcome()
             for case_id in case_ids:
                 self._decide(
@@ -310,7 +336,7 @@ class Inbox:
                 )
             return outcome
 
-        outcome = decided()
+        outcome = decided({})
         failing = culprits(tx, outcome.effective, effect)
         if failing:
             outcome = decided(failing)
@@ -337,7 +363,7 @@ class Inbox:
         outcome: _Outcome,
         *,
         retry: bool,
-        failing: Collection[Place],
+        failing: Mapping[Place, str],
     ) -> None:
         """Walk one case forward from `version` through what arrived and what waits."""
         fresh: dict[int, Arrived] = {}
@@ -348,8 +374,8 @@ class Inbox:
                 fresh[event.version] = event
         done = version
         while found := self._next(case_id, done + 1, fresh, rows, retry=retry):
-            if (case_id, found.version) in failing:
-                found = replace(found, fault="poison", reason=HANDLER_FAILED)
+            if reason := failing.get((case_id, found.version)):
+                found = replace(found, fault="poison", reason=reason)
             if found.fault is not None:  # it cannot be read, or not be handled
                 row = rows.get(found.version)
                 if row is None or found.fault != row.reason:
@@ -381,7 +407,7 @@ class Inbox:
         event, row = fresh.get(version), rows.get(version)
         if event is not None and event.fault is None:
             return event
-        if row is not None and (retry or row.reason == "gap"):
+        if row is not None and (retry or row.early):
             return self._read_again(case_id, row)
         return None
 
@@ -450,14 +476,15 @@ class Inbox:
         rows: dict[UUID, dict[int, _Row]] = {}
         for chunk in _chunks(case_ids):
             for case_id, *values in tx.fetchall(
-                "SELECT case_id, version, position, reason, headers, body"  # noqa: S608  (marks only)
+                "SELECT case_id, version, position, reason, detail, headers, body"  # noqa: S608  (marks only)
                 " FROM inbox_waiting WHERE consumer = ?"
                 f" AND case_id IN ({_marks(chunk)})",
                 (self.consumer, *chunk),
             ):
                 row = _Row(*values)
                 # What was parked before there was a quarantine has its bytes here.
-                if opened and row.reason == "poison" and not row.body:
+                wanted = opened or row.early
+                if wanted and row.reason == "poison" and not row.body:
                     row = replace(row, body=self._unsealed((case_id, row.version), tx))
                 rows.setdefault(case_id, {})[row.version] = row
         return rows

@@ -37,6 +37,8 @@ _LOOK: Final = 0.5  # seconds between two looks at what waits
 _PATIENCE: Final = 1_000_000  # µs that a case may wait before it is filled
 _FILLED_AT_ONCE: Final = 100
 _LONGEST_PAUSE: Final = 60.0
+_FRUITLESS: Final = 5
+"""How often its source is asked for what a case lacks before a person is told."""
 
 _NOTHING: Final = Waiting(0, 0, 0, None, None)
 
@@ -204,6 +206,8 @@ class Consumer:
             )
             if found:
                 await self._applied(found)
+            if failures + 1 >= _FRUITLESS:  # else the gap would be gone
+                await self._following.give_up(gap)
 
     async def _announce(self) -> None:
         """Tell on QUARANTINE what lies in quarantine: where, why and how to know it."""

@@ -8,6 +8,7 @@ from services.kernel.clock import system_clock
 from services.kernel.inbox.cases import (
     INBOX_TABLES,
     Applied,
+    Gap,
     Inbox,
 )
 from services.kernel.inbox.quarantine import KIND, UNKNOWN_CASE
@@ -126,6 +127,15 @@ class Following:
                 return self.inbox.discard(tx, self.effect, document_id, how)
 
         return await self._writer.run(work)
+
+    async def give_up(self, gap: Gap) -> None:
+        """Put what waits behind a gap in quarantine: its source lacks it too."""
+
+        def work() -> None:
+            with self.database.write() as tx:
+                self.inbox.give_up(tx, gap)
+
+        await self._writer.run(work)
 
     async def note_position(self, position: int) -> None:
         """Keep how far nothing is missing."""

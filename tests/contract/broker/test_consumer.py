@@ -4,11 +4,13 @@ import asyncio
 import random
 from collections.abc import Sequence
 from contextlib import asynccontextmanager, suppress
+from uuid import UUID
 
 import pytest
 
 from services.kernel.broker.provision import ConsumerSpec
 from services.kernel.clock import system_clock
+from services.kernel.errors import UnavailableError
 from services.kernel.inbox import Applied, Arrived, Consumer, Following, Inbox
 from services.kernel.inbox import consumer as consumer_module
 from services.kernel.store.database import Tx, open_database
@@ -236,6 +238,34 @@ def test_a_case_that_lacks_an_event_is_filled_from_the_log(open_bus, database):
         assert asked.count((3, 1)) < 4  # ever rarer
 
     asyncio.run(scenario())
+
+
+def test_what_its_source_lacks_too_goes_to_quarantine_and_a_reader_away_does_not(
+    open_bus, database, monkeypatch
+):
+    monkeypatch.setattr(consumer_module, "_FRUITLESS", 1)
+    away = [True]
+
+    async def source(case_id: UUID, _: int) -> Sequence[Arrived]:
+        if away[0]:
+            raise UnavailableError("log.away", "Later.")
+        return [follower.read((1, version)) for version in (3, 4) if case_id.int == 1]
+
+    follower = Follower(database)
+
+    async def scenario() -> None:
+        async with open_bus() as bus, working("t") as writer:
+            await fill(bus, [(1, 3), (2, 1), (1, 4)])
+            consumer = make_consumer(bus, follower, writer, fetch=source)
+            async with running(consumer):
+                await until(lambda: consumer.status().fault == "UnavailableError")
+                assert consumer.status().waiting.poison == 0
+                away[0] = False
+                await until(lambda: consumer.status().waiting.poison == 1)
+            assert consumer.status().waiting.gaps == 1
+
+    asyncio.run(scenario())
+    assert follower.by_case() == {2: [1]}
 
 
 def test_the_position_stays_below_what_waits(open_bus, database):

@@ -7,7 +7,8 @@ from uuid import UUID
 
 import pytest
 
-from services.kernel.inbox import UNKNOWN_CASE, Gap, Inbox
+from services.kernel.inbox import UNKNOWN_CASE, Discard, Gap, Inbox
+from services.kernel.inbox.effects import NOT_IN_RECORD
 from tests.support.inbox import Follower, Reader
 
 
@@ -64,11 +65,14 @@ def test_a_failing_effect_leaves_nothing_behind(database):
     assert follower.by_case() == {1: [1, 2], 2: [1, 2]}
 
 
-def test_an_event_that_cannot_be_handled_holds_its_own_case_and_no_other(database):
+@pytest.mark.parametrize("fault", ["raising", "hanging"])
+def test_an_event_that_cannot_be_handled_holds_its_own_case_and_no_other(
+    database, fault
+):
     """Found in the midst of a batch; what waited for it goes on waiting behind it."""
     follower = Follower(database)
     follower.take([(3, 3)])
-    follower.raising = {(3, 2), (7, 1)}
+    setattr(follower, fault, {(3, 2), (7, 1)})
     keys = [(case, version) for version in (1, 2) for case in range(1, 10)]
     outcome = follower.take(keys)
     healthy = {case: [1, 2] for case in range(1, 10) if case not in {3, 7}}
@@ -78,8 +82,8 @@ def test_an_event_that_cannot_be_handled_holds_its_own_case_and_no_other(databas
     assert follower.take([(3, 2), (3, 3), (7, 1)]).duplicates == 3
     assert follower.waiting() == {"poison": 2, "gap": 2}
     follower.replay()
-    assert follower.waiting() == {"poison": 2, "gap": 2}, "it still raises"
-    follower.raising = set()
+    assert follower.waiting() == {"poison": 2, "gap": 2}, "it still does"
+    setattr(follower, fault, set())
     assert follower.replay().released == 4
     assert follower.by_case() == healthy | {3: [1, 2, 3], 7: [1, 2]}
     assert follower.waiting() == {}
@@ -164,6 +168,50 @@ def test_gaps_name_what_is_missing(database):
         other = Follower(database).inbox.gaps(tx, before=2**62, limit=10)
     assert gaps == [Gap(UUID(int=1), 1), Gap(UUID(int=2), 0)]
     assert none_yet == other == []
+
+
+def test_what_nobody_has_the_predecessor_of_goes_to_quarantine(database):
+    """It is applied all the same, in order, once the predecessor is there."""
+    follower = Follower(database)
+    follower.take([(1, 3), (1, 4)])
+    follower.take([(2, 2)])
+    with database.write() as tx:
+        assert follower.inbox.give_up(tx, Gap(UUID(int=1), 0))
+        (message,) = follower.inbox.quarantine.all(tx)
+        assert not follower.inbox.give_up(tx, Gap(UUID(int=1), 0)), (
+            "it is there already"
+        )
+    assert (message.place, message.reason) == ((UUID(int=1), 3), NOT_IN_RECORD)
+    assert follower.waiting() == {"gap": 2, "poison": 1}
+    follower.replay()
+    assert follower.waiting() == {"gap": 2, "poison": 1}
+    assert follower.take([(1, 1), (1, 2)]).released == 2
+    assert follower.by_case() == {1: [1, 2, 3, 4]}
+    assert follower.waiting() == {"gap": 1}
+    with database.read() as tx:
+        assert not follower.inbox.quarantine.all(tx)
+
+
+def test_what_nobody_has_the_predecessor_of_can_be_discarded_alone(database):
+    follower = Follower(database)
+    follower.take([(1, 3), (1, 4)])
+    with database.write() as tx:
+        follower.inbox.give_up(tx, Gap(UUID(int=1), 0))
+        (message,) = follower.inbox.quarantine.all(tx)
+        follower.inbox.discardable(tx, message.document_id)
+        how = Discard(actor="ann", cause="foreign")
+        follower.inbox.discard(tx, follower.effect, message.document_id, how)
+    assert follower.waiting() == {"gap": 1}
+    assert follower.take([(1, 1), (1, 2), (1, 3)]).applied == 4
+
+
+def test_a_gap_that_closed_meanwhile_puts_nothing_in_quarantine(database):
+    follower = Follower(database)
+    follower.take([(1, 2)])
+    follower.take([(1, 1)])
+    with database.write() as tx:
+        assert not follower.inbox.give_up(tx, Gap(UUID(int=1), 0))
+    assert follower.waiting() == {}
 
 
 def test_consumers_do_not_see_each_other(database):
