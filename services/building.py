@@ -166,6 +166,7 @@ def _intake(site: Site, admission: Admission, broker: NatsBroker) -> Service:
         prepare=site.bus.prepare,
         authenticator=admission,
         viewers=admission,
+        names=admission.names,
         read=read_event,
         handling_log=open_log(site.addresses["handling"], site.token, "handling"),
     )
@@ -194,6 +195,7 @@ def _analytics(site: Site, admission: Admission, broker: NatsBroker) -> Service:
         prepare=site.bus.prepare,
         authenticator=admission,
         viewers=admission,
+        names=admission.names,
         readers=Readers(
             figures=looking, cases=looking - frozenset(site.policy.unit_roles)
         ),

@@ -31,7 +31,7 @@ from services.kernel.web.quarantine_endpoint import quarantine_router
 from services.kernel.web.readings_endpoint import AccessLog, readings_router
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
     from faststream.nats import NatsBroker
     from nats.aio.client import Client
@@ -61,6 +61,7 @@ class AnalyticsService(BusService):
         prepare: Callable[[Client], Awaitable[None]],
         authenticator: Authenticator,
         viewers: Viewers,
+        names: Callable[[], Mapping[str, str]] = dict,
         readers: Readers,
         read: Decode,
         handling_log: LogClient,
@@ -119,7 +120,7 @@ class AnalyticsService(BusService):
             quarantine_router(NAME, self._following, authenticator),
             quarantine_pages(NAME, self._following, pages),
             readings_router(NAME, access_log, authenticator),
-            readings_pages(NAME, access_log, pages),
+            readings_pages(NAME, access_log, pages, names=names),
         ]
         self.checks.append(
             # Figures are answered as far as they reach.

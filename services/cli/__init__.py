@@ -440,6 +440,9 @@ def audit_readings(
     actor: Annotated[
         str | None, typer.Option(help="By this person: their id in events.")
     ] = None,
+    act: Annotated[
+        str | None, typer.Option(help="Only what they did: read, search or export.")
+    ] = None,
     after: Annotated[
         str | None, typer.Option(help="From this instant on: 2026-03-01T00:00:00Z.")
     ] = None,
@@ -447,13 +450,13 @@ def audit_readings(
     limit: Annotated[int, typer.Option(min=1, max=500, help="At most so many.")] = 100,
     as_json: AsJson = False,
 ) -> None:
-    """Tell who read which document and what for, the latest first.
+    """Tell who read, searched or exported what, and what for, the latest first.
 
     That somebody asked is noted too.
     """
     from services.cli import readings  # noqa: PLC0415 lazy
 
-    asked = {"actor": actor, "after": after, "before": before}
+    asked = {"actor": actor, "act": act, "after": after, "before": before}
     readings.listing(case, asked, limit=limit, as_json=as_json)
 
 

@@ -1,4 +1,4 @@
-"""`amends audit readings`: who read which document, from all services together."""
+"""`amends audit readings`: who read, searched, exported what, from all services."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ _COLUMNS = {
     "read_at": "when",
     "actor": "who",
     "role": "role",
+    "act": "did",
     "kind": "what",
     "purpose": "what for",
     "case_id": "case",
@@ -52,6 +53,11 @@ def listing(
         return {"rows": rows[:limit], "more": more}
 
     found = with_services(ask)
-    show_rows(found, _COLUMNS, as_json=as_json, empty="Nobody read such a document.")
+    show_rows(
+        found,
+        _COLUMNS,
+        as_json=as_json,
+        empty="Nobody read, searched or exported such a thing.",
+    )
     if found["more"] and not as_json:
         sys.stderr.write("There are earlier ones: narrow it down, or raise --limit.\n")

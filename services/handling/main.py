@@ -166,7 +166,7 @@ class HandlingService(BusService):
                 words,
                 pages,
                 policy=policy,
-                names=lambda: _names(admission),
+                names=admission.names,
                 now=now,
             ),
             *access_pages.routers(admission, pages, zone=zone),
@@ -174,7 +174,7 @@ class HandlingService(BusService):
             quarantine_router(NAME, self._following, admission),
             quarantine_pages(NAME, self._following, pages),
             readings_router(NAME, access_log, admission),
-            readings_pages(NAME, access_log, pages),
+            readings_pages(NAME, access_log, pages, names=admission.names),
         ]
 
     def _on_bus(self, client: Client) -> list[Part]:
@@ -199,11 +199,6 @@ class HandlingService(BusService):
     def _close(self) -> None:
         super()._close()
         self._keys.close()
-
-
-def _names(admission: Admission) -> dict[str, str]:
-    """Give the names of people by their ids in events; who was forgotten has none."""
-    return {user.actor: user.name for user in admission.users.all() if user.name}
 
 
 def default_policy() -> Policy:

@@ -1,6 +1,6 @@
 """Intake put together: the only place that knows its concrete parts."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
 from faststream.nats import NatsBroker
@@ -58,11 +58,15 @@ class IntakeService(BusService):
         prepare: Callable[[Client], Awaitable[None]],
         authenticator: Authenticator,
         viewers: Viewers,
+        names: Callable[[], Mapping[str, str]] = dict,
         read: Decode,
         handling_log: LogClient,
         now: Clock = system_clock,
     ) -> None:
-        """`read` decodes what arrives on the bus; `handling_log` fills what is missing."""
+        """`read` decodes what arrives on the bus; `handling_log` fills what is missing.
+
+        `names` gives the staff's names by their ids.
+        """
         self._now, self._read = now, read
         self._record = open_record(
             settings, folder, name=NAME, codec=codec, now=now, secure_delete=True
@@ -128,7 +132,7 @@ class IntakeService(BusService):
             quarantine_router(NAME, self._following, authenticator),
             quarantine_pages(NAME, self._following, pages),
             readings_router(NAME, access_log, authenticator),
-            readings_pages(NAME, access_log, pages),
+            readings_pages(NAME, access_log, pages, names=names),
         ]
 
     def _on_bus(self, client: Client) -> Sequence[Part]:

@@ -97,6 +97,10 @@ class Admission:
     async def viewer(self, request: Request) -> Viewer:
         return await self._holders.viewer(request)
 
+    def names(self) -> dict[str, str]:
+        """Give people's names by their ids in events; who was forgotten has none."""
+        return {user.actor: user.name for user in self.users.all() if user.name}
+
     def progress(self) -> dict[str, int]:
         """Give the last position of its record; it reads no other."""
         return {"recorded": self._record.store.last_position()}

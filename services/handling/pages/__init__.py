@@ -4,9 +4,10 @@ from pathlib import Path
 from typing import Final
 
 from events import words
-from services.handling.pages import desk_refusals, desk_words, matters, places
+from services.handling.pages import desk_refusals, desk_words, matters
 from services.handling.pages.access_faults import REMEDIES
 from services.kernel.web.pages import Pages, Viewers
+from services.kernel.web.pages.roles import ROLES
 
 FOLDER: Final = Path(__file__).parent.parent
 
@@ -19,7 +20,12 @@ def handling_pages(*, viewers: Viewers, secret: bytes, time_zone: str) -> Pages:
         viewers=viewers,
         secret=secret,
         time_zone=time_zone,
-        words={**words.WORDS, **places.WORDS, **matters.WORDS, **desk_words.WORDS},
+        words={
+            **words.WORDS,
+            "role": ROLES,
+            **matters.WORDS,
+            **desk_words.WORDS,
+        },
         remedies={**REMEDIES, **desk_refusals.REMEDIES},
         locales=[words.LOCALE],
     )

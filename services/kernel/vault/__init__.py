@@ -9,9 +9,22 @@ from services.kernel.vault.documents import (
     Vault,
 )
 from services.kernel.vault.index import BlindIndex
-from services.kernel.vault.readings import Reading, ReadingPage, Readings, Wanted
+from services.kernel.vault.readings import (
+    ACTS,
+    NOTHING,
+    Act,
+    Reading,
+    ReadingPage,
+    Readings,
+    Wanted,
+    exported,
+    searched,
+)
 
 __all__ = [
+    "ACTS",
+    "NOTHING",
+    "Act",
     "BlindIndex",
     "DamagedError",
     "Document",
@@ -23,4 +36,6 @@ __all__ = [
     "Tombstone",
     "Vault",
     "Wanted",
+    "exported",
+    "searched",
 ]

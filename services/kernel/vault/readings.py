@@ -1,10 +1,11 @@
-"""Who read which document, when and what for: kept beside the record, not in it."""
+"""Who read, searched and exported what, and what for: beside the record, not in it."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, Literal
+from uuid import UUID
 
 from services.kernel.clock import from_micros, micros
 from services.kernel.errors import MalformedError
@@ -12,9 +13,9 @@ from services.kernel.errors import MalformedError
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
-    from uuid import UUID
 
-    from services.kernel.store.database import Database
+    from services.kernel.access import Credential
+    from services.kernel.store.database import Database, Dialect
 
 TABLES = (
     """CREATE TABLE IF NOT EXISTS document_reading (
@@ -28,16 +29,41 @@ TABLES = (
     """CREATE INDEX IF NOT EXISTS document_reading_by_time
         ON document_reading (read_at)""",
 )
+_ADDED = (
+    ("act", "TEXT NOT NULL DEFAULT 'read'"),
+    ("hits", "BIGINT"),
+    ("sought", "BYTEA"),
+    ("subject_id", "UUID"),
+)
+"""Columns that an amends before did not have."""
+_COLUMN_NAMES: dict[Dialect, str] = {
+    "sqlite": "SELECT name FROM pragma_table_info('document_reading')",
+    "postgres": (
+        "SELECT column_name FROM information_schema.columns WHERE table_name ="
+        " 'document_reading' AND table_schema = current_schema()"
+    ),
+}
 _LAST = 2**63 - 1
 _CURSOR = re.compile(r"([0-9]{1,18})-([0-9]{1,9})", re.ASCII)
 _COLUMNS = (
-    "read_at, case_id, document_id, kind, actor, role, department, purpose, masked"
+    "read_at, case_id, document_id, kind, actor, role, department, purpose, masked,"
+    " act, hits, sought, subject_id"
 )
+
+Act = Literal["read", "search", "export"]
+ACTS: Final[tuple[Act, ...]] = ("read", "search", "export")
+NOTHING: Final = UUID(int=0)
+"""In the place of a case, or of a document, where a note is of none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One look at one document; `purpose` is a code, `masked` what was left out."""
+    """One look at one document; `purpose` is a code, `masked` what was left out.
+
+    Of a search, `kind` names by what was sought, codes in a row, `hits` how many cases
+    were given; `sought` is a keyed digest of what was typed, the same for the same. Of
+    an export, `subject_id` is the person whose data it was, where it was one person's.
+    """
 
     read_at: datetime
     case_id: UUID
@@ -48,14 +74,68 @@ class Reading:
     department: str | None
     purpose: str
     masked: bool = False
+    act: Act = "read"
+    hits: int | None = None
+    sought: bytes | None = None
+    subject_id: UUID | None = None
+
+
+def searched(
+    by: Credential,
+    *,
+    at: datetime,
+    kinds: Sequence[str],
+    sought: bytes,
+    hits: int,
+    purpose: str,
+) -> Reading:
+    """Make the note of a search."""
+    return Reading(
+        read_at=at,
+        case_id=NOTHING,
+        document_id=NOTHING,
+        kind=" ".join(kinds),
+        actor=by.actor,
+        role=by.role,
+        department=by.department,
+        purpose=purpose,
+        act="search",
+        hits=hits,
+        sought=sought,
+    )
+
+
+def exported(
+    by: Credential,
+    *,
+    at: datetime,
+    kind: str,
+    purpose: str,
+    subject_id: UUID | None = None,
+    case_id: UUID = NOTHING,
+) -> Reading:
+    """Make the note of an export: `kind` is the code of what went out."""
+    return Reading(
+        read_at=at,
+        case_id=case_id,
+        document_id=NOTHING,
+        kind=kind,
+        actor=by.actor,
+        role=by.role,
+        department=by.department,
+        purpose=purpose,
+        act="export",
+        subject_id=subject_id,
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which readings: of a case, by somebody, from `after` on, until `before`."""
+    """Which of them: of a case, by somebody, an act, from `after` on, until `before`."""
 
     case_id: UUID | None = None
     actor: str | None = None
+    act: Act | None = None
     after: datetime | None = None
     before: datetime | None = None
 
@@ -69,19 +149,31 @@ class ReadingPage:
 
 
 class Readings:
-    """The access log of one service's documents."""
+    """The access log of one service: what was read, searched and exported there."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         if not database.read_only:
             database.migrate(TABLES)
+            self._add_columns()
+
+    def _add_columns(self) -> None:
+        """Bring the table of an older amends up to date."""
+        with self._database.write() as tx:
+            # On PostgreSQL another process that starts now waits here.
+            if tx.dialect == "postgres":
+                tx.execute("LOCK TABLE document_reading IN SHARE ROW EXCLUSIVE MODE")
+            known = {name for (name,) in tx.fetchall(_COLUMN_NAMES[tx.dialect])}
+            for name, form in _ADDED:
+                if name not in known:
+                    tx.execute(f"ALTER TABLE document_reading ADD COLUMN {name} {form}")
 
     def note(self, readings: Sequence[Reading]) -> None:
-        """Commit before the words are given: nothing is read unnoted."""
+        """Commit before anything is given: nothing is read, found or sent unnoted."""
         with self._database.write() as tx:
             tx.executemany(
                 f"INSERT INTO document_reading ({_COLUMNS})"  # noqa: S608 fixed words
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [
                     (
                         micros(each.read_at),
@@ -93,6 +185,10 @@ class Readings:
                         each.department,
                         each.purpose,
                         each.masked,
+                        each.act,
+                        each.hits,
+                        each.sought,
+                        each.subject_id,
                     )
                     for each in readings
                 ],
@@ -113,6 +209,7 @@ class Readings:
         for condition, value in (
             ("case_id = ?", wanted.case_id),
             ("actor = ?", wanted.actor),
+            ("act = ?", wanted.act),
             ("read_at >= ?", wanted.after and micros(wanted.after)),
             ("read_at < ?", wanted.before and micros(wanted.before)),
         ):
@@ -123,7 +220,8 @@ class Readings:
             found = tx.fetchall(
                 f"SELECT {_COLUMNS} FROM document_reading"  # noqa: S608 fixed words
                 f" WHERE {' AND '.join(conditions)}"
-                " ORDER BY read_at DESC, document_id, actor, purpose LIMIT ? OFFSET ?",
+                " ORDER BY read_at DESC, document_id, actor, purpose, kind, hits"
+                " LIMIT ? OFFSET ?",
                 (*values, limit + 1, skipped),
             )
         shown = found[:limit]
@@ -146,10 +244,11 @@ class Readings:
 
 
 def _readings(rows: Sequence[tuple[Any, ...]]) -> list[Reading]:
-    return [
-        Reading(from_micros(at), *who, masked=bool(hidden))  # type: ignore[misc] # a row's width
-        for at, *who, hidden in rows
-    ]
+    found = []
+    for at, *who, masked, act, hits, sought, subject_id in rows:
+        rest = (bool(masked), act, hits, sought, subject_id)
+        found.append(Reading(from_micros(at), *who, *rest))  # type: ignore[call-arg] # a row's width
+    return found
 
 
 def _read_cursor(text: str) -> tuple[int, int]:

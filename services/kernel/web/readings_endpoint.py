@@ -1,4 +1,4 @@
-"""`/api/<service>/readings`: who read which document, for those who watch over it."""
+"""`/api/<service>/readings`: who read, searched, exported what; for who watches it."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
@@ -12,7 +12,14 @@ from services.kernel.clock import Clock, rfc3339
 from services.kernel.grants import Code
 from services.kernel.store.writer import Writer
 from services.kernel.tokens import require_role
-from services.kernel.vault import Reading, ReadingPage, Readings, Wanted
+from services.kernel.vault import (
+    NOTHING,
+    Act,
+    Reading,
+    ReadingPage,
+    Readings,
+    Wanted,
+)
 from services.kernel.web.caller import caller
 
 LOOKING: Final = ("operator", "admin", "auditor")
@@ -22,8 +29,6 @@ PAGE_LIMIT: Final = 500
 ITSELF: Final = "access_log"
 """The kind of what is read where somebody looks who read what."""
 AUDIT: Final = "audit"
-NOTHING: Final = UUID(int=0)
-"""In the place of a case, or of a document, where a reading was of none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +76,14 @@ class ReadingsQuery(BaseModel):
 
     case_id: UUID | None = None
     actor: Code | None = None
+    act: Act | None = None
     after: AwareDatetime | None = None
     before: AwareDatetime | None = None
     cursor: str | None = None
     limit: Annotated[int, Query(ge=1, le=PAGE_LIMIT)] = PAGE
 
     def wanted(self) -> Wanted:
-        return Wanted(self.case_id, self.actor, self.after, self.before)
+        return Wanted(self.case_id, self.actor, self.act, self.after, self.before)
 
 
 def readings_router(
@@ -86,7 +92,9 @@ def readings_router(
     """Build the route of one service, for auditors, administrators, the operator."""
     routes = APIRouter(prefix=f"/api/{name}/readings", tags=["readings"])
 
-    @routes.get("", summary=f"Who read which document at {name}, the latest first")
+    @routes.get(
+        "", summary=f"Who read, searched, exported what at {name}, latest first"
+    )
     async def listed(
         query: Annotated[ReadingsQuery, Query()],
         by: Annotated[Credential, Depends(caller(authenticator))],
@@ -100,11 +108,12 @@ def readings_router(
 
 
 def _told(reading: Reading) -> dict[str, object]:
-    def known(id_: UUID) -> str | None:
-        return None if id_ == NOTHING else str(id_)
+    def known(id_: UUID | None) -> str | None:
+        return None if id_ is None or id_ == NOTHING else str(id_)
 
     return {
         "read_at": rfc3339(reading.read_at),
+        "act": reading.act,
         "actor": reading.actor,
         "role": reading.role,
         "department": reading.department,
@@ -113,4 +122,7 @@ def _told(reading: Reading) -> dict[str, object]:
         "masked": reading.masked,
         "case_id": known(reading.case_id),
         "document_id": known(reading.document_id),
+        "subject_id": known(reading.subject_id),
+        "hits": reading.hits,
+        "sought": reading.sought.hex() if reading.sought else None,
     }

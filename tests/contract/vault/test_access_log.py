@@ -12,9 +12,10 @@ from fastapi import FastAPI
 
 from services.intake.pages import intake_pages
 from services.kernel.access import Credential, OperatorTokens
+from services.kernel.clock import micros
 from services.kernel.errors import MalformedError
 from services.kernel.store.writer import Writer
-from services.kernel.vault import Reading, Readings, Wanted
+from services.kernel.vault import Reading, Readings, Wanted, exported, searched
 from services.kernel.web.pages import STRANGER, Viewer
 from services.kernel.web.pages.readings import readings_pages
 from services.kernel.web.problems import install
@@ -92,6 +93,77 @@ def test_every_page_together_gives_each_once_the_latest_first(
         assert first.rows + after.rows == rows
 
 
+def test_searches_and_exports_stand_beside_what_was_read(house: House) -> None:
+    """With what was sought as a digest alone, the same for the same."""
+    lin = Credential("lin", "agent", "front-office")
+    told = {"by": lin, "kinds": ("phone", "words"), "purpose": "case_work"}
+    house.readings.note(
+        [
+            reading(1),
+            searched(at=START, sought=b"\x0a" * 16, hits=1, **told),
+            searched(at=START, sought=b"\x0b" * 16, hits=20, **told),
+            exported(
+                lin,
+                at=START,
+                kind="subject",
+                purpose="case_work",
+                subject_id=UUID(int=7),
+            ),
+        ]
+    )
+    rows = house.api("auditor", "?act=search").json()["rows"]
+    assert [(row["act"], row["kind"], row["hits"]) for row in rows] == [
+        ("search", "phone words", 1),
+        ("search", "phone words", 20),
+    ]
+    assert [row["sought"] for row in rows] == ["0a" * 16, "0b" * 16]
+    assert rows[0]["case_id"] is rows[0]["document_id"] is None
+    (export,) = house.api("auditor", "?act=export").json()["rows"]
+    assert (export["kind"], export["subject_id"]) == ("subject", str(UUID(int=7)))
+    assert export["hits"] is export["sought"] is None
+    assert house.api("auditor", "?act=delete").status_code == 422
+    page = house.page("auditor", "?actor=lin").text
+    assert page.count('<td data-label="Did what">Searched</td>') == 2
+    assert page.count("Telephone number · Words · ") == 2
+    assert "1 case found" in page
+    assert "20 cases found" in page
+    assert "One person's data" in page.replace("&#39;", "'")
+    only = house.page("auditor", "?act=export").text
+    assert '<td data-label="Did what">Searched</td>' not in only
+
+
+OLD_TABLE = """CREATE TABLE document_reading (
+    read_at BIGINT NOT NULL, case_id UUID NOT NULL, document_id UUID NOT NULL,
+    kind TEXT NOT NULL, actor TEXT NOT NULL, role TEXT NOT NULL, department TEXT,
+    purpose TEXT NOT NULL, masked BOOLEAN NOT NULL)"""
+"""As it was before searches and exports were noted."""
+
+
+def test_the_log_of_an_older_amends_goes_on(database: Database) -> None:
+    database.migrate((OLD_TABLE,))
+    old = reading(1, masked=True)
+    with database.write() as tx:
+        tx.execute(
+            "INSERT INTO document_reading VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                micros(old.read_at),
+                old.case_id,
+                old.document_id,
+                old.kind,
+                old.actor,
+                old.role,
+                old.department,
+                old.purpose,
+                old.masked,
+            ),
+        )
+    new = reading(2, hits=3, sought=b"s" * 16, act="search")
+    for _ in range(2):  # and once more at the next start
+        readings = Readings(database)
+    readings.note([new])
+    assert readings.page(Wanted(), limit=9).rows == [new, old]
+
+
 def test_they_are_found_by_case_person_and_time(readings: Readings) -> None:
     noted = [reading(n) for n in range(12)]
     readings.note(noted)
@@ -156,7 +228,8 @@ def house(readings: Readings) -> Iterator[House]:
     pages = intake_pages(viewers=BySomebody(), secret=b"s" * 32, time_zone="UTC")
     app = FastAPI()
     app.include_router(readings_router("intake", log, TOKENS))
-    app.include_router(readings_pages("intake", log, pages))
+    names = {"lin": "Lin Yan"}
+    app.include_router(readings_pages("intake", log, pages, names=lambda: names))
     install(app)
     yield House(app, readings)
     writer.stop()
@@ -234,8 +307,9 @@ def test_the_page_tells_them_in_words(house: House) -> None:
     older = page.split('rel="next" href="')[1].split('"')[0]
     assert "· masked" in house.page("auditor", older.removeprefix(PAGE)).text
     mine = house.page("auditor", "?actor=lin&from=2026-03-01&until=2026-03-01").text
-    assert mine.count("<code>lin</code>") == 30
+    assert mine.count("Lin Yan</a> · Front office agent") == 30
     assert "<code>bo</code>" not in mine
+    assert "<code>bo</code></a> · Front office agent" in page  # nobody known
     assert 'href="/access/readings/handling?actor=lin&amp;from=2026-03-01' in mine
     again = house.page("auditor", "?actor=auditor-1").text
     assert again.count("This access log") == 3
@@ -243,8 +317,8 @@ def test_the_page_tells_them_in_words(house: House) -> None:
 
 
 def test_the_page_is_honest_about_nothing(house: House) -> None:
-    assert "Nobody has read a document" in house.page("auditor").text
-    assert "No reading fits" in house.page("auditor", "?actor=nobody").text
+    assert "Nobody has read, searched or exported" in house.page("auditor").text
+    assert "Nothing fits" in house.page("auditor", "?actor=nobody").text
     for query, fault in (
         ("?case_id=12", "no id of a case"),
         ("?from=yesterday", "Give a day"),

@@ -1,4 +1,4 @@
-"""`/access/readings/<service>`: who read which document, before auditors."""
+"""`/access/readings/<service>`: who read, searched, exported what; for auditors."""
 
 from __future__ import annotations
 
@@ -7,20 +7,22 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode
 from uuid import UUID
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request  # noqa: TC002 FastAPI reads it from the signature
 from starlette.responses import Response  # noqa: TC002 as above
 
 from services.kernel.i18n import msgid
 from services.kernel.inbox.quarantine import KIND
 from services.kernel.tokens import require_role
-from services.kernel.vault import Wanted
+from services.kernel.vault import ACTS, NOTHING, Wanted
 from services.kernel.web.pages.forms import FormFault
 from services.kernel.web.pages.purposes import PURPOSES
 from services.kernel.web.pages.rendering import SERVICES
-from services.kernel.web.readings_endpoint import ITSELF, LOOKING, NOTHING
+from services.kernel.web.pages.roles import ROLES
+from services.kernel.web.readings_endpoint import ITSELF, LOOKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from zoneinfo import ZoneInfo
 
     from fastapi import APIRouter
@@ -29,11 +31,27 @@ if TYPE_CHECKING:
     from services.kernel.web.readings_endpoint import AccessLog
 
 READINGS: Final = "/access/readings"
-FILTERS: Final = ("case_id", "actor", "from", "until")
+FILTERS: Final = ("case_id", "actor", "act", "from", "until")
 
 _KINDS: Final = {
     KIND: msgid("A message in quarantine"),
     ITSELF: msgid("This access log"),
+    "receipt_no": msgid("Receipt number"),
+    "phone": msgid("Telephone number"),
+    "email": msgid("E-mail address"),
+    "customer_no": msgid("Customer number"),
+    "order_no": msgid("Order number"),
+    "serial": msgid("Serial number"),
+    "lot": msgid("Lot"),
+    "upstream_no": msgid("Number elsewhere"),
+    "words": msgid("Words"),
+    "subject": msgid("One person's data"),
+}
+"""What a note may be of beside documents, in words."""
+_ACTS: Final = {
+    "read": msgid("Read"),
+    "search": msgid("Searched"),
+    "export": msgid("Exported"),
 }
 _FAULTS: Final = {
     "case_id": msgid("This is no id of a case. The address of its page ends with it."),
@@ -42,8 +60,13 @@ _FAULTS: Final = {
 }
 
 
-def readings_pages(name: str, log: AccessLog, pages: Pages) -> APIRouter:
-    """Build one service's part, for auditors and administrators."""
+def readings_pages(
+    name: str, log: AccessLog, pages: Pages, *, names: Callable[[], Mapping[str, str]]
+) -> APIRouter:
+    """Build one service's part, for auditors and administrators.
+
+    `names` gives people's names by the ids that the log has.
+    """
     routes = pages.router()
 
     @routes.get(f"{READINGS}/{name}")
@@ -70,6 +93,9 @@ def readings_pages(name: str, log: AccessLog, pages: Pages) -> APIRouter:
             faults_found=told,
             errors={fault.field: fault.message for fault in told},
             kinds=_KINDS,
+            acts=_ACTS,
+            roles=ROLES,
+            names=await run_in_threadpool(names),
             purposes=PURPOSES,
             nothing=NOTHING,
         )
@@ -80,6 +106,7 @@ def readings_pages(name: str, log: AccessLog, pages: Pages) -> APIRouter:
 def _wanted(given: Mapping[str, str], zone: ZoneInfo) -> tuple[Wanted, list[str]]:
     """Read the filters; days are whole, and meant in `zone`. Gives the faulty too."""
     faults: list[str] = []
+    act = next((each for each in ACTS if each == given["act"]), None)
     case_id, after, before = None, None, None
     try:
         case_id = UUID(given["case_id"]) if given["case_id"] else None
@@ -93,7 +120,7 @@ def _wanted(given: Mapping[str, str], zone: ZoneInfo) -> tuple[Wanted, list[str]
         before = _beginning(given["until"], zone, later=1)
     except (ValueError, OverflowError):
         faults.append("until")
-    return Wanted(case_id, given["actor"] or None, after, before), faults
+    return Wanted(case_id, given["actor"] or None, act, after, before), faults
 
 
 def _beginning(text: str, zone: ZoneInfo, *, later: int = 0) -> dt.datetime | None:
