@@ -8,7 +8,9 @@ from services.kernel.vault.documents import (
     Tombstone,
     Vault,
 )
+from services.kernel.vault.files import File, Files, SealedFile, Uploaded
 from services.kernel.vault.index import BlindIndex
+from services.kernel.vault.objects import FolderObjects, Objects
 from services.kernel.vault.readings import (
     ACTS,
     NOTHING,
@@ -20,6 +22,7 @@ from services.kernel.vault.readings import (
     exported,
     searched,
 )
+from services.kernel.vault.uploads import Receiving, Upload, Uploads
 
 __all__ = [
     "ACTS",
@@ -29,11 +32,20 @@ __all__ = [
     "DamagedError",
     "Document",
     "ErasedError",
+    "File",
+    "Files",
+    "FolderObjects",
+    "Objects",
     "Reading",
     "ReadingPage",
     "Readings",
+    "Receiving",
     "Sealed",
+    "SealedFile",
     "Tombstone",
+    "Upload",
+    "Uploaded",
+    "Uploads",
     "Vault",
     "Wanted",
     "exported",
