@@ -19,7 +19,7 @@ from services.analytics.messaging import LogFollower, filling, placed, recording
 from services.analytics.pages import insight_pages, insight_router
 from services.analytics.persistence import SqlFactStore
 from services.kernel.clock import system_clock
-from services.kernel.inbox import Consumer, Following, Inbox
+from services.kernel.inbox import Consumer, Following, Inbox, Ward
 from services.kernel.life import BusService
 from services.kernel.store.database import open_database
 from services.kernel.store.secret import kept_secret
@@ -112,13 +112,14 @@ class AnalyticsService(BusService):
             time_zone=settings.time_zone,
         )
         access_log = AccessLog(Readings(self._database), self._writer, now)
+        ward = Ward(self._following)
         self.routers = [
             analytics_router(
                 figures, self._rebuilder, authenticator, zone=zone, clock=now
             ),
             insight_router(figures, pages, readers=readers, now=now),
-            quarantine_router(NAME, self._following, authenticator),
-            quarantine_pages(NAME, self._following, pages),
+            quarantine_router(NAME, ward, authenticator),
+            quarantine_pages(NAME, ward, pages),
             readings_router(NAME, access_log, authenticator),
             readings_pages(NAME, access_log, pages, names=names),
         ]

@@ -96,9 +96,13 @@ def _confirm(message: dict[str, Any]) -> None:
             f"{message['consumer']} would never take this message in. Add --yes if"
             " that is meant.",
         )
+    what = (
+        f"version {message['version']} of case {message['case_id']}"
+        if message["case_id"]
+        else f"this message ({message['reason']})"
+    )
     typer.confirm(
-        f"{message['consumer']} will never take in version {message['version']} of case"
-        f" {message['case_id'] or '(unknown)'}. Discard it?",
+        f"{message['consumer']} will never take in {what}. Discard it?",
         abort=True,
         err=True,
     )

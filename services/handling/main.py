@@ -27,7 +27,7 @@ from services.handling.pages import access as access_pages
 from services.handling.pages import customer, desk, desk_case, handling_pages
 from services.handling.persistence import DepartmentCopies, HandlingRecord, WorkList
 from services.kernel.clock import new_uuid7, system_clock
-from services.kernel.inbox import Consumer, Following, Inbox
+from services.kernel.inbox import Consumer, Following, Inbox, Ward
 from services.kernel.life import BusService
 from services.kernel.log_client import filling
 from services.kernel.places import Places
@@ -135,6 +135,7 @@ class HandlingService(BusService):
             broker, commanding, self._writer, departments=policy.departments
         )
         access_log = AccessLog(readings, self._writer, now)
+        ward = Ward(self._following)
         self.routers = [
             cases.router(handling, admission, policy=policy, zone=zone, now=now),
             commands.router(commanding, self._writer, admission, receipts),
@@ -171,8 +172,8 @@ class HandlingService(BusService):
             ),
             *access_pages.routers(admission, pages, zone=zone),
             log_router(store, admission),
-            quarantine_router(NAME, self._following, admission),
-            quarantine_pages(NAME, self._following, pages),
+            quarantine_router(NAME, ward, admission),
+            quarantine_pages(NAME, ward, pages),
             readings_router(NAME, access_log, admission),
             readings_pages(NAME, access_log, pages, names=admission.names),
         ]

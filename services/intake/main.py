@@ -17,6 +17,7 @@ from services.intake.messaging import (
     answer_questions,
     following,
     received_message,
+    taking_in,
 )
 from services.intake.pages import intake_pages
 from services.intake.pages import router as pages_router
@@ -24,7 +25,7 @@ from services.intake.persistence import IntakeRecord
 from services.kernel.access import Authenticator
 from services.kernel.clock import Clock, new_uuid7, system_clock
 from services.kernel.folder import DataFolder
-from services.kernel.inbox import Consumer, Decode, Following, Inbox
+from services.kernel.inbox import Consumer, Decode, Door, Following, Inbox, Ward
 from services.kernel.life import BusService, Part
 from services.kernel.log_client import LogClient, filling
 from services.kernel.record import open_record
@@ -120,7 +121,18 @@ class IntakeService(BusService):
             secret=kept_secret(database, "form"),
             time_zone=settings.time_zone,
         )
-        access_log = AccessLog(Readings(database), self._writer, now)
+        readings = Readings(database)
+        access_log = AccessLog(readings, self._writer, now)
+        self._door = Door(
+            NAME,
+            database=database,
+            vault=vault,
+            readings=readings,
+            quarantine=self._following.inbox.quarantine,
+            writer=self._writer,
+            now=now,
+        )
+        ward = Ward(self._following, self._door, taking_in(self._intake))
         self.routers = [
             api_router(
                 self._intake, self._inquiries, authenticator, now=now, limiter=limiter
@@ -129,8 +141,8 @@ class IntakeService(BusService):
                 self._intake, self._inquiries, pages, now=now, limiter=limiter
             ),
             log_router(store, authenticator),
-            quarantine_router(NAME, self._following, authenticator),
-            quarantine_pages(NAME, self._following, pages),
+            quarantine_router(NAME, ward, authenticator),
+            quarantine_pages(NAME, ward, pages),
             readings_router(NAME, access_log, authenticator),
             readings_pages(NAME, access_log, pages, names=names),
         ]
@@ -153,7 +165,11 @@ class IntakeService(BusService):
             now=self._now,
             announce_on=subjects.quarantined(NAME),
         )
-        return [Submissions(client, self._intake), self._consumer, *self._relays]
+        return [
+            Submissions(client, self._intake, self._door),
+            self._consumer,
+            *self._relays,
+        ]
 
     def _close(self) -> None:
         super()._close()

@@ -21,6 +21,7 @@ from services.intake.application.inquiries import Inquiries, Wanted
 from services.intake.application.receipt_number import as_receipt_no
 from services.intake.application.submitting import Intake
 from services.kernel.access import Credential
+from services.kernel.broker.headers import MESSAGE_ID
 from services.kernel.broker.pull import StandingPull
 from services.kernel.errors import (
     AmendsError,
@@ -28,8 +29,8 @@ from services.kernel.errors import (
     UnauthenticatedError,
     UnavailableError,
 )
-from services.kernel.inbox import Arrived, Effect
-from services.kernel.logs import accepted_correlation_id, correlated
+from services.kernel.inbox import Again, Arrived, Door, Effect, Quarantined, told_of
+from services.kernel.logs import accepted_correlation_id, correlated, new_correlation_id
 from services.kernel.questions import CORRELATION_HEADER, answered
 from services.kernel.relay import Outgoing
 from services.kernel.store.database import Tx
@@ -196,6 +197,27 @@ def opened(inquiries: Inquiries, body: bytes, guesses: Guesses) -> dict[str, Any
     }
 
 
+def taking_in(intake: Intake) -> Again:
+    """Submit once more what was refused: an upgrade may have made it right."""
+
+    async def again(message: Quarantined, body: bytes) -> bool:
+        try:
+            await handed_in(
+                intake,
+                body,
+                channel=message.subject.rpartition(".")[2],
+                key=str(message.document_id),
+                correlation_id=new_correlation_id(),
+            )
+        except UnavailableError:
+            raise  # unknown
+        except AmendsError:
+            return False
+        return True
+
+    return again
+
+
 class Submissions:
     """Takes complaints from the stream SUBMIT and wipes them from it.
 
@@ -204,10 +226,11 @@ class Submissions:
     again; it is the same complaint then, under its key or its place in the stream.
     """
 
-    def __init__(self, client: Client, intake: Intake) -> None:
+    def __init__(self, client: Client, intake: Intake, door: Door) -> None:
         self._client = client
         self._js = client.jetstream()
         self._intake = intake
+        self._door = door
         self._pull = StandingPull(
             client, stream=Stream.SUBMIT, durable=SUBMIT_DURABLE, batch=_AT_ONCE
         )
@@ -255,8 +278,13 @@ class Submissions:
         except UnavailableError:
             raise  # unknown: it comes again
         except AmendsError as refusal:
-            await self._intake.refuse(
-                message.data, refusal, message_id=place, channel=channel
+            kept = await self._door.refuse(
+                message.data, refusal, message_id=place, subject=message.subject
+            )
+            await self._js.publish(
+                subjects.quarantined("intake"),
+                json.dumps(told_of(kept)).encode(),
+                headers={MESSAGE_ID: str(kept.document_id)},
             )
             return problem_of(refusal)
 

@@ -17,7 +17,6 @@ from services.intake.ports import (
     Kept,
     Marks,
     Progress,
-    Refusal,
     Seen,
     Step,
     TakenError,
@@ -39,9 +38,6 @@ TABLES: Final = (
     """CREATE TABLE IF NOT EXISTS step (
         case_id UUID NOT NULL, version BIGINT NOT NULL, type TEXT NOT NULL,
         occurred_at BIGINT NOT NULL, PRIMARY KEY (case_id, version))""",
-    """CREATE TABLE IF NOT EXISTS refused_message (
-        message_id TEXT PRIMARY KEY, document_id UUID NOT NULL, channel TEXT NOT NULL,
-        code TEXT NOT NULL, fields TEXT NOT NULL, refused_at BIGINT NOT NULL)""",
 )
 """DDL of the room. Instants are microseconds UTC. `step` is what a customer may see."""
 
@@ -159,28 +155,6 @@ class IntakeRecord:
     def note(self, reading: Reading) -> None:
         with _told():
             self._readings.note([reading])
-
-    def refuse(self, refusal: Refusal) -> None:
-        with _told(), self._database.write() as tx:
-            known = tx.fetchone(
-                "SELECT document_id FROM refused_message WHERE message_id = ?",
-                (refusal.message_id,),
-            )
-            if known is not None:
-                return
-            self._vault.put(tx, [refusal.document])
-            tx.execute(
-                "INSERT INTO refused_message (message_id, document_id, channel, code,"
-                " fields, refused_at) VALUES (?, ?, ?, ?, ?, ?)",
-                (
-                    refusal.message_id,
-                    refusal.document.document_id,
-                    refusal.channel,
-                    refusal.code,
-                    " ".join(refusal.fields),
-                    micros(refusal.refused_at),
-                ),
-            )
 
 
 def _advance(tx: Tx, events: Sequence[Envelope[Any]]) -> None:

@@ -51,18 +51,6 @@ class Filing:
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
-    """A message from the bus that is no complaint, sealed, and why it is none."""
-
-    message_id: str
-    channel: str
-    code: str
-    fields: tuple[str, ...]
-    refused_at: dt.datetime
-    document: Sealed
-
-
-@dataclass(frozen=True, slots=True)
 class Seen:
     """What the record knew of a batch at one moment."""
 
@@ -119,9 +107,6 @@ class Record(Protocol):
 
     def keep(self, filings: Sequence[Filing]) -> None:
         """Commit everything at once. Raises `TakenError`."""
-
-    def refuse(self, refusal: Refusal) -> None:
-        """Keep a refusal; the same message again changes nothing."""
 
     def progress(self, receipt_no: str) -> Progress | None:
         """Give where the case of a receipt number stands."""

@@ -182,14 +182,12 @@ def test_what_is_no_complaint_is_kept_with_its_reason_before_it_goes(
                 "json.encoding",
             ]
             await emptied(client)
-            record = service._record
-            with record.database.read() as tx:
-                rows = tx.fetchall(
-                    "SELECT channel, code, fields FROM refused_message ORDER BY fields"
-                )
-            assert len(rows) == 4
-            assert ("phone", "intake.invalid", "contact.phone") in rows
-            assert record.store.last_position() == 0
+            told = [(each.subject, each.reason) for each in service._door.quarantined()]
+            assert len(told) == 4
+            assert ("amends.submit.phone", "intake.invalid") in told
+            assert service._record.store.last_position() == 0
+            heard = await client.jetstream().stream_info("QUARANTINE")
+            assert heard.state.messages == 4
 
     asyncio.run(main())
 

@@ -23,9 +23,9 @@ from services.intake.domain.submission import (
     as_code,
     canonical,
 )
-from services.intake.ports import Filing, Kept, Key, Marks, Record, Refusal, TakenError
+from services.intake.ports import Filing, Kept, Key, Marks, Record, TakenError
 from services.kernel.clock import Clock, rfc3339
-from services.kernel.errors import AmendsError, RefusedError, UnavailableError
+from services.kernel.errors import RefusedError, UnavailableError
 from services.kernel.vault import ErasedError, Sealed, Vault
 
 _TEXT: Final = "text/plain; charset=utf-8"
@@ -280,31 +280,6 @@ class Registrar:
             event=event,
             documents=tuple(sealed),
             marks=marks_of(given),
-        )
-
-    def refuse(
-        self, body: bytes, error: AmendsError, *, message_id: str, channel: str
-    ) -> None:
-        """Keep what is no complaint, and why, its words sealed for nobody known."""
-        now = self._now()
-        nobody = self._new_id(now)
-        self._vault.ensure_keys([nobody])
-        document = self._vault.seal(
-            document_id=self._new_id(now),
-            subject_id=nobody,
-            kind="refused_submission",
-            media_type="application/octet-stream",
-            plaintext=body,
-        )
-        self._record.refuse(
-            Refusal(
-                message_id=message_id,
-                channel=channel,
-                code=error.code,
-                fields=tuple(each.field for each in error.errors),
-                refused_at=now,
-                document=document,
-            )
         )
 
 

@@ -5,7 +5,6 @@ Complaints that wait together are committed together. Nobody is answered before.
 
 import datetime as dt
 from collections.abc import Callable
-from functools import partial
 from typing import Final
 from uuid import UUID
 
@@ -18,7 +17,6 @@ from services.intake.ports import Key, Record
 from services.kernel.access import Credential
 from services.kernel.clock import Clock
 from services.kernel.errors import (
-    AmendsError,
     FieldError,
     ForbiddenError,
     MalformedError,
@@ -109,18 +107,6 @@ class Intake:
         if key is None or not 0 < len(key) <= _LONGEST_KEY or not key.isprintable():
             raise _bad_key(f"Send a key of 1 to {_LONGEST_KEY} printable characters.")
         return key
-
-    async def refuse(
-        self, body: bytes, error: AmendsError, *, message_id: str, channel: str
-    ) -> None:
-        """Keep what a channel sent and why it is no complaint, before it is let go.
-
-        Raises `UnavailableError`.
-        """
-        refuse = self._registrar.refuse
-        await self._writer.run(
-            partial(refuse, body, error, message_id=message_id, channel=channel)
-        )
 
 
 def _allow(submission: Submission, caller: Credential) -> None:

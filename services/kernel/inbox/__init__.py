@@ -10,19 +10,23 @@ from services.kernel.inbox.cases import (
     Waiting,
 )
 from services.kernel.inbox.consumer import Consumer, ConsumerStatus, Fetch
+from services.kernel.inbox.door import Again, Door
 from services.kernel.inbox.effects import Arrived, Effect
 from services.kernel.inbox.following import Following
 from services.kernel.inbox.quarantine import UNKNOWN_CASE, Discard, Quarantined, told_of
+from services.kernel.inbox.ward import Ward
 
 __all__ = [
     "INBOX_TABLES",
     "UNKNOWN_CASE",
+    "Again",
     "Applied",
     "Arrived",
     "Consumer",
     "ConsumerStatus",
     "Decode",
     "Discard",
+    "Door",
     "Effect",
     "Fetch",
     "Following",
@@ -31,5 +35,6 @@ __all__ = [
     "Quarantined",
     "StandingPull",
     "Waiting",
+    "Ward",
     "told_of",
 ]

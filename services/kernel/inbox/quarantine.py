@@ -48,7 +48,7 @@ QUARANTINE_TABLES: Final = (
         ON quarantine_replay (consumer, replayed_at)""",
 )
 KIND: Final = "quarantined_message"
-_MEDIA_TYPE: Final = "application/octet-stream"
+MEDIA_TYPE: Final = "application/octet-stream"
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +142,7 @@ class Quarantine:
                 document_id=new_uuid7(now),
                 subject_id=key,
                 kind=KIND,
-                media_type=_MEDIA_TYPE,
+                media_type=MEDIA_TYPE,
                 plaintext=body,
             )
             for key, (_, body, _) in zip(keys, messages, strict=True)
@@ -174,7 +174,7 @@ class Quarantine:
             (self._consumer, *place),
         )
         if row is None:
-            raise _unknown()
+            raise unknown()
         return self._vault.open(row[0]).plaintext
 
     def let_go(self, tx: Tx, places: Iterable[Place]) -> None:
@@ -240,7 +240,7 @@ class Quarantine:
         for each in self.all(tx):
             if each.document_id == document_id:
                 return each
-        raise _unknown()
+        raise unknown()
 
     def note_discarded(self, tx: Tx, message: Quarantined, how: Discard) -> None:
         """Keep for ever that a message was discarded, by whom and why."""
@@ -323,7 +323,7 @@ def _told_case(case_id: UUID) -> UUID | None:
     return None if case_id == UNKNOWN_CASE else case_id
 
 
-def _unknown() -> NotFoundError:
+def unknown() -> NotFoundError:
     return NotFoundError(
         "quarantine.unknown",
         "Nothing in quarantine has this id (any more): see `amends quarantine list`.",

@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 
 from services.kernel.access import Authenticator, Credential
 from services.kernel.grants import Code
-from services.kernel.inbox import Applied, Discard, Following, told_of
+from services.kernel.inbox import Discard, Ward, told_of
 from services.kernel.tokens import require_role
 from services.kernel.web.caller import caller
 
@@ -44,9 +44,7 @@ class Opening(BaseModel):
     purpose: Code
 
 
-def quarantine_router(
-    name: str, following: Following, authenticator: Authenticator
-) -> APIRouter:
+def quarantine_router(name: str, ward: Ward, authenticator: Authenticator) -> APIRouter:
     """Build the routes of one service: administrators settle, auditors look too."""
     who = Depends(caller(authenticator))
     routes = APIRouter(prefix=f"/api/{name}/quarantine", tags=["quarantine"])
@@ -54,7 +52,7 @@ def quarantine_router(
     @routes.get("", summary=f"What {name} could not handle, the oldest first")
     async def listed(by: Annotated[Credential, who]) -> dict[str, Any]:
         require_role(by, *LOOKING)
-        messages = await run_in_threadpool(following.quarantined)
+        messages = await run_in_threadpool(ward.quarantined)
         return {"rows": [told_of(each) for each in messages]}
 
     @routes.post("/{document_id}/open", summary="Its bytes; the look is noted")
@@ -62,7 +60,7 @@ def quarantine_router(
         document_id: UUID, wanted: Opening, by: Annotated[Credential, who]
     ) -> dict[str, Any]:
         require_role(by, *SETTLING)
-        message, body = await following.opened(
+        message, body = await ward.opened(
             document_id, actor=by.actor, role=by.role, purpose=wanted.purpose
         )
         return {**told_of(message), "content": base64.b64encode(body).decode()}
@@ -70,15 +68,14 @@ def quarantine_router(
     @routes.post("/replay", summary="Try all of them again, in their order")
     async def replay_all(by: Annotated[Credential, who]) -> dict[str, Any]:
         require_role(by, *SETTLING)
-        return await _counted(following, await following.replay(by=by.actor))
+        return await _counted(ward, await ward.replay(by=by.actor))
 
     @routes.post("/{document_id}/replay", summary="Try one again, and what it holds")
     async def replay(
         document_id: UUID, by: Annotated[Credential, who]
     ) -> dict[str, Any]:
         require_role(by, *SETTLING)
-        outcome = await following.replay(only=document_id, by=by.actor)
-        return await _counted(following, outcome)
+        return await _counted(ward, await ward.replay(only=document_id, by=by.actor))
 
     @routes.post("/{document_id}/discard", summary="Pass one over for ever")
     async def discard(
@@ -86,13 +83,12 @@ def quarantine_router(
     ) -> dict[str, Any]:
         require_role(by, *SETTLING)
         settled = Discard(actor=by.actor, cause=how.cause)
-        outcome = await following.discard(document_id, settled)
-        return await _counted(following, outcome)
+        return await _counted(ward, await ward.discard(document_id, settled))
 
     return routes
 
 
-async def _counted(following: Following, outcome: Applied) -> dict[str, Any]:
-    """Say how many events were applied, and how many messages are left."""
-    left = await run_in_threadpool(following.quarantined)
-    return {"applied": outcome.applied, "left": len(left)}
+async def _counted(ward: Ward, applied: int) -> dict[str, Any]:
+    """Say how many messages were handled, and how many are left."""
+    left = await run_in_threadpool(ward.quarantined)
+    return {"applied": applied, "left": len(left)}

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 
 from services.intake.pages import intake_pages
 from services.kernel.access import Credential
+from services.kernel.inbox import Ward
 from services.kernel.store.writer import Writer
 from services.kernel.web.pages import STRANGER, Viewer
 from services.kernel.web.pages.quarantine import LONGEST, quarantine_pages
@@ -42,7 +43,7 @@ class BySomebody:
 
 
 @dataclass
-class Ward:
+class Place:
     follower: Follower
     browser: Browser
 
@@ -62,21 +63,23 @@ class Ward:
 
 
 @pytest.fixture
-def ward(make_database: Callable[..., Database]) -> Iterator[Ward]:
+def ward(make_database: Callable[..., Database]) -> Iterator[Place]:
     """Give a service that holds one message of a case, with two events behind it."""
     follower = Follower(make_database("inbox"), Reader(poison={(1, 2)}))
     pages = intake_pages(viewers=BySomebody(), secret=b"s" * 32, time_zone="UTC")
     writer = Writer("ward")
     writer.start()
     app = FastAPI()
-    app.include_router(quarantine_pages("intake", follower.following(writer), pages))
+    app.include_router(
+        quarantine_pages("intake", Ward(follower.following(writer)), pages)
+    )
     follower.take([(1, 1), (1, 2), (1, 3), (1, 4), (2, 1)])
-    yield Ward(follower, Browser(app))
+    yield Place(follower, Browser(app))
     writer.stop()
 
 
 def test_it_is_listed_with_what_waits_behind_and_never_with_its_bytes(
-    ward: Ward,
+    ward: Place,
 ) -> None:
     (message,) = ward.held()
     listed = ward.page()
@@ -91,7 +94,7 @@ def test_it_is_listed_with_what_waits_behind_and_never_with_its_bytes(
     assert 'aria-current="page">Intake<' in listed
 
 
-def test_where_nothing_waits_it_says_so_and_hints_at_nothing(ward: Ward) -> None:
+def test_where_nothing_waits_it_says_so_and_hints_at_nothing(ward: Place) -> None:
     ward.follower.reader.poison.clear()
     ward.follower.replay()
     assert "Nothing is in quarantine here" in ward.page()
@@ -110,7 +113,7 @@ def test_where_nothing_waits_it_says_so_and_hints_at_nothing(ward: Ward) -> None
     ],
 )
 def test_administrators_settle_and_auditors_look(
-    ward: Ward, role: str, looks: int, settles: int
+    ward: Place, role: str, looks: int, settles: int
 ) -> None:
     document = f"/{ward.held()[0].document_id}"
     for path in ("", "/hint", document):
@@ -124,7 +127,7 @@ def test_administrators_settle_and_auditors_look(
 
 
 def test_a_stranger_is_sent_to_the_login_and_a_foreign_form_is_refused(
-    ward: Ward,
+    ward: Place,
 ) -> None:
     answer = ward.browser.get(HOME)
     assert answer.headers["location"].startswith("/access/login?next=")
@@ -135,7 +138,7 @@ def test_a_stranger_is_sent_to_the_login_and_a_foreign_form_is_refused(
     assert len(ward.held()) == 1
 
 
-def test_its_bytes_are_opened_for_a_purpose_and_the_look_is_noted(ward: Ward) -> None:
+def test_its_bytes_are_opened_for_a_purpose_and_the_look_is_noted(ward: Place) -> None:
     (message,) = ward.held()
     path = f"/{message.document_id}/open"
     assert ward.send(path)[0] == 422
@@ -147,7 +150,7 @@ def test_its_bytes_are_opened_for_a_purpose_and_the_look_is_noted(ward: Ward) ->
     assert noted == [(message.document_id, "admin-1", "repair")]
 
 
-def test_tried_again_it_leaves_and_who_asked_is_kept(ward: Ward) -> None:
+def test_tried_again_it_leaves_and_who_asked_is_kept(ward: Place) -> None:
     (message,) = ward.held()
     _, target = ward.send(f"/{message.document_id}/replay")
     assert target == f"{HOME}?done=tried&applied=0"
@@ -163,7 +166,7 @@ def test_tried_again_it_leaves_and_who_asked_is_kept(ward: Ward) -> None:
     assert "Tried again." in ward.page("?done=tried&applied=many")
 
 
-def test_discarding_asks_first_and_tells_afterwards(ward: Ward) -> None:
+def test_discarding_asks_first_and_tells_afterwards(ward: Place) -> None:
     (message,) = ward.held()
     path = f"/{message.document_id}/discard"
     asked = ward.page(path)
@@ -183,7 +186,7 @@ def test_discarding_asks_first_and_tells_afterwards(ward: Ward) -> None:
 
 
 def test_one_behind_a_missing_event_is_not_even_offered_for_discarding(
-    ward: Ward,
+    ward: Place,
 ) -> None:
     ward.follower.reader.poison.add((3, 2))
     ward.follower.take([(3, 2)])

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from fastapi import APIRouter
 
     from services.kernel.access import Credential
-    from services.kernel.inbox import Following
+    from services.kernel.inbox import Ward
     from services.kernel.web.pages.rendering import Pages
 
 QUARANTINE: Final = "/access/quarantine"
@@ -48,10 +48,10 @@ _DONE: Final = {
 _COUNT: Final = TypeAdapter(int)
 
 
-def quarantine_pages(name: str, following: Following, pages: Pages) -> APIRouter:
+def quarantine_pages(name: str, ward: Ward, pages: Pages) -> APIRouter:
     """Build one service's part: administrators settle, auditors look."""
     routes = pages.router()
-    part = _Part(name, following, pages)
+    part = _Part(name, ward, pages)
     _looking(routes, part)
     _trying(routes, part)
     _discarding(routes, part)
@@ -65,13 +65,13 @@ def quarantine_pages(name: str, following: Following, pages: Pages) -> APIRouter
 
 
 def _looking(routes: APIRouter, part: _Part) -> None:
-    following = part.following
+    ward = part.ward
 
     @routes.get(part.home)
     async def listed(request: Request) -> Response:
         part.require(request, LOOKING)
-        messages = await run_in_threadpool(following.quarantined)
-        gone, replays = await run_in_threadpool(following.settled, limit=LISTED)
+        messages = await run_in_threadpool(ward.quarantined)
+        gone, replays = await run_in_threadpool(ward.settled, limit=LISTED)
         asked = request.query_params
         return part.render(
             request,
@@ -89,7 +89,7 @@ def _looking(routes: APIRouter, part: _Part) -> None:
     @routes.get(f"{part.home}/hint")
     async def hint(request: Request) -> Response:
         part.require(request, LOOKING)
-        messages = await run_in_threadpool(following.quarantined)
+        messages = await run_in_threadpool(ward.quarantined)
         return part.render(request, "access/quarantine_hint.html", total=len(messages))
 
     @routes.get(f"{part.home}/{{document_id}}")
@@ -104,7 +104,7 @@ def _looking(routes: APIRouter, part: _Part) -> None:
         if purpose not in purposes.SETTLING:
             fault = msgid("Choose what you want to look for.")
             return await part.show(request, document_id, fault=fault)
-        _, body = await following.opened(
+        _, body = await ward.opened(
             document_id, actor=by.actor, role=by.role, purpose=purpose
         )
         return await part.show(request, document_id, body=body)
@@ -114,9 +114,8 @@ def _trying(routes: APIRouter, part: _Part) -> None:
     async def tried(request: Request, only: UUID | None) -> Response:
         by = part.require(request, SETTLING)
         await part.pages.form(request)
-        outcome = await part.following.replay(only=only, by=by.actor)
-        applied = str(outcome.applied)
-        return part.pages.redirect(part.home, done="tried", applied=applied)
+        applied = await part.ward.replay(only=only, by=by.actor)
+        return part.pages.redirect(part.home, done="tried", applied=str(applied))
 
     @routes.post(f"{part.home}/replay")
     async def replay_all(request: Request) -> Response:
@@ -141,7 +140,7 @@ def _discarding(routes: APIRouter, part: _Part) -> None:
             fault = msgid("Choose why it may go.")
             return await part.confirm(request, document_id, fault=fault)
         how = Discard(actor=by.actor, cause=cause)
-        await part.following.discard(document_id, how)
+        await part.ward.discard(document_id, how)
         return part.pages.redirect(part.home, done="discarded")
 
 
@@ -150,7 +149,7 @@ class _Part:
     """What the pages of one service's quarantine are made of."""
 
     name: str
-    following: Following
+    ward: Ward
     pages: Pages
 
     @property
@@ -184,7 +183,7 @@ class _Part:
         body: bytes | None = None,
         fault: str | None = None,
     ) -> Response:
-        message = await run_in_threadpool(self.following.message, document_id)
+        message = await run_in_threadpool(self.ward.message, document_id)
         return self.render(
             request,
             "access/quarantine_one.html",
@@ -200,7 +199,7 @@ class _Part:
         self, request: Request, document_id: UUID, *, fault: str | None = None
     ) -> Response:
         """Say what would go and what would go on; nothing is changed yet."""
-        message = await run_in_threadpool(self.following.discardable, document_id)
+        message = await run_in_threadpool(self.ward.discardable, document_id)
         return self.render(
             request,
             "access/quarantine_discard.html",
