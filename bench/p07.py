@@ -296,7 +296,7 @@ async def run(
         await until(settled, CONTROL_PATIENCE if given.control else PATIENCE)
         handled = len(bench.handled)
         with place.database.read() as tx:
-            waiting = place.following.inbox.waiting(tx)
+            waiting = place.following.inbox.rows.waiting(tx)
         bench.mended.set()
         if given.control:
             return bench, {"parked": waiting.poison, "held": waiting.newer}

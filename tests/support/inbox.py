@@ -153,6 +153,6 @@ class Follower:
 
     def waiting(self) -> dict[str, int]:
         with self.database.read() as tx:
-            found = self.inbox.waiting(tx)
+            found = self.inbox.rows.waiting(tx)
         counts = {"gap": found.gaps, "newer": found.newer, "poison": found.poison}
         return {reason: count for reason, count in counts.items() if count}

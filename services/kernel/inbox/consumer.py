@@ -15,12 +15,9 @@ import structlog
 from services.kernel.broker.headers import MESSAGE_ID
 from services.kernel.broker.pull import BATCH, HAND, StandingPull
 from services.kernel.clock import micros
-from services.kernel.inbox.cases import (
-    Gap,
-    Waiting,
-)
 from services.kernel.inbox.effects import Arrived
 from services.kernel.inbox.quarantine import told_of
+from services.kernel.inbox.rows import Gap, Waiting
 from services.kernel.tasks import end
 
 if TYPE_CHECKING:
@@ -181,9 +178,9 @@ class Consumer:
     def _look(self) -> list[Gap]:
         before = micros(self._now()) - _PATIENCE
         with self._following.database.read() as tx:
-            self._waiting = self._inbox.waiting(tx)
-            self._position = self._inbox.position(tx)
-            gaps = self._inbox.gaps(tx, before=before, limit=_FILLED_AT_ONCE)
+            self._waiting = self._inbox.rows.waiting(tx)
+            self._position = self._inbox.rows.position(tx)
+            gaps = self._inbox.rows.gaps(tx, before=before, limit=_FILLED_AT_ONCE)
         self._waits = self._waiting.total
         return gaps
 
@@ -240,4 +237,4 @@ class Consumer:
 
     def _first_waiting(self) -> int | None:
         with self._following.database.read() as tx:
-            return self._inbox.waiting(tx).position
+            return self._inbox.rows.waiting(tx).position

@@ -5,13 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from services.kernel.clock import system_clock
-from services.kernel.inbox.cases import (
-    INBOX_TABLES,
-    Applied,
-    Gap,
-    Inbox,
-)
+from services.kernel.inbox.cases import Applied, Inbox
 from services.kernel.inbox.quarantine import KIND, UNKNOWN_CASE
+from services.kernel.inbox.rows import INBOX_TABLES, Gap
 from services.kernel.vault import Reading, Readings
 
 if TYPE_CHECKING:
@@ -142,7 +138,7 @@ class Following:
 
         def work() -> None:
             with self.database.write() as tx:
-                self.inbox.note_position(tx, position)
+                self.inbox.rows.note_position(tx, position)
 
         await self._writer.run(work)
 

@@ -112,7 +112,7 @@ def test_a_stream_is_applied_and_the_position_follows(open_bus, make_database):
                 assert status.healthy
         assert all(v == [1, 2, 3, 4, 5] for v in follower.by_case().values())
         with follower.database.read() as tx:
-            assert follower.inbox.position(tx) == 500
+            assert follower.inbox.rows.position(tx) == 500
 
     asyncio.run(scenario())
 

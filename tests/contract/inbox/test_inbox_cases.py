@@ -9,14 +9,21 @@ import pytest
 
 from services.kernel.inbox import UNKNOWN_CASE, Discard, Gap, Inbox
 from services.kernel.inbox.effects import NOT_IN_RECORD
+from services.kernel.inbox.rows import Rows
 from tests.support.inbox import Follower, Reader
 
 
-class UnlockedInbox(Inbox):
+class UnlockedRows(Rows):
     """The control: it reads versions without locking the cases first."""
 
-    def _lock(self, tx, case_ids):
-        return self._versions(tx, case_ids)
+    def lock(self, tx, case_ids):
+        return self.versions(tx, case_ids)
+
+
+class UnlockedInbox(Inbox):
+    def __init__(self, consumer, *, decode, vault, now):
+        super().__init__(consumer, decode=decode, vault=vault, now=now)
+        self.rows = UnlockedRows(consumer, self.quarantine, now=now)
 
 
 @pytest.fixture
@@ -108,8 +115,10 @@ def test_an_unreadable_event_holds_its_own_case_and_no_other(database, fault):
     assert all(cases[case] == list(range(1, 9)) for case in range(4, 21))
     assert follower.waiting() == {fault: 3, "gap": 15}
     with database.read() as tx:
-        assert follower.inbox.gaps(tx, before=2**62, limit=10) == []  # nothing missing
-        assert [case.int for case in follower.inbox.faulty(tx)] == [1, 2, 3]
+        assert (
+            follower.inbox.rows.gaps(tx, before=2**62, limit=10) == []
+        )  # nothing missing
+        assert [case.int for case in follower.inbox.rows.faulty(tx)] == [1, 2, 3]
 
     getattr(reader, fault).discard((2, 3))
     outcome = follower.replay()
@@ -149,8 +158,8 @@ def test_a_message_that_tells_no_case_is_kept(database):
     follower.take([(1, 1), (1, 2)])
     assert follower.waiting() == {"poison": 1, "gap": 1}
     with database.read() as tx:
-        assert follower.inbox.faulty(tx) == [UNKNOWN_CASE]
-        gaps = follower.inbox.gaps(tx, before=2**62, limit=10)
+        assert follower.inbox.rows.faulty(tx) == [UNKNOWN_CASE]
+        gaps = follower.inbox.rows.gaps(tx, before=2**62, limit=10)
     assert gaps == [Gap(UUID(int=1), 0)]
     follower.take([(1, 1)])  # delivered twice, another place in the stream
     reader.mute.clear()
@@ -163,9 +172,9 @@ def test_gaps_name_what_is_missing(database):
     follower = Follower(database)
     follower.take([(1, 1), (1, 3), (1, 4), (2, 2), (3, 1)])
     with database.read() as tx:
-        gaps = follower.inbox.gaps(tx, before=2**62, limit=10)
-        none_yet = follower.inbox.gaps(tx, before=0, limit=10)
-        other = Follower(database).inbox.gaps(tx, before=2**62, limit=10)
+        gaps = follower.inbox.rows.gaps(tx, before=2**62, limit=10)
+        none_yet = follower.inbox.rows.gaps(tx, before=0, limit=10)
+        other = Follower(database).inbox.rows.gaps(tx, before=2**62, limit=10)
     assert gaps == [Gap(UUID(int=1), 1), Gap(UUID(int=2), 0)]
     assert none_yet == other == []
 
@@ -227,8 +236,8 @@ def test_the_position_only_rises(database):
     seen = []
     for position in (5, 3, 9):
         with database.write() as tx:
-            follower.inbox.note_position(tx, position)
-            seen.append(follower.inbox.position(tx))
+            follower.inbox.rows.note_position(tx, position)
+            seen.append(follower.inbox.rows.position(tx))
     assert seen == [5, 5, 9]
 
 
