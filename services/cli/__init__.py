@@ -253,6 +253,54 @@ def case_show(
 
 
 @case.command(
+    "find", epilog="Example: amends case find leaks --phone '+86 138 0013 8000'"
+)
+def case_find(
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="WORDS", help="All of them; or digits of a receipt number."
+        ),
+    ] = None,
+    *,
+    phone: Annotated[
+        str | None, typer.Option(help="Telephone number, with its country code.")
+    ] = None,
+    email: Annotated[str | None, typer.Option(help="E-mail address.")] = None,
+    order: Annotated[str | None, typer.Option(help="Order number.")] = None,
+    serial: Annotated[str | None, typer.Option(help="Serial number.")] = None,
+    lot: Annotated[str | None, typer.Option(help="Lot.")] = None,
+    customer: Annotated[str | None, typer.Option(help="Customer number.")] = None,
+    upstream: Annotated[
+        str | None, typer.Option(help="Its number with the dealer or elsewhere.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=500, help="At most so many.")] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """Find cases by numbers, addresses and words; the search is noted.
+
+    Words are found whole, all in what the customer handed in or all in what colleagues
+    wrote. What is given must all be true of a case.
+    """
+    from services.cli import finding  # noqa: PLC0415 lazy
+
+    given = {
+        "q": " ".join(words or ()) or None,
+        "phone": phone,
+        "email": email,
+        "order": order,
+        "serial": serial,
+        "lot": lot,
+        "customer": customer,
+        "upstream": upstream,
+    }
+    sought = {name: text for name, text in given.items() if text is not None}
+    if not sought:
+        raise typer.BadParameter("say what to find: words, or one of the options")
+    finding.find(sought, limit=limit, as_json=as_json)
+
+
+@case.command(
     "do",
     epilog="Example: amends case do 4837 2915 0062 7714 sign-for --token-file zhao.token",
 )

@@ -15,6 +15,7 @@ from services.handling.api import access, cases, commands, departments, feed
 from services.handling.application.cases import Handling
 from services.handling.application.commanding import Commanding
 from services.handling.application.feeds import Feeds
+from services.handling.application.finding import Finding
 from services.handling.application.reading import Words
 from services.handling.domain.policy import Policy, parse_policy
 from services.handling.domain.visibility import staff
@@ -22,6 +23,7 @@ from services.handling.messaging.cases import case_message, taking_over
 from services.handling.messaging.commands import answer_commands
 from services.handling.messaging.documents import IntakeWords
 from services.handling.messaging.feeds import department_copies
+from services.handling.messaging.finding import AskedIntake
 from services.handling.messaging.receipts import IntakeReceipts
 from services.handling.pages import access as access_pages
 from services.handling.pages import customer, desk, desk_case, handling_pages
@@ -36,7 +38,7 @@ from services.kernel.relay import Relay
 from services.kernel.store.application import open_store
 from services.kernel.store.database import open_database
 from services.kernel.store.secret import kept_secret
-from services.kernel.vault import Readings, Vault
+from services.kernel.vault import Readings, Vault, WordIndex
 from services.kernel.web.log_endpoint import log_router
 from services.kernel.web.pages.quarantine import quarantine_pages
 from services.kernel.web.pages.readings import readings_pages
@@ -99,6 +101,7 @@ class HandlingService(BusService):
             secure_delete=True,
         )
         vault = Vault(self._keys, database)
+        word_index = WordIndex(self._keys, database)
         work_list = WorkList(database)
         self._handling = handling = Handling(store, work_list)
         self._following = Following(
@@ -108,8 +111,9 @@ class HandlingService(BusService):
             effect=taking_over(handling),
         )
         commanding = Commanding(
-            HandlingRecord(store, work_list, vault),
+            HandlingRecord(store, work_list, vault, word_index),
             vault,
+            word_index,
             policy=policy,
             secret=kept_secret(self._keys, "command"),
             tenant=settings.tenant,
@@ -131,13 +135,26 @@ class HandlingService(BusService):
             writer=self._writer,
             now=now,
         )
+        finding = Finding(
+            work_list,
+            word_index,
+            AskedIntake(broker),
+            readings,
+            policy=policy,
+            secret=kept_secret(self._keys, "search"),
+            region=settings.phone_region,
+            writer=self._writer,
+            now=now,
+        )
         answer_commands(
             broker, commanding, self._writer, departments=policy.departments
         )
         access_log = AccessLog(readings, self._writer, now)
         ward = Ward(self._following)
         self.routers = [
-            cases.router(handling, admission, policy=policy, zone=zone, now=now),
+            cases.router(
+                handling, finding, admission, policy=policy, zone=zone, now=now
+            ),
             commands.router(commanding, self._writer, admission, receipts),
             customer.router(
                 pages,
@@ -159,7 +176,7 @@ class HandlingService(BusService):
                 admission,
                 zone=zone,
             ),
-            desk.router(handling, pages, policy=policy, now=now),
+            desk.router(handling, finding, pages, policy=policy, now=now),
             desk_case.router(
                 handling,
                 commanding,

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from events.envelope import Envelope
     from services.handling.domain.case import Case
-    from services.kernel.vault import Sealed
+    from services.kernel.vault import Sealed, Worded
 
 
 class Listed(NamedTuple):
@@ -46,8 +46,7 @@ class QueueFilter(NamedTuple):
 
     `department` leads the case, was asked to contribute or contributes; `unassigned`
     adds the cases that no department leads. `category` takes the path itself and all
-    below it. `digits` stand anywhere in the receipt number, `unended` leaves out ended
-    cases. Cases that are open have no time of closing.
+    below it. `unended` leaves out ended cases. Cases that are open have no time of closing.
     """
 
     state: str | None = None
@@ -62,7 +61,6 @@ class QueueFilter(NamedTuple):
     received_before: datetime | None = None
     closed_from: datetime | None = None
     closed_before: datetime | None = None
-    digits: str | None = None
     unended: bool = False
     unassigned: bool = False
     after: tuple[datetime, UUID] | None = None
@@ -111,7 +109,45 @@ class CaseList(Protocol):
 
     def count(self, wanted: QueueFilter) -> int: ...
 
+    def having_digits(self, digits: str) -> set[UUID]:
+        """Give the cases whose receipt number has these digits in it.
+
+        Raises RefusedError where they are too many.
+        """
+
+    def among(self, cases: Iterable[UUID], wanted: QueueFilter) -> list[Listed]:
+        """Give the rows of these cases that fit, oldest receipt first."""
+
     def tally(self, wanted: QueueFilter) -> list[Tallied]: ...
+
+
+class Sought(NamedTuple):
+    """What a case is looked for by: `receipt_no`, `words` or a kind of mark; its value."""
+
+    kind: str
+    value: str
+
+
+Clause = tuple[Sought, ...]
+"""Alternatives: a case that has one of them is found."""
+
+
+class IntakeFinding(Protocol):
+    """Who finds cases by what was handed in: intake."""
+
+    async def find(self, clauses: Sequence[Clause]) -> list[set[UUID]]:
+        """Give the cases of each clause, whoever may see them.
+
+        Raises RefusedError where they are too many, UnavailableError where nobody
+        answers in time.
+        """
+
+
+class OwnWords(Protocol):
+    """What was written here, found by its words: `services.kernel.vault.WordIndex`."""
+
+    def search(self, text: str) -> set[UUID]:
+        """Give the cases with every word of the text; RefusedError for too many."""
 
 
 class Opened(NamedTuple):
@@ -233,5 +269,6 @@ class Record(Protocol):
         events: Sequence[Envelope[Any]],
         cases: Sequence[Case],
         documents: Sequence[Sealed],
+        words: Sequence[Worded],
         keys: Sequence[KeyRow],
     ) -> None: ...

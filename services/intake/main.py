@@ -33,7 +33,7 @@ from services.kernel.relay import Relay
 from services.kernel.settings import Settings
 from services.kernel.store.database import open_database
 from services.kernel.store.secret import kept_secret
-from services.kernel.vault import BlindIndex, Readings, Vault
+from services.kernel.vault import BlindIndex, Readings, Vault, WordIndex
 from services.kernel.web.limiter import Limiter
 from services.kernel.web.log_endpoint import log_router
 from services.kernel.web.pages import Viewers
@@ -87,12 +87,18 @@ class IntakeService(BusService):
             secure_delete=True,
         )
         vault = Vault(self._keys, database)
+        words = WordIndex(self._keys, database)
         self._intake_record = IntakeRecord(
-            store, vault, BlindIndex(self._keys, database), keys=self._keys
+            store,
+            vault,
+            BlindIndex(self._keys, database, region=settings.phone_region),
+            words,
+            keys=self._keys,
         )
         registrar = Registrar(
             self._intake_record,
             vault,
+            words,
             tenant=settings.tenant,
             now=now,
             new_id=new_uuid7,

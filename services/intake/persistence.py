@@ -18,6 +18,7 @@ from services.intake.ports import (
     Marks,
     Progress,
     Seen,
+    Sought,
     Step,
     TakenError,
 )
@@ -26,7 +27,15 @@ from services.kernel.errors import UnavailableError
 from services.kernel.store.application import EventStore
 from services.kernel.store.database import IN_LIST_LIMIT, Database, Tx
 from services.kernel.store.secret import kept_secret
-from services.kernel.vault import BlindIndex, Reading, Readings, Vault
+from services.kernel.vault import (
+    CASES_LIMIT,
+    BlindIndex,
+    Reading,
+    Readings,
+    Vault,
+    WordIndex,
+    too_common,
+)
 
 TABLES: Final = (
     """CREATE TABLE IF NOT EXISTS submission (
@@ -41,6 +50,9 @@ TABLES: Final = (
 )
 """DDL of the room. Instants are microseconds UTC. `step` is what a customer may see."""
 
+WORDS: Final = "words"
+"""The kind of what is looked for in texts, beside those of marks."""
+
 _log = structlog.get_logger(__name__)
 
 
@@ -52,6 +64,7 @@ class IntakeRecord:
         store: EventStore[Envelope[Any]],
         vault: Vault,
         index: BlindIndex,
+        words: WordIndex,
         *,
         keys: Database,
     ) -> None:
@@ -59,6 +72,7 @@ class IntakeRecord:
         self._database = store.database
         self._vault = vault
         self._index = index
+        self._words = words
         self._database.migrate(TABLES)
         self._readings = Readings(self._database)
         self.secret = kept_secret(self._database, "case")
@@ -110,6 +124,7 @@ class IntakeRecord:
             )
             self._store.put(tx, [each.event for each in filings])
             self._vault.put(tx, [paper for each in filings for paper in each.documents])
+            self._words.put(tx, [text for each in filings for text in each.words])
             self._index.put(
                 tx,
                 [
@@ -151,6 +166,18 @@ class IntakeRecord:
         with _told():
             events = self._store.load(case_id, upto_version=1)
         return next((event.data for event in events), None)
+
+    def find(self, alternatives: Collection[Sought]) -> set[UUID]:
+        found: set[UUID] = set()
+        with _told(), self._database.read() as tx:
+            for kind, value in alternatives:
+                if kind == WORDS:
+                    found |= self._words.find(tx, value)
+                else:
+                    found.update(self._index.find_cases(tx, kind, value))
+        if len(found) > CASES_LIMIT:
+            raise too_common()
+        return found
 
     def note(self, reading: Reading) -> None:
         with _told():

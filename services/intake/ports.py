@@ -3,13 +3,13 @@
 import datetime as dt
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from events.catalogue import ComplaintReceived
 from events.envelope import Envelope
 from services.intake.domain.standing import Standing
-from services.kernel.vault import Reading, Sealed
+from services.kernel.vault import Reading, Sealed, Worded
 
 
 class TakenError(Exception):
@@ -47,7 +47,15 @@ class Filing:
     kept: Kept
     event: Envelope[ComplaintReceived]
     documents: tuple[Sealed, ...]
+    words: tuple[Worded, ...]
     marks: Marks
+
+
+class Sought(NamedTuple):
+    """What a case is looked for by: the kind of a mark, or `words`, and its value."""
+
+    kind: str
+    value: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +121,9 @@ class Record(Protocol):
 
     def received(self, case_id: UUID) -> ComplaintReceived | None:
         """Give what was received as this case."""
+
+    def find(self, alternatives: Collection[Sought]) -> set[UUID]:
+        """Give the cases that have one of these. Raises RefusedError for too many."""
 
     def note(self, reading: Reading) -> None:
         """Commit who read which document."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal, NamedTuple
 from urllib.parse import urlsplit
 
+import phonenumbers
 import pydantic
 import pydantic_settings
 from pydantic import AfterValidator, ByteSize, Field
@@ -65,6 +66,12 @@ def _known_zone(value: str) -> str:
     except (zoneinfo.ZoneInfoNotFoundError, OSError):
         raise ValueError from None
     return value
+
+
+def _known_region(value: str) -> str:
+    if value.upper() not in phonenumbers.SUPPORTED_REGIONS:
+        raise ValueError
+    return value.upper()
 
 
 def _readable(value: Path) -> Path:
@@ -200,6 +207,12 @@ class Settings(pydantic_settings.BaseSettings):
         "UTC",
         "The organisation's time zone, for pages and working calendars.",
         allowed="a name of the IANA database such as Asia/Shanghai",
+    )
+    phone_region: Annotated[str, AfterValidator(_known_region)] | None = _setting(
+        None,
+        "Where a phone number without a country code is at home; without it such "
+        "numbers find nobody.",
+        allowed="an ISO 3166 region such as CN",
     )
 
 

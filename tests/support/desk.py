@@ -13,23 +13,24 @@ from events.examples import EXAMPLES
 from events.vocabulary import Origin
 from services.handling.application.cases import Handling
 from services.handling.application.commanding import Asked, Commanding, Done
+from services.handling.application.finding import Finding
 from services.handling.application.reading import Words
 from services.handling.pages import desk, desk_case, handling_pages
 from services.handling.persistence import HandlingRecord, WorkList
-from services.handling.ports import Look, Paper
+from services.handling.ports import Clause, Look, Paper
 from services.kernel.access import Credential
 from services.kernel.clock import new_uuid7
 from services.kernel.errors import UnavailableError
 from services.kernel.store.application import EventStore, open_store
 from services.kernel.store.writer import Writer
-from services.kernel.vault import Readings, Vault
+from services.kernel.vault import KINDS, Readings, Vault, WordIndex, normalise, spelled
 from services.kernel.web.pages import STRANGER, Viewer
 from services.kernel.web.problems import install
 from tests.support.browsing import Browser, hidden
 from tests.support.given import DEFAULT_POLICY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from uuid import UUID
 
     import httpx
@@ -55,6 +56,24 @@ class FakeIntake:
     def __init__(self) -> None:
         self.away = False
         self.looks: list[Look] = []
+        self.known: dict[tuple[str, str], set[UUID]] = {}
+        """The cases that have a mark, or a word of the statement."""
+
+    def know(self, case_id: UUID, kind: str, value: str) -> None:
+        self.known.setdefault((kind, _spelled(kind, value)), set()).add(case_id)
+
+    async def find(self, clauses: Sequence[Clause]) -> list[set[UUID]]:
+        if self.away:
+            raise UnavailableError("handling.finding_away", "Not now.")
+        return [
+            set().union(
+                *(
+                    self.known.get((kind, _spelled(kind, value)), set())
+                    for kind, value in clause
+                )
+            )
+            for clause in clauses
+        ]
 
     async def open(self, look: Look) -> Paper:
         self.looks.append(look)
@@ -68,6 +87,12 @@ class FakeIntake:
         return Paper("statement", "text/plain; charset=utf-8", STATEMENT.encode())
 
 
+def _spelled(kind: str, value: str) -> str:
+    found = normalise(kind, value, region="CN") if kind in KINDS else spelled(value)
+    assert found, (kind, value)
+    return found
+
+
 class DeskHouse:
     """The desk with one received case in it; `sit` says who looks."""
 
@@ -78,19 +103,33 @@ class DeskHouse:
         self.store: EventStore[Any] = open_store(
             self.database, name="handling", codec=codec, now=lambda: NOW
         )
-        self.vault = vault = Vault(make_database("keys"), self.database)
+        keys = make_database("keys")
+        self.vault = vault = Vault(keys, self.database)
+        self.words = WordIndex(keys, self.database)
         self.work_list = WorkList(self.database)
         self.handling = Handling(self.store, self.work_list)
         self.readings = Readings(self.database)
         self.writer = Writer("desk")
         self.commanding = Commanding(
-            HandlingRecord(self.store, self.work_list, vault),
+            HandlingRecord(self.store, self.work_list, vault, self.words),
             vault,
+            self.words,
             policy=DEFAULT_POLICY,
             secret=b"s" * 32,
             tenant="default",
             now=lambda: NOW,
             new_id=new_uuid7,
+        )
+        self.finding = Finding(
+            self.work_list,
+            self.words,
+            self.intake,
+            self.readings,
+            policy=DEFAULT_POLICY,
+            secret=b"d" * 32,
+            region="CN",
+            writer=self.writer,
+            now=lambda: NOW,
         )
         pages = handling_pages(viewers=self, secret=b"f" * 32, time_zone="UTC")
         words = Words(
@@ -98,7 +137,13 @@ class DeskHouse:
         )
         app = FastAPI()
         app.include_router(
-            desk.router(self.handling, pages, policy=DEFAULT_POLICY, now=lambda: NOW)
+            desk.router(
+                self.handling,
+                self.finding,
+                pages,
+                policy=DEFAULT_POLICY,
+                now=lambda: NOW,
+            )
         )
         app.include_router(
             desk_case.router(

@@ -18,7 +18,7 @@ from services.kernel.clock import new_uuid7
 from services.kernel.store.application import EventStore, open_store
 from services.kernel.store.database import Database
 from services.kernel.store.writer import Writer
-from services.kernel.vault import BlindIndex, Vault
+from services.kernel.vault import BlindIndex, Vault, WordIndex
 
 NOW = dt.datetime(2026, 3, 4, 12, tzinfo=dt.UTC)
 CLERK = Credential(actor="lin", role="agent", department="front-office")
@@ -91,9 +91,13 @@ def bench(make_database: Callable[..., Database]) -> Bench:
     database = make_database("intake")
     store = open_store(database, name="intake", codec=codec, now=now)
     vault = Vault(keys, database)
-    record = IntakeRecord(store, vault, BlindIndex(keys, database), keys=keys)
+    words = WordIndex(keys, database)
+    index = BlindIndex(keys, database, region="CN")
+    record = IntakeRecord(store, vault, index, words, keys=keys)
     writer = Writer("test")
-    registrar = Registrar(record, vault, tenant="default", now=now, new_id=new_uuid7)
+    registrar = Registrar(
+        record, vault, words, tenant="default", now=now, new_id=new_uuid7
+    )
     intake = Intake(record, registrar, writer=writer, now=now, new_id=new_uuid7)
     inquiries = Inquiries(record, vault, writer=writer, now=now)
     return Bench(

@@ -11,10 +11,17 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import JSONResponse, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict
+from starlette.concurrency import run_in_threadpool
 
 from events import codec
 from events.vocabulary import Channel, Origin, Severity, State
 from services.handling.application.cases import Handling, History, Known
+from services.handling.application.finding import (
+    LONGEST,
+    RECEIPT_NO,
+    WORDS,
+    Finding,
+)
 from services.handling.application.looking import (
     cursor_of,
     look,
@@ -25,9 +32,10 @@ from services.handling.application.looking import (
 )
 from services.handling.application.turn import turn
 from services.handling.domain.policy import Policy
-from services.handling.ports import QueueFilter
+from services.handling.ports import Clause, QueueFilter
 from services.kernel.access import Authenticator, Credential
 from services.kernel.clock import Clock, rfc3339
+from services.kernel.errors import FieldError, MalformedError
 from services.kernel.web.caller import caller
 
 PAGE: Final = 50
@@ -53,6 +61,27 @@ SHOWN: Final = (
 """What is shown of a case; the rest of its state is there for decisions."""
 
 
+MARKS: Final = {
+    "phone": "phone",
+    "email": "email",
+    "order": "order_no",
+    "serial": "serial",
+    "lot": "lot",
+    "customer": "customer_no",
+    "upstream": "upstream_no",
+}
+"""The parameters that find a case by what was given with it, and their kinds."""
+IN_Q: Final = (RECEIPT_NO, WORDS)
+"""What `q` may be."""
+
+Typed = Annotated[str | None, Query(min_length=1, max_length=LONGEST)]
+_REMEDIES: Final = {
+    "phone": "Give it with the country code, +86 138 0013 8000; without one only where"
+    " AMENDS_PHONE_REGION is set.",
+    "email": "Give it whole, as name@example.org.",
+}
+
+
 class QueueQuery(BaseModel):
     """The queue's parameters; `category` takes all below it."""
 
@@ -70,17 +99,46 @@ class QueueQuery(BaseModel):
     received_before: AwareDatetime | None = None
     closed_from: AwareDatetime | None = None
     closed_before: AwareDatetime | None = None
+    q: Typed = None
+    phone: Typed = None
+    email: Typed = None
+    order: Typed = None
+    serial: Typed = None
+    lot: Typed = None
+    customer: Typed = None
+    upstream: Typed = None
     cursor: str | None = None
     limit: Annotated[int, Query(ge=1, le=PAGE_LIMIT)] = PAGE
 
     def filter(self) -> QueueFilter:
-        given = self.model_dump(exclude={"origin", "cursor", "limit"})
+        given = self.model_dump(exclude={"origin", "cursor", "limit", "q", *MARKS})
         origins = (self.origin,) if self.origin else ()
         return QueueFilter(**given, origins=origins, after=read_cursor(self.cursor))
+
+    def clauses(self, finding: Finding) -> list[Clause]:
+        """Give what is looked for. Raises MalformedError for what cannot be such a mark."""
+        found = [] if self.q is None else [finding.meant(self.q, IN_Q)]
+        for name, kind in MARKS.items():
+            text: str | None = getattr(self, name)
+            if text is not None:
+                found.append(finding.meant(text, (kind,)))
+                if not found[-1]:
+                    raise _unfit(name)
+        return found
+
+
+def _unfit(name: str) -> MalformedError:
+    remedy = _REMEDIES.get(name, "Give a number with a digit other than 0.")
+    return MalformedError(
+        "handling.query",
+        f"`{name}` can find nothing as it is: {remedy}",
+        errors=[FieldError(name, "can find nothing as it is", remedy)],
+    )
 
 
 def router(
     handling: Handling,
+    finding: Finding,
     authenticator: Authenticator,
     *,
     policy: Policy,
@@ -96,17 +154,22 @@ def router(
         return look(handling, reference, when, sender=sender, policy=policy)
 
     @routes.get("/cases", summary="The queue: cases by filter, oldest receipt first")
-    def cases(
+    async def cases(
         query: Annotated[QueueQuery, Query()], sender: Annotated[Credential, who]
     ) -> JSONResponse:
-        page = handling.queue(
-            own_queue(query.filter(), sender, policy), limit=query.limit
-        )
+        wanted, missing = query.filter(), list[str]()
+        if clauses := query.clauses(finding):
+            found = await finding.find(clauses, wanted, by=sender, limit=query.limit)
+            page, missing = found.page, list(found.missing)
+        else:
+            wanted = own_queue(wanted, sender, policy)
+            page = await run_in_threadpool(handling.queue, wanted, limit=query.limit)
         return JSONResponse(
             {
                 "rows": [_plain(row._asdict()) for row in page.rows],
                 "total": page.total,
                 "cursor": cursor_of(page.rows[-1]) if page.more else None,
+                "missing": missing,
             }
         )
 

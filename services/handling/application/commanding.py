@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from services.handling.domain.policy import Policy
     from services.handling.ports import Record
     from services.kernel.clock import Clock
-    from services.kernel.vault import Sealed, Vault
+    from services.kernel.vault import Sealed, Vault, Worded, WordIndex
 
 WORDS_LIMIT = 20_000
 """Characters in one text of a command."""
@@ -91,6 +91,7 @@ class _Batch:
     keys: dict[tuple[str, str], KeyRow]
     events: list[Envelope[Any]] = field(default_factory=list)
     documents: list[Sealed] = field(default_factory=list)
+    words: list[Worded] = field(default_factory=list)
     new_keys: list[KeyRow] = field(default_factory=list)
     changed: dict[UUID, Case] = field(default_factory=dict)
 
@@ -102,6 +103,7 @@ class Commanding:
         self,
         record: Record,
         vault: Vault,
+        words: WordIndex,
         *,
         policy: Policy,
         secret: bytes,
@@ -111,6 +113,7 @@ class Commanding:
     ) -> None:
         self._record = record
         self._vault = vault
+        self._words = words
         self._policy = policy
         self._secret = secret
         self._tenant = tenant
@@ -188,6 +191,7 @@ class Commanding:
                     events=working.events,
                     cases=list(working.changed.values()),
                     documents=working.documents,
+                    words=working.words,
                     keys=working.new_keys,
                 )
         except BaseException:
@@ -216,7 +220,8 @@ class Commanding:
             )
         now = self._now()
         documents: list[Sealed] = []
-        command = self._sealed_command(asked, case, documents, now)
+        words: list[Worded] = []
+        command = self._sealed_command(asked, case, documents, words, now)
         facts = decide(case, command, actor=asked.actor, now=now, policy=self._policy)
         before = case
         events: list[Envelope[Any]] = []
@@ -245,7 +250,9 @@ class Commanding:
         )
         batch.cases[case.id] = batch.changed[case.id] = case
         batch.events += events
-        batch.documents += documents if events else []  # done before: nothing new
+        if events:  # else it was done before: nothing new
+            batch.documents += documents
+            batch.words += words
         if asked.key:
             row = KeyRow(asked.actor.id, asked.key, case.id, digest, _result(done))
             batch.keys[asked.actor.id, asked.key] = row
@@ -273,7 +280,12 @@ class Commanding:
             self._known.popitem(last=False)
 
     def _sealed_command(
-        self, asked: Asked, case: Case, documents: list[Sealed], now: datetime
+        self,
+        asked: Asked,
+        case: Case,
+        documents: list[Sealed],
+        words: list[Worded],
+        now: datetime,
     ) -> Command:
         """Seal the texts under the key of the case's person, and read the command."""
 
@@ -288,6 +300,14 @@ class Commanding:
                 plaintext=text.encode(),
             )
             documents.append(paper)
+            words.append(
+                self._words.worded(
+                    text,
+                    document_id=paper.document_id,
+                    case_id=case.id,
+                    subject_id=case.subject_id,
+                )
+            )
             return DocumentRef(
                 document_id=paper.document_id, digest=paper.digest, kind=kind
             )

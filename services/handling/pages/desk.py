@@ -12,14 +12,16 @@ from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 
 from events.vocabulary import Channel, Origin, Severity, State
-from services.handling.application.cases import Handling
+from services.handling.application.cases import Handling, Page
+from services.handling.application.finding import LONGEST, SOUGHT, Finding, Found
 from services.handling.application.looking import cursor_of, own_queue, read_cursor
 from services.handling.application.turn import NEXT
 from services.handling.domain.decisions.rules import OPEN
 from services.handling.domain.policy import Policy
-from services.handling.ports import QueueFilter
+from services.handling.ports import Clause, QueueFilter
 from services.kernel.access import Credential
 from services.kernel.clock import Clock
+from services.kernel.errors import RefusedError, UnavailableError
 from services.kernel.i18n import msgid
 from services.kernel.web.pages import Pages
 
@@ -38,8 +40,11 @@ TONES: Final[Mapping[str, str]] = {
     "critical": "bad",
 }
 NO_DAY: Final = msgid("Write the day as 2026-03-04.")
+NOT_OF_KIND: Final = msgid(
+    "Nothing can be found by this as it is: give the whole number or address, a"
+    " telephone number with its country code."
+)
 
-_LONGEST: Final = 200  # characters of a filter that anybody needs
 _FILTERS: Final = ("state", "department", "channel", "category", "severity")
 _DAYS: Final = ("received_from", "received_to", "closed_from", "closed_to")
 
@@ -67,11 +72,16 @@ class Asked:
 
     typed: Mapping[str, str]
     wanted: QueueFilter
-    faults: Mapping[str, str]
+    faults: dict[str, str]
 
 
 def router(
-    handling: Handling, pages: Pages, *, policy: Policy, now: Clock
+    handling: Handling,
+    finding: Finding,
+    pages: Pages,
+    *,
+    policy: Policy,
+    now: Clock,
 ) -> APIRouter:
     routes = pages.router()
 
@@ -104,11 +114,25 @@ def router(
         viewer = pages.require_known(request)
         asked = read_filters(request.query_params, pages.zone, policy)
         wanted = own_queue(asked.wanted, viewer, policy)
-        found = await run_in_threadpool(handling.queue, wanted, limit=PAGE)
-        elsewhere = 0
-        if not found.total and wanted.origins:
-            everywhere = wanted._replace(origins=())
-            elsewhere = await run_in_threadpool(handling.count, everywhere)
+        clause = _clause(finding, asked)
+        if clause == () and asked.typed["by"]:
+            asked.faults["q"] = NOT_OF_KIND
+
+        async def listed(wanted: QueueFilter) -> Found:
+            if clause is None:
+                page = await run_in_threadpool(handling.queue, wanted, limit=PAGE)
+                return Found(page)
+            return await finding.find([clause], wanted, by=viewer, limit=PAGE)
+
+        result, elsewhere, hindered = Found(Page((), 0, more=False)), 0, None
+        try:
+            result = await listed(wanted)
+            if not result.page.total and wanted.origins:
+                everywhere = await listed(wanted._replace(origins=()))
+                elsewhere = everywhere.page.total
+        except (RefusedError, UnavailableError) as error:
+            hindered = pages.remedy(request, error)
+        found = result.page
         response = pages.render(
             request,
             "desk/queue.html",
@@ -117,6 +141,10 @@ def router(
                 name: pages.text(request, fault) for name, fault in asked.faults.items()
             },
             found=found,
+            missing=result.missing,
+            hindered=hindered,
+            sought=SOUGHT,
+            tried=[each.kind for each in clause or ()],
             elsewhere=elsewhere,
             tones=TONES,
             next=cursor_of(found.rows[-1]) if found.more else None,
@@ -137,6 +165,14 @@ def router(
         return response
 
     return routes
+
+
+def _clause(finding: Finding, asked: Asked) -> Clause | None:
+    """Give what the search field may mean, of any kind or of the one chosen."""
+    text, kind = asked.typed["q"], asked.typed["by"]
+    if not text:
+        return None
+    return finding.meant(text, (kind,) if kind else SOUGHT)
 
 
 def address(typed: Mapping[str, str]) -> str:
@@ -201,10 +237,11 @@ def read_filters(given: Mapping[str, str], zone: ZoneInfo, policy: Policy) -> As
     Raises MalformedError for a cursor that was never given out.
     """
     typed = {
-        name: given.get(name, "").strip()[:_LONGEST]
-        for name in (*_FILTERS, *_DAYS, "q")
+        name: given.get(name, "").strip()[:LONGEST] for name in (*_FILTERS, *_DAYS, "q")
     }
     origin = read_origin(given)
+    by = given.get("by", "")
+    typed["by"] = by if by in SOUGHT else ""
     typed["origin"] = "" if origin == LIVE else origin
     faults: dict[str, str] = {}
 
@@ -219,7 +256,6 @@ def read_filters(given: Mapping[str, str], zone: ZoneInfo, policy: Policy) -> As
             faults[name] = NO_DAY
             return None
 
-    digits = "".join(each for each in typed["q"] if each.isascii() and each.isdigit())
     equal: dict[str, Any] = {name: typed[name] or None for name in _FILTERS}
     if equal["state"] == ANY_OPEN:
         equal |= {"state": None, "unended": True}
@@ -230,7 +266,6 @@ def read_filters(given: Mapping[str, str], zone: ZoneInfo, policy: Policy) -> As
         received_before=day("received_to", later=1),
         closed_from=day("closed_from"),
         closed_before=day("closed_to", later=1),
-        digits=digits or None,
         unassigned=equal["department"] == policy.front_office,
         after=read_cursor(given.get("cursor")),
     )

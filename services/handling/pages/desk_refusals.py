@@ -155,6 +155,13 @@ REMEDIES: Final[Mapping[str, str]] = {
         "It is not certain that this was done. Send it again: it is done only once."
     ),
     "handling.who": msgid("The desk is for staff who handle complaints."),
+    "handling.finding_away": msgid(
+        "Numbers, addresses and what customers wrote cannot be searched at the moment."
+        " Receipt numbers are found; try the rest again in a minute."
+    ),
+    "search.too_common": msgid(
+        "Too many cases have this. Add a word, or search for a number."
+    ),
     "handling.words_away": msgid(
         "What was handed in cannot be shown at the moment. All else works."
     ),

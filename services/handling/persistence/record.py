@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from services.handling.persistence.work_list import WorkList
     from services.kernel.store.application import EventStore
     from services.kernel.store.database import Tx
-    from services.kernel.vault import Sealed, Vault
+    from services.kernel.vault import Sealed, Vault, Worded, WordIndex
 
 COMMAND_KEYS = (
     """CREATE TABLE IF NOT EXISTS command_key (
@@ -42,11 +42,16 @@ class HandlingRecord:
     """`ports.Record` over one database."""
 
     def __init__(
-        self, store: EventStore[Envelope[Any]], cases: WorkList, vault: Vault
+        self,
+        store: EventStore[Envelope[Any]],
+        cases: WorkList,
+        vault: Vault,
+        words: WordIndex,
     ) -> None:
         self._store = store
         self._cases = cases
         self._vault = vault
+        self._words = words
         store.database.migrate(COMMAND_KEYS)
 
     @contextmanager
@@ -91,11 +96,13 @@ class HandlingRecord:
         events: Sequence[Envelope[Any]],
         cases: Sequence[Case],
         documents: Sequence[Sealed],
+        words: Sequence[Worded],
         keys: Sequence[KeyRow],
     ) -> None:
         self._store.put(tx, events)
         self._cases.keep(tx, cases)
         self._vault.put(tx, documents)
+        self._words.put(tx, words)
         tx.executemany(
             "INSERT INTO command_key (actor, key, case_id, digest, result)"
             " VALUES (?, ?, ?, ?, ?)",

@@ -17,9 +17,11 @@ from services.handling.domain.case import evolve
 from services.handling.domain.decisions.rules import ENDED
 from services.handling.ports import Listed, QueueFilter, Tallied
 from services.kernel.clock import from_micros, micros
+from services.kernel.store.database import IN_LIST_LIMIT
+from services.kernel.vault import CASES_LIMIT, too_common
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence, Sized
+    from collections.abc import Iterable, Iterator, Sequence, Sized
 
     from services.handling.domain.case import Case
     from services.kernel.store.database import Database, Tx
@@ -111,6 +113,32 @@ class WorkList:
                 params,
             )
         return row[0] if row else 0
+
+    def having_digits(self, digits: str) -> set[UUID]:
+        with self._database.read() as tx:
+            rows = tx.fetchall(
+                "SELECT case_id FROM work_list WHERE receipt_no LIKE ? LIMIT ?",
+                (f"%{digits}%", CASES_LIMIT + 1),
+            )
+        if len(rows) > CASES_LIMIT:
+            raise too_common()
+        return {case_id for (case_id,) in rows}
+
+    def among(self, cases: Iterable[UUID], wanted: QueueFilter) -> list[Listed]:
+        """Give the rows of these cases that fit the filter, oldest receipt first."""
+        conditions, params = _where(wanted)
+        found: list[Listed] = []
+        waiting = sorted(cases)
+        with self._database.read() as tx:
+            while waiting:
+                some, waiting = waiting[:IN_LIST_LIMIT], waiting[IN_LIST_LIMIT:]
+                rows = tx.fetchall(
+                    f"SELECT {_COLUMNS} FROM work_list"  # noqa: S608 fixed words
+                    f" {conditions or 'WHERE TRUE'} AND case_id IN ({_places(some)})",
+                    [*params, *some],
+                )
+                found += map(_listed, rows)
+        return sorted(found, key=lambda row: (row.received_at, row.case_id))
 
     def tally(self, wanted: QueueFilter) -> list[Tallied]:
         """Count the rows of the filter, each once, by state and severity."""
@@ -221,8 +249,6 @@ def _codes(wanted: QueueFilter) -> Iterator[Condition]:
             "(category = ? OR substr(category, 1, ?) = ?)",
             [wanted.category, len(below), below],
         )
-    if wanted.digits is not None:
-        yield "receipt_no LIKE ?", [f"%{wanted.digits}%"]
     if wanted.unended:
         yield f"state NOT IN ({_places(ENDED)})", sorted(ENDED)
 

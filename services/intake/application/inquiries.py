@@ -2,6 +2,7 @@
 
 import hmac
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -14,7 +15,7 @@ from services.intake.application.receipt_number import as_receipt_no
 from services.intake.domain.masking import masked
 from services.intake.domain.receipt import access_code
 from services.intake.domain.submission import canonical
-from services.intake.ports import Progress, Record
+from services.intake.ports import Progress, Record, Sought
 from services.kernel.clock import Clock
 from services.kernel.errors import NotFoundError, UnauthenticatedError
 from services.kernel.store.writer import Writer
@@ -92,6 +93,14 @@ class Inquiries:
                 "Number and access code do not belong together: read both once more.",
             )
         return progress
+
+    def find(self, clauses: Sequence[Sequence[Sought]]) -> list[set[UUID]]:
+        """Give for each clause the cases that have one of its alternatives.
+
+        Who looked for what is for the service to note that knows who they are. Raises
+        RefusedError where they are too many, UnavailableError.
+        """
+        return [self._record.find(alternatives) for alternatives in clauses]
 
     async def document(self, wanted: Wanted) -> Opened:
         """Open a document of a complaint for a colleague, and note that they read it.

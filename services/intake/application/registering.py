@@ -13,7 +13,7 @@ from uuid import UUID
 
 from events.catalogue import ComplaintReceived, Product
 from events.envelope import Actor, DocumentRef, envelop
-from events.vocabulary import DocumentKind, Precision, Verification
+from events.vocabulary import DocumentKind, Origin, Precision, Verification
 from services.intake.application.receipt_number import receipt_no
 from services.intake.domain.receipt import access_code
 from services.intake.domain.submission import (
@@ -23,10 +23,10 @@ from services.intake.domain.submission import (
     as_code,
     canonical,
 )
-from services.intake.ports import Filing, Kept, Key, Marks, Record, TakenError
+from services.intake.ports import Filing, Kept, Key, Record, TakenError
 from services.kernel.clock import Clock, rfc3339
 from services.kernel.errors import RefusedError, UnavailableError
-from services.kernel.vault import ErasedError, Sealed, Vault
+from services.kernel.vault import ErasedError, Sealed, Vault, Worded, WordIndex
 
 _TEXT: Final = "text/plain; charset=utf-8"
 
@@ -71,6 +71,7 @@ class Registrar:
         self,
         record: Record,
         vault: Vault,
+        words: WordIndex,
         *,
         tenant: str,
         now: Clock,
@@ -78,6 +79,7 @@ class Registrar:
     ) -> None:
         self._record = record
         self._vault = vault
+        self._words = words
         self._tenant = tenant
         self._now = now
         self._new_id = new_id
@@ -200,6 +202,7 @@ class Registrar:
     ) -> Filing:
         given = request.submission
         sealed: list[Sealed] = []
+        worded: list[Worded] = []
 
         def seal(kind: DocumentKind, media_type: str, content: bytes) -> DocumentRef:
             document = self._vault.seal(
@@ -214,6 +217,18 @@ class Registrar:
                 document_id=document.document_id, digest=document.digest, kind=kind
             )
 
+        def seal_words(kind: DocumentKind, text: str) -> DocumentRef:
+            ref = seal(kind, _TEXT, text.encode())
+            worded.append(
+                self._words.worded(
+                    text,
+                    document_id=ref.document_id,
+                    case_id=request.case_id,
+                    subject_id=subject,
+                )
+            )
+            return ref
+
         particulars = given.particulars()
         goods = given.product
         data = ComplaintReceived(
@@ -221,9 +236,7 @@ class Registrar:
             subject_id=subject,
             # A migrated complaint without words gets the empty document: nothing is
             # invented, and every case has a statement to look at.
-            statement=seal(
-                DocumentKind.STATEMENT, _TEXT, (given.statement or "").encode()
-            ),
+            statement=seal_words(DocumentKind.STATEMENT, given.statement or ""),
             particulars=seal(
                 DocumentKind.PARTICULARS, "application/json", canonical(particulars)
             )
@@ -245,8 +258,8 @@ class Registrar:
             purchase_date=given.purchase_date,
             event_at=given.event_at,
             demand=given.demand,
-            desired_outcome=seal(
-                DocumentKind.DESIRED_OUTCOME, _TEXT, given.desired_outcome.encode()
+            desired_outcome=seal_words(
+                DocumentKind.DESIRED_OUTCOME, given.desired_outcome
             )
             if given.desired_outcome
             else None,
@@ -279,11 +292,18 @@ class Registrar:
             kept=Kept(request.case_id, request.digest, number, now),
             event=event,
             documents=tuple(sealed),
-            marks=marks_of(given),
+            words=tuple(worded),
+            marks=named_as_before(request.key.key, given.origin) | marks_of(given),
         )
 
 
-def marks_of(given: Submission) -> Marks:
+def named_as_before(key: str, origin: str) -> dict[str, str]:
+    """Name the number that an imported complaint had before: the end of `cfpb:8729`."""
+    _, _, number = key.rpartition(":")
+    return {"upstream_no": number} if origin == Origin.MIGRATION else {}
+
+
+def marks_of(given: Submission) -> dict[str, str]:
     """Name what the complaint and its sender may be found by again."""
     contact, goods = given.contact or Contact(), given.product or Goods()
     marks = {
@@ -291,6 +311,7 @@ def marks_of(given: Submission) -> Marks:
         "email": contact.email,
         "phone": contact.phone,
         "order_no": given.order_no,
+        "upstream_no": given.upstream_no,
         "serial": goods.serial,
         "lot": goods.lot,
     }

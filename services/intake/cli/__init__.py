@@ -53,6 +53,9 @@ def add_verbs(
         order_no: Annotated[
             str | None, typer.Option(help="The order's number.")
         ] = None,
+        upstream_no: Annotated[
+            str | None, typer.Option(help="Its number with the dealer or elsewhere.")
+        ] = None,
         model: Annotated[str | None, typer.Option(help="The product's model.")] = None,
         serial: Annotated[str | None, typer.Option(help="Its serial number.")] = None,
         lot: Annotated[str | None, typer.Option(help="Its lot.")] = None,
@@ -93,6 +96,7 @@ def add_verbs(
             contact=contact or None,
             product=product or None,
             order_no=order_no,
+            upstream_no=upstream_no,
             purchase_date=purchase_date,
             event_at=event_at,
             demand=demand,

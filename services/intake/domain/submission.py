@@ -121,6 +121,8 @@ class Submission(_Given):
     contact: Contact | None = None
     product: Goods | None = None
     order_no: Line | None = None
+    upstream_no: Line | None = None
+    """The number of the dealer or the other system that passes the complaint on."""
     purchase_date: dt.date | None = None
     event_at: Instant | None = None
     demand: Annotated[tuple[Demand, ...], Field(max_length=len(Demand))] = ()
@@ -187,6 +189,7 @@ class Submission(_Given):
             "contact": self.contact
             and self.contact.model_dump(exclude_none=True, mode="json"),
             "order_no": self.order_no,
+            "upstream_no": self.upstream_no,
             "product": {
                 name: value
                 for name in ("model", "serial", "lot")

@@ -9,7 +9,7 @@ from services.kernel.vault.documents import (
     Vault,
 )
 from services.kernel.vault.files import File, Files, SealedFile, Uploaded
-from services.kernel.vault.index import BlindIndex
+from services.kernel.vault.index import KINDS, BlindIndex, normalise
 from services.kernel.vault.objects import FolderObjects, Objects
 from services.kernel.vault.readings import (
     ACTS,
@@ -23,9 +23,18 @@ from services.kernel.vault.readings import (
     searched,
 )
 from services.kernel.vault.uploads import Receiving, Upload, Uploads
+from services.kernel.vault.words import (
+    CASES_LIMIT,
+    Worded,
+    WordIndex,
+    spelled,
+    too_common,
+)
 
 __all__ = [
     "ACTS",
+    "CASES_LIMIT",
+    "KINDS",
     "NOTHING",
     "Act",
     "BlindIndex",
@@ -48,6 +57,11 @@ __all__ = [
     "Uploads",
     "Vault",
     "Wanted",
+    "WordIndex",
+    "Worded",
     "exported",
+    "normalise",
     "searched",
+    "spelled",
+    "too_common",
 ]

@@ -1,7 +1,7 @@
 """Finds people and cases by what they gave us, without keeping what they gave us.
 
-A mark (a phone number, an e-mail address, a customer, order, serial or lot number) is
-brought to one spelling and kept as HMAC-SHA256 under a secret of the key database.
+A mark (a phone number, an e-mail address, a customer, order, serial or lot number, the
+number of whoever passed the complaint on) is brought to one spelling and kept as HMAC-SHA256 under a secret of the key database.
 Only exact matches are found: no part of a number, no similar name. Whoever reads the
 store alone can see which cases share a mark, and nothing of the mark; whoever has the
 secret too can test guesses.
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 PERSONAL: Final = ("customer_no", "email", "phone")
 """The kinds that tell a person, the surest first: families share a telephone."""
-KINDS: Final = frozenset({*PERSONAL, "order_no", "serial", "lot"})
+KINDS: Final = (*PERSONAL, "order_no", "serial", "lot", "upstream_no")
 
 _SECRET_SIZE = 32
 _SECRETS = """CREATE TABLE IF NOT EXISTS vault_secret (

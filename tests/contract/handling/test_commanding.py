@@ -26,7 +26,7 @@ from services.kernel.errors import (
     StaleError,
 )
 from services.kernel.store.application import EventStore, open_store
-from services.kernel.vault import Vault
+from services.kernel.vault import Vault, WordIndex
 from tests.support.given import AGENT, DEFAULT_POLICY, QUALITY
 
 if TYPE_CHECKING:
@@ -54,12 +54,15 @@ class Desk:
         self.store: EventStore[Any] = open_store(
             self.database, name="handling", codec=codec, now=lambda: NOW
         )
-        self.vault = Vault(make_database("keys", secure_delete=True), self.database)
+        keys = make_database("keys", secure_delete=True)
+        self.vault = Vault(keys, self.database)
+        self.words = WordIndex(keys, self.database)
         self.work_list = WorkList(self.database)
         self.handling = Handling(self.store, self.work_list)
         self.commanding = Commanding(
-            HandlingRecord(self.store, self.work_list, self.vault),
+            HandlingRecord(self.store, self.work_list, self.vault, self.words),
             self.vault,
+            self.words,
             policy=DEFAULT_POLICY,
             secret=b"s" * 32,
             tenant="default",

@@ -26,7 +26,7 @@ from services.kernel.errors import (
 )
 from services.kernel.store.application import EventStore, open_store
 from services.kernel.store.writer import Writer
-from services.kernel.vault import Vault
+from services.kernel.vault import Vault, WordIndex
 from services.kernel.web.pages import Strangers
 from services.kernel.web.problems import install
 from tests.support.browsing import Browser, hidden
@@ -66,7 +66,8 @@ class Visit(Browser):
         self.store: EventStore[Any] = open_store(
             database, name="handling", codec=codec, now=lambda: NOW
         )
-        vault = Vault(make_database("keys", secure_delete=True), database)
+        keys = make_database("keys", secure_delete=True)
+        vault, words = Vault(keys, database), WordIndex(keys, database)
         self.vault = vault
         work_list = WorkList(database)
         handling = Handling(self.store, work_list)
@@ -82,8 +83,9 @@ class Visit(Browser):
                 ),
                 handling,
                 Commanding(
-                    HandlingRecord(self.store, work_list, vault),
+                    HandlingRecord(self.store, work_list, vault, words),
                     vault,
+                    words,
                     policy=DEFAULT_POLICY,
                     secret=b"s" * 32,
                     tenant="default",

@@ -143,9 +143,14 @@ def test_a_log_of_many_pages_is_folded_whole(
 
 
 def test_a_part_of_the_number_finds_it(house: DeskHouse) -> None:
-    assert found(house, digits="1234") == list(NUMBERS[1:])
-    assert found(house, digits=NUMBERS[0]) == [NUMBERS[0]]
-    assert found(house, digits="98765") == []
+    def numbers(digits: str) -> list[str]:
+        cases = house.work_list.having_digits(digits)
+        rows = house.work_list.among(cases, QueueFilter())
+        return [row.receipt_no for row in rows]
+
+    assert numbers("1234") == list(NUMBERS[1:])
+    assert numbers(NUMBERS[0]) == [NUMBERS[0]]
+    assert numbers("98765") == []
 
 
 def test_what_has_ended_is_left_out_where_only_open_ones_are_wanted(

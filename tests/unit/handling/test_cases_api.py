@@ -50,6 +50,7 @@ def api(tmp_path: Path) -> Iterator[Browser]:
     app.include_router(
         cases.router(
             house.handling,
+            house.finding,
             Ann(),
             policy=DEFAULT_POLICY,
             zone=ZoneInfo("Asia/Shanghai"),

@@ -1,0 +1,44 @@
+"""`amends case find`: cases by a number, an address or words."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from services.cli import show_rows
+from services.cli.client import answer, with_services
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import httpx
+
+    from services.kernel.settings import Settings
+
+_COLUMNS = {
+    "receipt_no": "receipt number",
+    "state": "state",
+    "department": "department",
+    "category": "category",
+    "received_at": "received",
+}
+_NOT_ASKED = (
+    "Intake could not be asked: what customers handed in was not searched. Try again.\n"
+)
+
+
+def find(sought: Mapping[str, str], *, limit: int, as_json: bool) -> None:
+    """Ask handling, which notes who searched."""
+
+    def ask(client: httpx.Client, _: Settings) -> Any:
+        wanted: dict[str, str | int] = {**sought, "limit": limit}
+        return answer(client.get("/api/handling/cases", params=wanted))
+
+    found = with_services(ask)
+    show_rows(found, _COLUMNS, as_json=as_json, empty="No case has all of this.")
+    if as_json:
+        return
+    if found["missing"]:
+        sys.stderr.write(_NOT_ASKED)
+    if found["cursor"]:
+        sys.stderr.write(f"There are {found['total']}: narrow it down, or --limit.\n")
