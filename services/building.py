@@ -23,7 +23,6 @@ from services.documentation.asyncapi import describe
 from services.handling import main as handling
 from services.handling.ports import FeedAccess
 from services.intake.main import IntakeService
-from services.kernel.access import OPERATOR, OperatorTokens
 from services.kernel.admission import Admission
 from services.kernel.broker.server import API_PREFIX
 from services.kernel.log_client import open_log
@@ -113,9 +112,7 @@ async def started(site: Site, names: Sequence[str] = SERVICES) -> AsyncIterator[
         pages = documentation.documentation_pages(
             viewers=admission, time_zone=site.settings.time_zone
         )
-        yield _joined(
-            services, pages, site.token, live=list(brokers.values()), of=names
-        )
+        yield _joined(services, pages, admission, live=list(brokers.values()), of=names)
 
 
 async def built(site: Site, brokers: Mapping[str, NatsBroker]) -> list[Service]:
@@ -232,7 +229,7 @@ def _feeds(bus: Bus) -> dict[str, FeedAccess]:
 def _joined(
     services: Sequence[Service],
     pages: Pages,
-    token: str,
+    admission: Admission,
     *,
     live: Sequence[NatsBroker],
     of: Sequence[str],
@@ -262,13 +259,12 @@ def _joined(
     app.include_router(
         documentation.router(pages, describe(version("amends"), live), everything)
     )
-    operator = OperatorTokens({token: OPERATOR})
 
     @app.get(
         "/api/progress",
         tags=["health"],
         summary="How far each service has read the others' records",
-        dependencies=[Depends(caller(operator, service=True))],
+        dependencies=[Depends(caller(admission, service=True))],
     )
     def progress() -> dict[str, dict[str, int]]:
         return {service.name: service.progress() for service in services}

@@ -233,7 +233,7 @@ def roles(policy: Policy) -> frozenset[str]:
 def places(policy: Policy) -> Places:
     """Name what people who sign in can be, and where."""
     return Places(
-        roles=staff(policy) - {CHANNEL},
+        roles=staff(policy),
         unit_roles=frozenset(policy.unit_roles),
         departments=tuple(policy.departments),
         channels=tuple(channel.value for channel in Channel),

@@ -78,8 +78,21 @@ class OperatorTokens:
         return found[0]
 
 
+def require_known(caller: Credential) -> None:
+    """Raise UnauthenticatedError for a caller who shows nothing."""
+    if caller.anonymous:
+        raise UnauthenticatedError(
+            "access.token_needed",
+            "Send `Authorization: Bearer TOKEN` with a token of yours, or sign in.",
+        )
+
+
 def require_service(caller: Credential) -> None:
-    """Raise ForbiddenError unless the caller is one of our own services."""
+    """Raise ForbiddenError unless the caller is one of our own services.
+
+    Raises UnauthenticatedError for a stranger.
+    """
+    require_known(caller)
     if not caller.service:
         raise ForbiddenError(
             "access.service_only", "Use the token of a service or of the operator."

@@ -10,7 +10,12 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from services.kernel.access import ANONYMOUS, Credential, new_token
+from services.kernel.access import (
+    ANONYMOUS,
+    Credential,
+    new_token,
+    require_known,
+)
 from services.kernel.clock import from_micros, micros, new_uuid7
 from services.kernel.errors import (
     ForbiddenError,
@@ -245,7 +250,11 @@ class TokenRegister:
 
 
 def require_role(caller: Credential, *roles: str) -> None:
-    """Raise ForbiddenError unless the caller has one of the roles."""
+    """Raise ForbiddenError unless the caller has one of the roles.
+
+    Raises UnauthenticatedError for a stranger.
+    """
+    require_known(caller)
     if caller.role not in roles:
         raise ForbiddenError(
             "access.role", f"This needs the role {' or '.join(roles)}."

@@ -153,7 +153,7 @@ def test_only_operators_get_a_department_s_secret(house):
         assert answer.status_code == 403
     rows = house.http.get("/api/handling/departments").json()["rows"]
     assert {"code": "quality"} in rows
-    assert httpx.get(f"{house.amends.url}/api/handling/departments").status_code == 403
+    assert httpx.get(f"{house.amends.url}/api/handling/departments").status_code == 401
     secrets = house.amends.data / "departments"
     assert stat.S_IMODE(secrets.stat().st_mode) == 0o700
     assert {stat.S_IMODE(file.stat().st_mode) for file in secrets.iterdir()} == {0o600}

@@ -1,8 +1,8 @@
 """Departments on a real broker, each in its own account, and what they may try."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -55,12 +55,18 @@ class DepartmentBus:
 
 
 @contextmanager
-def department_server(folder: Path) -> Iterator[tuple[NatsServer, dict[str, Feed]]]:
-    """Run a broker that knows the departments; from the main thread only."""
+def department_server(
+    folder: Path, *, more: Sequence[str] = ()
+) -> Iterator[tuple[NatsServer, dict[str, Feed]]]:
+    """Run a broker that knows the departments; from the main thread only.
+
+    `more` are subjects that each may use beyond its own: a lock that was left open.
+    """
     feeds = {feed.department: feed for feed in kept_feeds(folder / "d", DEPARTMENTS)}
-    server = NatsServer(
-        folder / "nats", users=[feed.user for feed in feeds.values()], max_file="10GB"
-    )
+    users = [
+        replace(feed.user, uses=(*feed.user.uses, *more)) for feed in feeds.values()
+    ]
+    server = NatsServer(folder / "nats", users=users, max_file="10GB")
     server.start()
     try:
         yield server, feeds

@@ -9,7 +9,8 @@ from events.envelope import Actor
 from events.vocabulary import Channel
 from services.handling.application.commanding import Asked
 from services.handling.domain.commands import COMMANDS
-from services.kernel.errors import FieldError, ForbiddenError, MalformedError
+from services.kernel.access import require_known
+from services.kernel.errors import FieldError, MalformedError
 from services.kernel.logs import correlation_id, new_correlation_id
 
 if TYPE_CHECKING:
@@ -38,12 +39,9 @@ def asked(
 ) -> Asked:
     """Put a command together with who gives it, which the credential alone says.
 
-    Raises ForbiddenError for a stranger.
+    Raises UnauthenticatedError for a stranger.
     """
-    if sender.anonymous:
-        raise ForbiddenError(
-            "handling.who", "Send a token: commands are recorded with who gave them."
-        )
+    require_known(sender)
     return Asked(
         case_id=case_id,
         name=name,

@@ -22,11 +22,12 @@ from events.envelope import DocumentRef, Envelope, envelop
 from events.vocabulary import Origin
 from services.handling.domain.case import Case, evolve
 from services.handling.domain.commands import COMMANDS, Command, sealed
-from services.handling.domain.decisions import decide
+from services.handling.domain.decisions import decide, hindrance
 from services.handling.ports import KeyRow, TakenError
 from services.kernel.errors import (
     AmendsError,
     FieldError,
+    ForbiddenError,
     MalformedError,
     NotFoundError,
     RefusedError,
@@ -213,6 +214,7 @@ class Commanding:
         case = batch.cases.get(asked.case_id) or self._case(tx, asked.case_id)
         batch.cases[case.id] = case
         if asked.expected_version not in (None, case.version):
+            self._refuse_who_may_not(asked, case)
             raise StaleError(
                 "handling.stale",
                 f"The case has version {case.version} by now: look at it again, then"
@@ -258,6 +260,14 @@ class Commanding:
             batch.keys[asked.actor.id, asked.key] = row
             batch.new_keys.append(row)
         return done
+
+    def _refuse_who_may_not(self, asked: Asked, case: Case) -> None:
+        """Raise ForbiddenError: of a case of others not even its version is told."""
+        why = hindrance(
+            case, asked.name, actor=asked.actor, policy=self._policy, now=self._now()
+        )
+        if isinstance(why, ForbiddenError):
+            raise why
 
     def _case(self, tx: Any, case_id: UUID) -> Case:
         known = self._known.get(case_id)

@@ -10,6 +10,7 @@ from uuid import UUID
 from events.vocabulary import Audience
 from services.handling.application.cases import no_case
 from services.handling.domain.visibility import may_see, staff
+from services.kernel.access import require_known
 from services.kernel.clock import from_micros, micros, point_in_time
 from services.kernel.errors import FieldError, ForbiddenError, MalformedError
 
@@ -45,7 +46,11 @@ def look(
     sender: Credential,
     policy: Policy,
 ) -> History:
-    """Show a case as it stood to whoever may see it now; raises NotFoundError."""
+    """Show a case as it stood to whoever may see it now.
+
+    Raises NotFoundError, UnauthenticatedError for a stranger.
+    """
+    require_known(sender)
     history = handling.history(reference, as_of)
     present = history if as_of is None else handling.history(reference)
     if not sees(sender, present.case, policy):
@@ -64,10 +69,14 @@ def told(history: History, sender: Credential, policy: Policy) -> list[Known]:
 
 
 def own_queue(wanted: QueueFilter, sender: Credential, policy: Policy) -> QueueFilter:
-    """Narrow the queue to what the caller may see; raises ForbiddenError."""
+    """Narrow the queue to what the caller may see.
+
+    Raises ForbiddenError, UnauthenticatedError for a stranger.
+    """
     if sender.service:
         return wanted
-    if sender.role not in staff(policy) - {"admin", "channel"}:
+    if sender.role not in staff(policy) - {"admin"}:
+        require_known(sender)
         raise ForbiddenError("handling.who", "Send the token of somebody on the staff.")
     if sender.role in policy.unit_roles:
         return wanted._replace(department=sender.department or "", unassigned=False)

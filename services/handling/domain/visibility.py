@@ -46,4 +46,8 @@ def told_departments(about: Heading | Hearing) -> tuple[str, ...]:
 def staff(policy: Policy) -> frozenset[str]:
     """Name the roles that people can have: those of the policy, and who only looks."""
     acting = {role for roles in policy.roles.values() for role in roles}
-    return frozenset(acting | {"auditor", "admin"}) - {"clock", "complainant"}
+    return frozenset(acting | {"auditor", "admin"}) - {
+        "clock",
+        "complainant",
+        "channel",
+    }

@@ -158,7 +158,7 @@ def test_a_nul_in_a_filter_is_refused(app: FastAPI) -> None:
 @pytest.mark.parametrize("path", ["frequency", "root-causes", "cases", "rebuild"])
 def test_only_services_and_the_operator_are_answered(app: FastAPI, path: str) -> None:
     url = f"/api/analytics/{path}"
-    assert ask(app, "GET", url).status_code == 403
+    assert ask(app, "GET", url).status_code == 401
     clerk = {"Authorization": "Bearer clerk-token"}
     assert ask(app, "GET", url, headers=clerk).status_code == 403
     other = {"Authorization": "Bearer other"}

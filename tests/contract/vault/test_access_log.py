@@ -252,7 +252,7 @@ def test_only_who_watches_over_it_may_look(
 
 
 def test_a_stranger_learns_nothing(house: House) -> None:
-    assert ask(house.app, "GET", API).status_code == 403
+    assert ask(house.app, "GET", API).status_code == 401
     to_login = Browser(house.app).get(PAGE).headers["location"]
     assert to_login.startswith("/access/login?next=")
     assert house.readings.page(Wanted(), limit=1).rows == []

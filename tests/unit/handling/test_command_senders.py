@@ -129,5 +129,5 @@ def test_tokens_go_on_as_before():
     answer, seen = command("Bearer other")
     assert (answer.status_code, seen) == (401, [])
     answer, seen = command(None)
-    assert (answer.status_code, answer.json()["code"]) == (403, "handling.who")
+    assert (answer.status_code, answer.json()["code"]) == (401, "access.token_needed")
     assert not seen

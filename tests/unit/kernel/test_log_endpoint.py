@@ -195,7 +195,7 @@ def test_an_empty_log_tells_its_epoch() -> None:
 @pytest.mark.parametrize(
     ("headers", "status"),
     [
-        ({}, 403),
+        ({}, 401),
         ({"authorization": "Bearer person"}, 403),
         ({"authorization": "Bearer wrong"}, 401),
     ],
