@@ -12,6 +12,7 @@ from events import codec, subjects
 from events.subjects import Stream
 from events.vocabulary import Channel
 from services.handling.api import access, cases, commands, departments, feed
+from services.handling.api.commands import uploader
 from services.handling.application.cases import Handling
 from services.handling.application.commanding import Commanding
 from services.handling.application.feeds import Feeds
@@ -29,6 +30,7 @@ from services.handling.pages import access as access_pages
 from services.handling.pages import customer, desk, desk_case, handling_pages
 from services.handling.persistence import DepartmentCopies, HandlingRecord, WorkList
 from services.kernel.clock import new_uuid7, system_clock
+from services.kernel.files import FileStore
 from services.kernel.inbox import Consumer, Following, Inbox, Ward
 from services.kernel.life import BusService
 from services.kernel.log_client import filling
@@ -39,11 +41,13 @@ from services.kernel.store.application import open_store
 from services.kernel.store.database import open_database
 from services.kernel.store.secret import kept_secret
 from services.kernel.vault import Readings, Vault, WordIndex
+from services.kernel.web.limiter import Limiter
 from services.kernel.web.log_endpoint import log_router
 from services.kernel.web.pages.quarantine import quarantine_pages
 from services.kernel.web.pages.readings import readings_pages
 from services.kernel.web.quarantine_endpoint import quarantine_router
 from services.kernel.web.readings_endpoint import AccessLog, readings_router
+from services.kernel.web.uploads_endpoint import uploads_router
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -61,6 +65,8 @@ if TYPE_CHECKING:
     from services.kernel.settings import Settings
 
 NAME = "handling"
+UPLOADS_PER_MINUTE = 300
+"""How often one address may ask about uploads or send a part of one."""
 CHANNEL = "channel"
 """The role of systems that hand in complaints; no person's."""
 
@@ -102,6 +108,16 @@ class HandlingService(BusService):
         )
         vault = Vault(self._keys, database)
         word_index = WordIndex(self._keys, database)
+        self._file_store = FileStore(
+            settings,
+            folder,
+            NAME,
+            keys=self._keys,
+            documents=database,
+            vault=vault,
+            now=now,
+        )
+        files, uploads = self._file_store.files, self._file_store.uploads
         work_list = WorkList(database)
         self._handling = handling = Handling(store, work_list)
         self._following = Following(
@@ -111,9 +127,11 @@ class HandlingService(BusService):
             effect=taking_over(handling),
         )
         commanding = Commanding(
-            HandlingRecord(store, work_list, vault, word_index),
+            HandlingRecord(store, work_list, vault, word_index, files),
             vault,
             word_index,
+            files,
+            uploads,
             policy=policy,
             secret=kept_secret(self._keys, "command"),
             tenant=settings.tenant,
@@ -165,6 +183,12 @@ class HandlingService(BusService):
                 policy=policy,
                 now=now,
             ),
+            uploads_router(
+                NAME,
+                uploads,
+                uploader(admission, receipts),
+                limiter=Limiter(UPLOADS_PER_MINUTE, code="upload.too_many"),
+            ),
             departments.router(feeds, admission, policy=policy),
             feed.router(
                 Feeds(DepartmentCopies(store), store), admission, policy=policy
@@ -194,6 +218,14 @@ class HandlingService(BusService):
             readings_router(NAME, access_log, admission),
             readings_pages(NAME, access_log, pages, names=admission.names),
         ]
+
+    async def start(self) -> None:
+        await super().start()
+        await self._file_store.start()
+
+    async def stop(self) -> None:
+        await self._file_store.stop()
+        await super().stop()
 
     def _on_bus(self, client: Client) -> list[Part]:
         self._relays = [

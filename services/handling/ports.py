@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from events.envelope import Envelope
     from services.handling.domain.case import Case
-    from services.kernel.vault import Sealed, Worded
+    from services.kernel.vault import Sealed, SealedFile, Worded
 
 
 class Listed(NamedTuple):
@@ -270,5 +270,6 @@ class Record(Protocol):
         cases: Sequence[Case],
         documents: Sequence[Sealed],
         words: Sequence[Worded],
+        files: Sequence[SealedFile],
         keys: Sequence[KeyRow],
     ) -> None: ...

@@ -1,5 +1,6 @@
 """Complaints over HTTP: hand one in, hand in many, ask where one stands."""
 
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Request
@@ -106,6 +107,18 @@ def router(
         )
 
     return routes
+
+
+def uploader(authenticator: Authenticator) -> Callable[[Request], Awaitable[str]]:
+    """Say whose an upload is: a token's holder's, or, without one, a stranger's.
+
+    No cookie is read: the form is the customer's, whoever is signed in beside it.
+    """
+
+    async def owner(request: Request) -> str:
+        return authenticator.authenticate(request.headers.get("authorization")).actor
+
+    return owner
 
 
 async def _submitted(

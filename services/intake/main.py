@@ -9,6 +9,7 @@ from nats.aio.client import Client
 from events import codec, subjects
 from events.subjects import Stream
 from services.intake.api import router as api_router
+from services.intake.api import uploader
 from services.intake.application.inquiries import Inquiries
 from services.intake.application.registering import Registrar
 from services.intake.application.submitting import Intake
@@ -24,6 +25,7 @@ from services.intake.pages import router as pages_router
 from services.intake.persistence import IntakeRecord
 from services.kernel.access import Authenticator
 from services.kernel.clock import Clock, new_uuid7, system_clock
+from services.kernel.files import FileStore
 from services.kernel.folder import DataFolder
 from services.kernel.inbox import Consumer, Decode, Door, Following, Inbox, Ward
 from services.kernel.life import BusService, Part
@@ -41,10 +43,13 @@ from services.kernel.web.pages.quarantine import quarantine_pages
 from services.kernel.web.pages.readings import readings_pages
 from services.kernel.web.quarantine_endpoint import quarantine_router
 from services.kernel.web.readings_endpoint import AccessLog, readings_router
+from services.kernel.web.uploads_endpoint import uploads_router
 
 NAME: Final = "intake"
 STATUS_PER_MINUTE: Final = 600
 """How often one address may ask for the status of complaints."""
+UPLOADS_PER_MINUTE: Final = 300
+"""How often one address may ask about uploads or send a part of one."""
 
 
 class IntakeService(BusService):
@@ -88,9 +93,20 @@ class IntakeService(BusService):
         )
         vault = Vault(self._keys, database)
         words = WordIndex(self._keys, database)
+        self._file_store = FileStore(
+            settings,
+            folder,
+            NAME,
+            keys=self._keys,
+            documents=database,
+            vault=vault,
+            now=now,
+        )
+        files, uploads = self._file_store.files, self._file_store.uploads
         self._intake_record = IntakeRecord(
             store,
             vault,
+            files,
             BlindIndex(self._keys, database, region=settings.phone_region),
             words,
             keys=self._keys,
@@ -99,6 +115,8 @@ class IntakeService(BusService):
             self._intake_record,
             vault,
             words,
+            files,
+            uploads,
             tenant=settings.tenant,
             now=now,
             new_id=new_uuid7,
@@ -106,6 +124,7 @@ class IntakeService(BusService):
         self._intake = Intake(
             self._intake_record,
             registrar,
+            uploads,
             writer=self._writer,
             now=now,
             new_id=new_uuid7,
@@ -146,12 +165,26 @@ class IntakeService(BusService):
             pages_router(
                 self._intake, self._inquiries, pages, now=now, limiter=limiter
             ),
+            uploads_router(
+                NAME,
+                uploads,
+                uploader(authenticator),
+                limiter=Limiter(UPLOADS_PER_MINUTE, code="upload.too_many"),
+            ),
             log_router(store, authenticator),
             quarantine_router(NAME, ward, authenticator),
             quarantine_pages(NAME, ward, pages),
             readings_router(NAME, access_log, authenticator),
             readings_pages(NAME, access_log, pages, names=names),
         ]
+
+    async def start(self) -> None:
+        await super().start()
+        await self._file_store.start()
+
+    async def stop(self) -> None:
+        await self._file_store.stop()
+        await super().stop()
 
     def _on_bus(self, client: Client) -> Sequence[Part]:
         self._relays = [

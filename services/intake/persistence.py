@@ -30,6 +30,7 @@ from services.kernel.store.secret import kept_secret
 from services.kernel.vault import (
     CASES_LIMIT,
     BlindIndex,
+    Files,
     Reading,
     Readings,
     Vault,
@@ -63,12 +64,14 @@ class IntakeRecord:
         self,
         store: EventStore[Envelope[Any]],
         vault: Vault,
+        files: Files,
         index: BlindIndex,
         words: WordIndex,
         *,
         keys: Database,
     ) -> None:
         self._store = store
+        self._files = files
         self._database = store.database
         self._vault = vault
         self._index = index
@@ -125,6 +128,7 @@ class IntakeRecord:
             self._store.put(tx, [each.event for each in filings])
             self._vault.put(tx, [paper for each in filings for paper in each.documents])
             self._words.put(tx, [text for each in filings for text in each.words])
+            self._files.put(tx, [file for each in filings for file in each.files])
             self._index.put(
                 tx,
                 [

@@ -9,7 +9,7 @@ from uuid import UUID
 from events.catalogue import ComplaintReceived
 from events.envelope import Envelope
 from services.intake.domain.standing import Standing
-from services.kernel.vault import Reading, Sealed, Worded
+from services.kernel.vault import Reading, Sealed, SealedFile, Worded
 
 
 class TakenError(Exception):
@@ -48,6 +48,7 @@ class Filing:
     event: Envelope[ComplaintReceived]
     documents: tuple[Sealed, ...]
     words: tuple[Worded, ...]
+    files: tuple[SealedFile, ...]
     marks: Marks
 
 

@@ -6,6 +6,8 @@
 import difflib
 import ipaddress
 import os
+import shlex
+import shutil
 import zoneinfo
 from collections.abc import Container, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -76,6 +78,14 @@ def _known_region(value: str) -> str:
 
 def _readable(value: Path) -> Path:
     if not (value.is_file() and os.access(value, os.R_OK)):
+        raise ValueError
+    return value
+
+
+def _command(value: str) -> str:
+    """Take a command line whose program is there."""
+    words = shlex.split(value)
+    if not words or shutil.which(words[0]) is None:
         raise ValueError
     return value
 
@@ -183,6 +193,17 @@ class Settings(pydantic_settings.BaseSettings):
         ByteSize(10 * 1024**3),
         "Size that a stream may reach before its oldest events leave it.",
         allowed="bytes or a size such as 10GiB, at least 1MiB",
+    )
+    file_bytes: Annotated[ByteSize, Field(ge=1024**2)] = _setting(
+        ByteSize(200 * 1024**2),
+        "Most bytes of one file that is handed in.",
+        allowed="bytes or a size such as 200MiB, at least 1MiB",
+    )
+    file_scan: Annotated[str, AfterValidator(_command)] | None = _setting(
+        None,
+        "Command that checks each file before it can be used. It gets the file on "
+        "standard input and ends with 0 for clean, 1 for refused.",
+        allowed="a command and its arguments, such as clamdscan --no-summary -",
     )
     log_format: Annotated[
         Literal["auto", "console", "json"], pydantic.BeforeValidator(_lower)

@@ -27,6 +27,7 @@ from services.kernel.vault import KINDS, Readings, Vault, WordIndex, normalise, 
 from services.kernel.web.pages import STRANGER, Viewer
 from services.kernel.web.problems import install
 from tests.support.browsing import Browser, hidden
+from tests.support.files import in_memory
 from tests.support.given import DEFAULT_POLICY
 
 if TYPE_CHECKING:
@@ -106,14 +107,17 @@ class DeskHouse:
         keys = make_database("keys")
         self.vault = vault = Vault(keys, self.database)
         self.words = WordIndex(keys, self.database)
+        self.files, self.uploads = in_memory(keys, self.database, vault)
         self.work_list = WorkList(self.database)
         self.handling = Handling(self.store, self.work_list)
         self.readings = Readings(self.database)
         self.writer = Writer("desk")
         self.commanding = Commanding(
-            HandlingRecord(self.store, self.work_list, vault, self.words),
+            HandlingRecord(self.store, self.work_list, vault, self.words, self.files),
             vault,
             self.words,
+            self.files,
+            self.uploads,
             policy=DEFAULT_POLICY,
             secret=b"s" * 32,
             tenant="default",

@@ -70,14 +70,7 @@ class Shelf:
         cuts: Iterable[int] = (),
     ) -> Upload:
         """Have a file uploaded, interrupted at the offsets of `cuts`, and looked at."""
-        made = self.uploads.create(owner=owner, size=len(content), name=name)
-        at = 0
-        for end in (*cuts, len(content)):
-            receiving = self.uploads.hold(made.upload_id, owner=owner, offset=at)
-            receiving.take(content[at:end])
-            receiving.release()
-            at = end
-        return self.uploads.inspect(made.upload_id, owner=owner)
+        return upload(self.uploads, content, name=name, owner=owner, cuts=cuts)
 
     def sealed(
         self, upload: Upload, *, number: int = 1, subject: UUID, owner: str = "ann"
@@ -99,6 +92,35 @@ class Shelf:
         with self.store.write() as tx:
             self.files.put(tx, [sealed])
         return sealed.manifest.document_id
+
+
+def upload(
+    uploads: Uploads,
+    content: bytes,
+    *,
+    name: str,
+    owner: str,
+    cuts: Iterable[int] = (),
+) -> Upload:
+    made = uploads.create(owner=owner, size=len(content), name=name)
+    at = 0
+    for end in (*cuts, len(content)):
+        receiving = uploads.hold(made.upload_id, owner=owner, offset=at)
+        receiving.take(content[at:end])
+        receiving.release()
+        at = end
+    return uploads.inspect(made.upload_id, owner=owner)
+
+
+def in_memory(
+    keys: Database, documents: Database, vault: Vault
+) -> tuple[Files, Uploads]:
+    """Files and uploads whose pieces lie in memory."""
+    objects = MemoryObjects()
+    return (
+        Files(keys, documents, objects, vault),
+        Uploads(keys, documents, objects, limit=LIMIT, now=lambda: NOW),
+    )
 
 
 def shelf(

@@ -18,7 +18,8 @@ from services.kernel.clock import new_uuid7
 from services.kernel.store.application import EventStore, open_store
 from services.kernel.store.database import Database
 from services.kernel.store.writer import Writer
-from services.kernel.vault import BlindIndex, Vault, WordIndex
+from services.kernel.vault import BlindIndex, Files, Upload, Uploads, Vault, WordIndex
+from tests.support.files import LIMIT, MemoryObjects, upload
 
 NOW = dt.datetime(2026, 3, 4, 12, tzinfo=dt.UTC)
 CLERK = Credential(actor="lin", role="agent", department="front-office")
@@ -43,6 +44,8 @@ class Bench:
     record: IntakeRecord
     keys: Database
     writer: Writer
+    files: Files
+    uploads: Uploads
     moments: list[dt.datetime] = field(default_factory=lambda: [NOW])
 
     def request(
@@ -74,6 +77,11 @@ class Bench:
         finally:
             self.writer.stop()
 
+    def uploaded(
+        self, content: bytes, *, name: str = "leak.jpg", owner: str = "anonymous"
+    ) -> Upload:
+        return upload(self.uploads, content, name=name, owner=owner)
+
     def events(self) -> list[Envelope[Any]]:
         return [codec.decode(entry.body) for entry in self.store.log(0, 10_000)]
 
@@ -93,13 +101,35 @@ def bench(make_database: Callable[..., Database]) -> Bench:
     vault = Vault(keys, database)
     words = WordIndex(keys, database)
     index = BlindIndex(keys, database, region="CN")
-    record = IntakeRecord(store, vault, index, words, keys=keys)
+    objects = MemoryObjects()
+    files = Files(keys, database, objects, vault)
+    uploads = Uploads(keys, database, objects, limit=LIMIT, now=now)
+    record = IntakeRecord(store, vault, files, index, words, keys=keys)
     writer = Writer("test")
     registrar = Registrar(
-        record, vault, words, tenant="default", now=now, new_id=new_uuid7
+        record,
+        vault,
+        words,
+        files,
+        uploads,
+        tenant="default",
+        now=now,
+        new_id=new_uuid7,
     )
-    intake = Intake(record, registrar, writer=writer, now=now, new_id=new_uuid7)
+    intake = Intake(
+        record, registrar, uploads, writer=writer, now=now, new_id=new_uuid7
+    )
     inquiries = Inquiries(record, vault, writer=writer, now=now)
     return Bench(
-        intake, registrar, inquiries, store, vault, record, keys, writer, moments
+        intake,
+        registrar,
+        inquiries,
+        store,
+        vault,
+        record,
+        keys,
+        writer,
+        files,
+        uploads,
+        moments,
     )

@@ -1,7 +1,7 @@
 """Commands over HTTP: one at a time, or many in one request."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Any, Final
 from uuid import UUID
 
@@ -19,8 +19,9 @@ from services.handling.application.asking import (
 from services.handling.application.cases import no_case
 from services.handling.application.commanding import Commanding
 from services.handling.domain.commands import COMMANDS
-from services.handling.ports import Receipts
+from services.handling.ports import Opened, Receipts
 from services.kernel.access import Authenticator, Credential
+from services.kernel.errors import UnauthenticatedError
 from services.kernel.store.writer import Writer
 from services.kernel.web.batch import NDJSON, answer_lines
 from services.kernel.web.caller import Bearer, caller
@@ -112,14 +113,41 @@ class _Sender(Bearer):
 
     async def __call__(self, case_id: UUID, request: Request) -> Credential:
         header = request.headers.get("authorization")
-        scheme, _, shown = (header or "").partition(" ")
-        if scheme.lower() != "receipt":
+        own = await _opened(self._receipts, header)
+        if own is None:
             return self._authenticator.authenticate(header)
-        number, _, code = shown.strip().rpartition(" ")
-        own = await self._receipts.opened(number, code)
         if own.case_id != case_id:  # of the case of another one learns nothing
             raise no_case()
         return Credential(actor=f"receipt-{own.receipt_no}", role="complainant")
+
+
+async def _opened(receipts: Receipts, header: str | None) -> Opened | None:
+    """Give what `Receipt NUMBER CODE` opens; None where the header shows no receipt."""
+    scheme, _, shown = (header or "").partition(" ")
+    if scheme.lower() != "receipt":
+        return None
+    number, _, code = shown.strip().rpartition(" ")
+    return await receipts.opened(number, code)
+
+
+def uploader(
+    authenticator: Authenticator, receipts: Receipts
+) -> Callable[[Request], Awaitable[str]]:
+    """Say whose an upload is: who holds a token, a session or a receipt."""
+    known = caller(authenticator)
+
+    async def owner(request: Request) -> str:
+        own = await _opened(receipts, request.headers.get("authorization"))
+        if own is not None:
+            return f"receipt-{own.receipt_no}"
+        found = await known(request)
+        if found.anonymous:
+            raise UnauthenticatedError(
+                "handling.who_uploads", "Sign in, or show a token or a receipt."
+            )
+        return found.actor
+
+    return owner
 
 
 def _if_match(header: str | None) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
@@ -86,7 +87,8 @@ def read_asked(
 
 async def carried_out(commanding: Commanding, writer: Writer, wanted: Asked) -> Done:
     """Refuse at the edge what no case could accept, and have the writer do the rest."""
-    commanding.check(wanted)
+    for upload in commanding.check(wanted):
+        await asyncio.to_thread(commanding.look_through, upload, wanted.actor.id)
     return await writer.call(commanding.carry_out, wanted)
 
 

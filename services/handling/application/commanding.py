@@ -12,6 +12,7 @@ import hashlib
 import hmac
 import json
 from collections import OrderedDict
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -34,6 +35,7 @@ from services.kernel.errors import (
     StaleError,
     UnavailableError,
 )
+from services.kernel.vault.uploads import used_twice
 from services.kernel.web.reading import malformed
 
 if TYPE_CHECKING:
@@ -42,15 +44,26 @@ if TYPE_CHECKING:
 
     from events.envelope import Actor
     from events.vocabulary import Channel, DocumentKind
+    from services.handling.domain.commands import Sealer
     from services.handling.domain.policy import Policy
     from services.handling.ports import Record
     from services.kernel.clock import Clock
-    from services.kernel.vault import Sealed, Vault, Worded, WordIndex
+    from services.kernel.vault import (
+        Files,
+        Sealed,
+        SealedFile,
+        Uploads,
+        Vault,
+        Worded,
+        WordIndex,
+    )
 
 WORDS_LIMIT = 20_000
 """Characters in one text of a command."""
 KEY_LIMIT = 200
 """Characters in an idempotency key."""
+UPLOAD = "upload"
+"""The field that names a file that was uploaded before."""
 CASES_REMEMBERED = 10_000
 """States kept in memory by the one writer; the oldest go first."""
 
@@ -93,6 +106,7 @@ class _Batch:
     events: list[Envelope[Any]] = field(default_factory=list)
     documents: list[Sealed] = field(default_factory=list)
     words: list[Worded] = field(default_factory=list)
+    files: list[SealedFile] = field(default_factory=list)
     new_keys: list[KeyRow] = field(default_factory=list)
     changed: dict[UUID, Case] = field(default_factory=dict)
 
@@ -105,6 +119,8 @@ class Commanding:
         record: Record,
         vault: Vault,
         words: WordIndex,
+        files: Files,
+        uploads: Uploads,
         *,
         policy: Policy,
         secret: bytes,
@@ -115,6 +131,8 @@ class Commanding:
         self._record = record
         self._vault = vault
         self._words = words
+        self._files = files
+        self._uploads = uploads
         self._policy = policy
         self._secret = secret
         self._tenant = tenant
@@ -122,8 +140,8 @@ class Commanding:
         self._new_id = new_id
         self._known: OrderedDict[UUID, Case] = OrderedDict()
 
-    def check(self, asked: Asked) -> None:
-        """Refuse at the edge what no case could accept.
+    def check(self, asked: Asked) -> tuple[UUID, ...]:
+        """Refuse at the edge what no case could accept; give the uploads that it uses.
 
         Raises NotFoundError for a command that does not exist, MalformedError that
         names every field at fault.
@@ -139,19 +157,8 @@ class Commanding:
                 "handling.key",
                 f"Send an Idempotency-Key of 1 to {KEY_LIMIT} characters.",
             )
-        faults: list[FieldError] = []
-
-        def measured(text: str, kind: DocumentKind) -> DocumentRef:
-            if not text.strip() or len(text) > WORDS_LIMIT:
-                faults.append(
-                    FieldError(
-                        kind,
-                        f"has {len(text)} characters",
-                        f"Write 1 to {WORDS_LIMIT} characters.",
-                    )
-                )
-            return DocumentRef(document_id=_UNSEALED, digest="0" * 64, kind=kind)
-
+        measured = _Measured()
+        faults = measured.faults
         try:
             _read(model, asked.payload, measured)
         except MalformedError as error:
@@ -162,6 +169,16 @@ class Commanding:
                 "Correct the named fields; nothing was stored.",
                 errors=faults,
             )
+        return tuple(measured.uploads)
+
+    def look_through(self, upload: UUID, owner: str) -> None:
+        """Have a file looked at that could not be when it came.
+
+        Raises MalformedError for one that is refused, UnavailableError. Whether there
+        is such an upload is decided where it is used.
+        """
+        with suppress(NotFoundError):
+            self._uploads.inspect(upload, owner=owner)
 
     def carry_out(self, batch: Sequence[Asked]) -> list[Done | Exception]:
         """Decide and commit; one result a command, in order.
@@ -193,6 +210,7 @@ class Commanding:
                     cases=list(working.changed.values()),
                     documents=working.documents,
                     words=working.words,
+                    files=working.files,
                     keys=working.new_keys,
                 )
         except BaseException:
@@ -221,9 +239,8 @@ class Commanding:
                 " decide.",
             )
         now = self._now()
-        documents: list[Sealed] = []
-        words: list[Worded] = []
-        command = self._sealed_command(asked, case, documents, words, now)
+        sealer = _Sealer(self, asked, case, batch, now)
+        command = _read(COMMANDS[asked.name], asked.payload, sealer)
         facts = decide(case, command, actor=asked.actor, now=now, policy=self._policy)
         before = case
         events: list[Envelope[Any]] = []
@@ -253,8 +270,9 @@ class Commanding:
         batch.cases[case.id] = batch.changed[case.id] = case
         batch.events += events
         if events:  # else it was done before: nothing new
-            batch.documents += documents
-            batch.words += words
+            batch.documents += sealer.documents
+            batch.words += sealer.worded
+            batch.files += sealer.files
         if asked.key:
             row = KeyRow(asked.actor.id, asked.key, case.id, digest, _result(done))
             batch.keys[asked.actor.id, asked.key] = row
@@ -289,40 +307,39 @@ class Commanding:
         while len(self._known) > CASES_REMEMBERED:
             self._known.popitem(last=False)
 
-    def _sealed_command(
-        self,
-        asked: Asked,
-        case: Case,
-        documents: list[Sealed],
-        words: list[Worded],
-        now: datetime,
-    ) -> Command:
-        """Seal the texts under the key of the case's person, and read the command."""
+    def ensure_key(self, case: Case) -> None:
+        """Have a key of the case's person; before anything is sealed for them."""
+        self._vault.ensure_keys([case.subject_id])
 
-        def seal(text: str, kind: DocumentKind) -> DocumentRef:
-            if not documents:
-                self._vault.ensure_keys([case.subject_id])
-            paper = self._vault.seal(
-                document_id=self._new_id(now),
-                subject_id=case.subject_id,
-                kind=kind,
-                media_type=_PLAIN,
-                plaintext=text.encode(),
-            )
-            documents.append(paper)
-            words.append(
-                self._words.worded(
-                    text,
-                    document_id=paper.document_id,
-                    case_id=case.id,
-                    subject_id=case.subject_id,
-                )
-            )
-            return DocumentRef(
-                document_id=paper.document_id, digest=paper.digest, kind=kind
-            )
+    def seal_words(
+        self, text: str, kind: DocumentKind, case: Case, now: datetime
+    ) -> tuple[Sealed, Worded]:
+        """Seal a text under the key of the case's person, and its words to find it by."""
+        paper = self._vault.seal(
+            document_id=self._new_id(now),
+            subject_id=case.subject_id,
+            kind=kind,
+            media_type=_PLAIN,
+            plaintext=text.encode(),
+        )
+        return paper, self._words.worded(
+            text,
+            document_id=paper.document_id,
+            case_id=case.id,
+            subject_id=case.subject_id,
+        )
 
-        return _read(COMMANDS[asked.name], asked.payload, seal)
+    def seal_file(
+        self, upload: UUID, kind: DocumentKind, owner: str, case: Case, now: datetime
+    ) -> SealedFile:
+        """Give an uploaded file to the case's person. Raises MalformedError."""
+        uploaded = self._uploads.ready(upload, owner=owner, field=UPLOAD)
+        return self._files.seal(
+            uploaded,
+            document_id=self._new_id(now),
+            subject_id=case.subject_id,
+            kind=kind,
+        )
 
     def _digest(self, asked: Asked) -> bytes:
         content = json.dumps(
@@ -331,11 +348,85 @@ class Commanding:
         return hmac.digest(self._secret, content.encode(), hashlib.sha256)
 
 
-def _read(
-    model: type[Command],
-    payload: Mapping[str, Any],
-    seal: Callable[[str, DocumentKind], DocumentRef],
-) -> Command:
+class _Measured:
+    """Reads a command without sealing anything: what is wrong with its words."""
+
+    def __init__(self) -> None:
+        self.faults: list[FieldError] = []
+        self.uploads: list[UUID] = []
+
+    def words(self, text: str, kind: DocumentKind) -> DocumentRef:
+        if not text.strip() or len(text) > WORDS_LIMIT:
+            self.faults.append(
+                FieldError(
+                    kind,
+                    f"has {len(text)} characters",
+                    f"Write 1 to {WORDS_LIMIT} characters.",
+                )
+            )
+        return _unsealed(kind)
+
+    def file(self, upload: str, kind: DocumentKind) -> DocumentRef:
+        try:
+            self.uploads.append(UUID(upload))
+        except ValueError:
+            self.faults.append(
+                FieldError(UPLOAD, "is no id of an upload", "Upload the file first.")
+            )
+        return _unsealed(kind)
+
+
+class _Sealer:
+    """Makes the documents of one command, which go with its events."""
+
+    def __init__(
+        self,
+        commanding: Commanding,
+        asked: Asked,
+        case: Case,
+        batch: _Batch,
+        now: datetime,
+    ) -> None:
+        self._commanding = commanding
+        self._asked, self._case, self._now = asked, case, now
+        self._used = {each.file_id for each in batch.files}
+        self.documents: list[Sealed] = []
+        self.worded: list[Worded] = []
+        self.files: list[SealedFile] = []
+
+    def words(self, text: str, kind: DocumentKind) -> DocumentRef:
+        self._ensure_key()
+        sealed, worded = self._commanding.seal_words(text, kind, self._case, self._now)
+        self.documents.append(sealed)
+        self.worded.append(worded)
+        return _ref(sealed, kind)
+
+    def file(self, upload: str, kind: DocumentKind) -> DocumentRef:
+        upload_id = UUID(upload)
+        if upload_id in self._used:
+            raise used_twice(UPLOAD)
+        self._used.add(upload_id)
+        self._ensure_key()
+        sealed = self._commanding.seal_file(
+            upload_id, kind, self._asked.actor.id, self._case, self._now
+        )
+        self.files.append(sealed)
+        return _ref(sealed.manifest, kind)
+
+    def _ensure_key(self) -> None:
+        if not (self.documents or self.files):
+            self._commanding.ensure_key(self._case)
+
+
+def _ref(sealed: Sealed, kind: DocumentKind) -> DocumentRef:
+    return DocumentRef(document_id=sealed.document_id, digest=sealed.digest, kind=kind)
+
+
+def _unsealed(kind: DocumentKind) -> DocumentRef:
+    return DocumentRef(document_id=_UNSEALED, digest="0" * 64, kind=kind)
+
+
+def _read(model: type[Command], payload: Mapping[str, Any], seal: Sealer) -> Command:
     try:
         return model.model_validate_json(json.dumps(sealed(model, payload, seal)))
     except ValidationError as refused:

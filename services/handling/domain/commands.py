@@ -6,10 +6,10 @@ said by the model alone: a field annotated `Words(kind, …)`, at any depth.
 made of them, so that an edge may take plain text where a command has a document.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any, ClassVar, Final, Literal, get_args
+from typing import Annotated, Any, ClassVar, Final, Literal, Protocol, get_args
 from uuid import UUID
 
 from pydantic import (
@@ -89,6 +89,18 @@ Evidence = Annotated[
         DocumentKind.AGREEMENT,
     ),
 ]
+
+
+FILES: Final = (
+    DocumentKind.FILE,
+    DocumentKind.PHOTO,
+    DocumentKind.RECORD,
+    DocumentKind.PROOF_OF_PURCHASE,
+    DocumentKind.CONTRACT,
+    DocumentKind.MANUAL,
+    DocumentKind.EMAIL,
+)
+"""What a document that was uploaded can be; all else is words."""
 
 
 def _utc(instant: datetime) -> datetime:
@@ -385,6 +397,14 @@ COMMANDS: Final[dict[str, type[Command]]] = {
 """Every command by its name in addresses, in the order of a case's life."""
 
 
+class Sealer(Protocol):
+    """Makes documents of what people write and of files that they uploaded."""
+
+    def words(self, text: str, kind: DocumentKind) -> DocumentRef: ...
+
+    def file(self, upload: str, kind: DocumentKind) -> DocumentRef: ...
+
+
 def words_in(model: type[BaseModel]) -> dict[str, Words]:
     """List where a command has words: `explanation`, `findings.*.statement`."""
     return dict(_words(model))
@@ -393,12 +413,13 @@ def words_in(model: type[BaseModel]) -> dict[str, Words]:
 def sealed(
     model: type[BaseModel],
     payload: Mapping[str, Any],
-    seal: Callable[[str, DocumentKind], DocumentRef],
+    seal: Sealer,
 ) -> dict[str, Any]:
     """Give a command's payload, as parsed from JSON, with every text made a document.
 
     A text becomes a document of the field's usual kind; `{"text": …, "kind": …}`
-    names another. All else is left for the model to judge.
+    names another; `{"upload": …, "kind": …}` is a file that was uploaded before. All
+    else is left for the model to judge.
     """
     result = dict(payload)
     for path, words in _words(model):
@@ -430,7 +451,7 @@ def _replace(
     within: Any,
     path: list[str],
     words: Words,
-    seal: Callable[[str, DocumentKind], DocumentRef],
+    seal: Sealer,
 ) -> None:
     """Seal what lies at `path`, copying on the way down: the payload stays as it is."""
     name, *below = path
@@ -444,11 +465,16 @@ def _replace(
             within[place] = value = _copied(value)
             _replace(value, below, words, seal)
         elif isinstance(value, str):
-            within[place] = _plain(seal(value, words.kinds[0]))
+            within[place] = _plain(seal.words(value, words.kinds[0]))
         elif isinstance(value, Mapping) and isinstance(value.get("text"), str):
             kind = value.get("kind", words.kinds[0])
             if kind in words.kinds and value.keys() <= {"text", "kind"}:
-                within[place] = _plain(seal(value["text"], DocumentKind(kind)))
+                within[place] = _plain(seal.words(value["text"], DocumentKind(kind)))
+        elif isinstance(value, Mapping) and isinstance(value.get("upload"), str):
+            kinds = [each for each in FILES if each in words.kinds]
+            kind = value.get("kind", next(iter(kinds), None))
+            if kind in kinds and value.keys() <= {"upload", "kind"}:
+                within[place] = _plain(seal.file(value["upload"], DocumentKind(kind)))
 
 
 def _copied(value: Any) -> Any:

@@ -22,7 +22,14 @@ if TYPE_CHECKING:
     from services.handling.persistence.work_list import WorkList
     from services.kernel.store.application import EventStore
     from services.kernel.store.database import Tx
-    from services.kernel.vault import Sealed, Vault, Worded, WordIndex
+    from services.kernel.vault import (
+        Files,
+        Sealed,
+        SealedFile,
+        Vault,
+        Worded,
+        WordIndex,
+    )
 
 COMMAND_KEYS = (
     """CREATE TABLE IF NOT EXISTS command_key (
@@ -47,11 +54,13 @@ class HandlingRecord:
         cases: WorkList,
         vault: Vault,
         words: WordIndex,
+        files: Files,
     ) -> None:
         self._store = store
         self._cases = cases
         self._vault = vault
         self._words = words
+        self._files = files
         store.database.migrate(COMMAND_KEYS)
 
     @contextmanager
@@ -97,12 +106,14 @@ class HandlingRecord:
         cases: Sequence[Case],
         documents: Sequence[Sealed],
         words: Sequence[Worded],
+        files: Sequence[SealedFile],
         keys: Sequence[KeyRow],
     ) -> None:
         self._store.put(tx, events)
         self._cases.keep(tx, cases)
         self._vault.put(tx, documents)
         self._words.put(tx, words)
+        self._files.put(tx, files)
         tx.executemany(
             "INSERT INTO command_key (actor, key, case_id, digest, result)"
             " VALUES (?, ?, ?, ?, ?)",

@@ -17,16 +17,34 @@ from events.vocabulary import DocumentKind, Origin, Precision, Verification
 from services.intake.application.receipt_number import receipt_no
 from services.intake.domain.receipt import access_code
 from services.intake.domain.submission import (
+    Attachment,
     Contact,
     Goods,
     Submission,
+    UploadedFile,
     as_code,
     canonical,
 )
 from services.intake.ports import Filing, Kept, Key, Record, TakenError
 from services.kernel.clock import Clock, rfc3339
-from services.kernel.errors import RefusedError, UnavailableError
-from services.kernel.vault import ErasedError, Sealed, Vault, Worded, WordIndex
+from services.kernel.errors import (
+    MalformedError,
+    RefusedError,
+    UnavailableError,
+)
+from services.kernel.vault import (
+    ErasedError,
+    Files,
+    Sealed,
+    SealedFile,
+    Uploaded,
+    Uploads,
+    Vault,
+    Worded,
+    WordIndex,
+)
+from services.kernel.vault.labels import SNIFFED, sniff
+from services.kernel.vault.uploads import used_twice
 
 _TEXT: Final = "text/plain; charset=utf-8"
 
@@ -72,6 +90,8 @@ class Registrar:
         record: Record,
         vault: Vault,
         words: WordIndex,
+        files: Files,
+        uploads: Uploads,
         *,
         tenant: str,
         now: Clock,
@@ -80,6 +100,8 @@ class Registrar:
         self._record = record
         self._vault = vault
         self._words = words
+        self._files = files
+        self._uploads = uploads
         self._tenant = tenant
         self._now = now
         self._new_id = new_id
@@ -123,17 +145,48 @@ class Registrar:
         subjects = self._subjects(
             {case: identities[case] for case in new}, seen.owners, now
         )
-        filings = [
-            self._filing(each, numbers[case], subjects[case], now)
-            for case, each in new.items()
-        ]
+        filings: list[Filing] = []
+        unfit: dict[UUID, MalformedError] = {}
+        used: set[UUID] = set()
+        for case, each in new.items():
+            try:
+                files = self._uploaded(each, used)
+            except MalformedError as error:
+                unfit[case] = error
+            else:
+                used |= {file.upload_id for file in files.values()}
+                filings.append(
+                    self._filing(each, files, numbers[case], subjects[case], now)
+                )
         if filings:
             self._record.keep(filings)
         kept |= {filing.kept.case_id: filing.kept for filing in filings}
         return [
-            self._answer(each, kept[each.case_id], fresh=new.get(each.case_id) is each)
+            unfit.get(each.case_id)
+            or self._answer(
+                each, kept[each.case_id], fresh=new.get(each.case_id) is each
+            )
             for each in requests
         ]
+
+    def _uploaded(
+        self, request: Request, used: Collection[UUID]
+    ) -> dict[UUID, Uploaded]:
+        """Give the uploads that the complaint names. Raises MalformedError.
+
+        `used` are those that complaints of the same batch use.
+        """
+        found: dict[UUID, Uploaded] = {}
+        for number, each in enumerate(request.submission.attachments):
+            if not isinstance(each, UploadedFile):
+                continue
+            field = f"attachments[{number}].upload"
+            if each.upload in found or each.upload in used:
+                raise used_twice(field)
+            found[each.upload] = self._uploads.ready(
+                each.upload, owner=request.actor.id, field=field
+            )
+        return found
 
     def _answer(
         self, request: Request, kept: Kept, *, fresh: bool
@@ -198,11 +251,17 @@ class Registrar:
         return subjects
 
     def _filing(
-        self, request: Request, number: str, subject: UUID, now: dt.datetime
+        self,
+        request: Request,
+        uploaded: Mapping[UUID, Uploaded],
+        number: str,
+        subject: UUID,
+        now: dt.datetime,
     ) -> Filing:
         given = request.submission
         sealed: list[Sealed] = []
         worded: list[Worded] = []
+        files: list[SealedFile] = []
 
         def seal(kind: DocumentKind, media_type: str, content: bytes) -> DocumentRef:
             document = self._vault.seal(
@@ -228,6 +287,23 @@ class Registrar:
                 )
             )
             return ref
+
+        def attach(each: Attachment | UploadedFile) -> DocumentRef:
+            if isinstance(each, Attachment):
+                # What it claims to be is not believed.
+                return seal(each.kind, sniff(each.content[:SNIFFED]), each.content)
+            file = self._files.seal(
+                uploaded[each.upload],
+                document_id=self._new_id(now),
+                subject_id=subject,
+                kind=each.kind,
+            )
+            files.append(file)
+            return DocumentRef(
+                document_id=file.manifest.document_id,
+                digest=file.manifest.digest,
+                kind=each.kind,
+            )
 
         particulars = given.particulars()
         goods = given.product
@@ -263,10 +339,7 @@ class Registrar:
             )
             if given.desired_outcome
             else None,
-            attachments=tuple(
-                seal(each.kind, each.media_type, each.content)
-                for each in given.attachments
-            ),
+            attachments=tuple(attach(each) for each in given.attachments),
             verification=Verification.COMPLETE
             if given.verifiable()
             else Verification.PENDING,
@@ -294,6 +367,7 @@ class Registrar:
             documents=tuple(sealed),
             words=tuple(worded),
             marks=named_as_before(request.key.key, given.origin) | marks_of(given),
+            files=tuple(files),
         )
 
 

@@ -3,8 +3,11 @@
 Complaints that wait together are committed together. Nobody is answered before.
 """
 
+import asyncio
 import datetime as dt
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from typing import Final
 from uuid import UUID
 
@@ -12,7 +15,7 @@ from events.envelope import Actor
 from events.vocabulary import Origin
 from services.intake.application.registering import Receipt, Registrar, Request
 from services.intake.domain.receipt import case_id, keyed
-from services.intake.domain.submission import Submission
+from services.intake.domain.submission import Submission, UploadedFile
 from services.intake.ports import Key, Record
 from services.kernel.access import Credential
 from services.kernel.clock import Clock
@@ -20,8 +23,10 @@ from services.kernel.errors import (
     FieldError,
     ForbiddenError,
     MalformedError,
+    NotFoundError,
 )
 from services.kernel.store.writer import Writer
+from services.kernel.vault import Uploads
 
 IMPORT_CLIENT: Final = "import"
 """Whoever imports a file: a file is the same one whoever imports it again."""
@@ -36,6 +41,7 @@ class Intake:
         self,
         record: Record,
         registrar: Registrar,
+        uploads: Uploads,
         *,
         writer: Writer,
         now: Clock,
@@ -43,6 +49,7 @@ class Intake:
     ) -> None:
         self._record = record
         self._registrar = registrar
+        self._uploads = uploads
         self._writer = writer
         self._now = now
         self._new_id = new_id
@@ -65,7 +72,30 @@ class Intake:
         request = self.prepare(
             document, key=key, caller=caller, correlation_id=correlation_id
         )
+        await self._looked_through(request)
         return await self._writer.call(self._registrar.register, request)
+
+    async def _looked_through(self, request: Request) -> None:
+        """Have files looked at that could not be when they came.
+
+        Whether there is such an upload is decided where it is used: a complaint that
+        is sent again has used its own.
+        """
+        for number, each in enumerate(request.submission.attachments):
+            if not isinstance(each, UploadedFile):
+                continue
+            inspect = partial(
+                self._uploads.inspect, each.upload, owner=request.actor.id
+            )
+            try:
+                with suppress(NotFoundError):
+                    await asyncio.to_thread(inspect)
+            except MalformedError as refused:
+                field = f"attachments[{number}].upload"
+                fault = FieldError(field, "is refused", refused.detail)
+                raise MalformedError(
+                    refused.code, refused.detail, errors=[fault]
+                ) from None
 
     def prepare(
         self,

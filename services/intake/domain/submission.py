@@ -11,12 +11,15 @@ import json
 import unicodedata
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Final, Literal, Self
+from uuid import UUID
 
 from pydantic import (
     BeforeValidator,
     ConfigDict,
+    Discriminator,
     Field,
     StringConstraints,
+    Tag,
     ValidationError,
 )
 from pydantic_core import PydanticCustomError
@@ -112,6 +115,26 @@ class Attachment(_Given):
     content: Content
 
 
+class UploadedFile(_Given):
+    """A file that was uploaded before; it can be used once, by who uploaded it."""
+
+    upload: UUID
+    kind: AttachmentKind = DocumentKind.FILE
+
+
+def _form_of(given: object) -> str:
+    uploaded = isinstance(given, UploadedFile) or (
+        isinstance(given, dict) and "upload" in given
+    )
+    return "(upload)" if uploaded else "(inline)"
+
+
+AnyAttachment = Annotated[
+    Annotated[Attachment, Tag("(inline)")] | Annotated[UploadedFile, Tag("(upload)")],
+    Discriminator(_form_of),
+]
+
+
 class Submission(_Given):
     """One complaint as a channel hands it in (S7-S10, S14, S15)."""
 
@@ -128,7 +151,9 @@ class Submission(_Given):
     demand: Annotated[tuple[Demand, ...], Field(max_length=len(Demand))] = ()
     desired_outcome: Words | None = None
     category: CategoryPath | None = None
-    attachments: Annotated[tuple[Attachment, ...], Field(max_length=ATTACHMENTS)] = ()
+    attachments: Annotated[
+        tuple[AnyAttachment, ...], Field(max_length=ATTACHMENTS)
+    ] = ()
     reported_via: ReportedVia = ReportedVia.DIRECT
     dealer: Code | None = None
     source: Source | None = None
@@ -174,7 +199,9 @@ class Submission(_Given):
             mode="json", exclude={"channel", "attachments"}, exclude_defaults=True
         )
         given["attachments"] = [
-            {
+            each.model_dump(mode="json")
+            if isinstance(each, UploadedFile)
+            else {
                 **each.model_dump(mode="json", exclude={"content"}),
                 "content": base64.b64encode(each.content).decode(),
             }
@@ -196,7 +223,9 @@ class Submission(_Given):
                 if (value := getattr(goods, name)) is not None
                 and (name == "serial" or as_code(value) is None)
             },
-            "attachments": [each.name for each in self.attachments],
+            "attachments": [
+                each.name for each in self.attachments if isinstance(each, Attachment)
+            ],
         }
         return {name: value for name, value in given.items() if value}
 

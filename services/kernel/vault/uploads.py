@@ -42,8 +42,8 @@ if TYPE_CHECKING:
 
 KEPT: Final = dt.timedelta(hours=24)
 """How long an upload waits to be finished and used."""
-HELD: Final = dt.timedelta(minutes=1)
-"""How long a sender of whom nothing comes keeps others out."""
+HELD: Final = dt.timedelta(seconds=20)
+"""How long a sender of whom nothing is kept keeps others out."""
 RESERVE: Final = 1024**3
 """Bytes of the object store that uploads leave free."""
 
@@ -326,9 +326,7 @@ class Uploads:
             or found[0] != owner
             or found[5] < micros(self._now())
         ):
-            raise NotFoundError(
-                "upload.unknown", "There is no such upload: begin a new one."
-            )
+            raise unknown()
         held_by, size, received, facts, clean, expires_at = found
         secret = bytes(key[0])
         opened = _opened(upload_id, secret, facts)
@@ -364,17 +362,17 @@ class Receiving:
         self._grown = bytearray(pieces.get(piece, length=there) if there else b"")
 
     @property
-    def wants(self) -> int:
-        """How many bytes may still come."""
-        return self._size - self.received
+    def gap(self) -> int:
+        """How many bytes fill the piece that is growing: best taken together."""
+        return min(PIECE - len(self._grown), self._size - self.received)
 
     def take(self, content: bytes) -> None:
         """Keep more bytes, and commit that they are here once they are durable.
 
-        Give about 512 KiB at a time; the last may be shorter. Raises TooLargeError
-        for more than was announced, RefusedError for one who was too slow.
+        Raises TooLargeError for more than was announced, RefusedError for a sender
+        who was too slow and was overtaken.
         """
-        if len(content) > self.wants:
+        if len(content) > self._size - self.received:
             raise TooLargeError(
                 "upload.longer", "Send no more bytes than Upload-Length announced."
             )
@@ -419,6 +417,10 @@ class Receiving:
         self.received = received
 
 
+def unknown() -> NotFoundError:
+    return NotFoundError("upload.unknown", "There is no such upload: begin a new one.")
+
+
 def _ids(tx: Tx, sql: str) -> set[UUID]:
     return {name for (name,) in tx.fetchall(sql)}
 
@@ -453,6 +455,10 @@ def _opened(upload_id: UUID, key: bytes, sealed: Any) -> dict[str, str]:
         ) from None
     facts: dict[str, str] = json.loads(plain)
     return facts
+
+
+def used_twice(field: str) -> MalformedError:
+    return _unfit(field, "is named twice", "Upload the file again to give it twice.")
 
 
 def _unfit(field: str, message: str, remedy: str) -> MalformedError:

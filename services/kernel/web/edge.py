@@ -3,6 +3,7 @@
 Plain ASGI, outermost, once a process: `app = edge(app, metrics)`.
 """
 
+import re
 import time
 import uuid
 from typing import Final
@@ -22,6 +23,8 @@ from services.kernel.web.reading import BODY_LIMIT
 CORRELATION_HEADER: Final = "X-Correlation-Id"
 STREAMED: Final = ":batch"
 """Ending of the paths whose bodies are read line by line, each line with its limit."""
+UPLOADS: Final = re.compile(r"/api/[a-z]+/uploads/[^/]+")
+"""Where bytes of files come, each upload with its limit."""
 
 _HUNG_UP: Final = 499  # nginx's number for a caller who did not wait
 _LONGEST_LENGTH: Final = 18  # digits that anybody needs to state a length
@@ -139,6 +142,13 @@ def _is_uuid(value: object) -> bool:
         return False
 
 
+def _streamed(scope: Scope) -> bool:
+    """Tell whether the route itself limits a body while it comes."""
+    path = scope["path"]
+    sent = scope["method"] == "PATCH" and UPLOADS.fullmatch(path) is not None
+    return sent or path.endswith(STREAMED)
+
+
 class BodyLimit:
     """Refuses a body above the limit: by its stated length, or while it arrives."""
 
@@ -147,7 +157,7 @@ class BodyLimit:
         self._limit = limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"].endswith(STREAMED):
+        if scope["type"] != "http" or _streamed(scope):
             await self._app(scope, receive, send)
             return
         stated = Headers(scope=scope).get("content-length", "")

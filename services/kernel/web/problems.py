@@ -5,6 +5,7 @@ The one table from families of errors to statuses. A body never repeats what was
 
 import json
 from http import HTTPStatus
+from http.client import responses
 from typing import Any, Final
 
 from fastapi.exceptions import RequestValidationError
@@ -56,7 +57,7 @@ def problem_of(error: AmendsError, *, status: int | None = None) -> dict[str, An
     status = status or status_of(error)
     return {
         "type": _TYPE + error.code,
-        "title": HTTPStatus(status).phrase,
+        "title": responses.get(status, "Refused"),
         "status": status,
         "detail": error.detail,
         "code": error.code,

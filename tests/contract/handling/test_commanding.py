@@ -27,6 +27,7 @@ from services.kernel.errors import (
 )
 from services.kernel.store.application import EventStore, open_store
 from services.kernel.vault import Vault, WordIndex
+from tests.support.files import in_memory, upload
 from tests.support.given import AGENT, DEFAULT_POLICY, QUALITY
 
 if TYPE_CHECKING:
@@ -57,12 +58,17 @@ class Desk:
         keys = make_database("keys", secure_delete=True)
         self.vault = Vault(keys, self.database)
         self.words = WordIndex(keys, self.database)
+        self.files, self.uploads = in_memory(keys, self.database, self.vault)
         self.work_list = WorkList(self.database)
         self.handling = Handling(self.store, self.work_list)
         self.commanding = Commanding(
-            HandlingRecord(self.store, self.work_list, self.vault, self.words),
+            HandlingRecord(
+                self.store, self.work_list, self.vault, self.words, self.files
+            ),
             self.vault,
             self.words,
+            self.files,
+            self.uploads,
             policy=DEFAULT_POLICY,
             secret=b"s" * 32,
             tenant="default",
@@ -230,3 +236,47 @@ def test_another_process_in_between_makes_it_decided_anew(
     assert isinstance(again, Done)
     assert again.version == 4  # done already: nothing is added
     assert again.events == ()
+
+
+def add(upload_id: object, **changes: Any) -> Asked:
+    payload = {
+        "document": {"upload": str(upload_id), "kind": "photo"},
+        "source": "customer",
+    }
+    return accept(name="add-evidence", payload=payload, **changes)
+
+
+def uploaded(desk: Desk, content: bytes = b"x", *, owner: str = AGENT.id) -> UUID:
+    return upload(desk.uploads, content, name="leak.jpg", owner=owner).upload_id
+
+
+def test_an_uploaded_file_is_evidence(desk: Desk) -> None:
+    upload_id = uploaded(desk, b"the leak")
+    asked = add(upload_id, key="k")
+    assert desk.commanding.check(asked) == (upload_id,)
+    done, again = (desk.ask(asked)[0] for _ in range(2))
+    assert isinstance(done, Done)
+    assert again == dataclasses.replace(done, repeated=True)
+    added = desk.store.load(CASE)[-1].data
+    file = desk.files.open(added.document.document_id)
+    assert (added.document.kind, added.document.digest) == ("photo", file.digest)
+    assert b"".join(file.content()) == b"the leak"
+
+
+def test_an_upload_is_evidence_once(desk: Desk) -> None:
+    """In one batch, and later: the second one is refused, the first one stays."""
+    upload_id = uploaded(desk)
+    one, two = desk.ask(add(upload_id), add(upload_id))
+    (three,) = desk.ask(add(upload_id))
+    assert isinstance(one, Done)
+    for refused in (two, three):
+        assert isinstance(refused, MalformedError)
+        assert [each.field for each in refused.errors] == ["upload"]
+    assert [event.version for event in desk.store.load(CASE)] == [1, 2]
+
+
+def test_nobody_elses_upload_is_taken(desk: Desk) -> None:
+    (refused,) = desk.ask(add(uploaded(desk, owner="somebody")))
+    assert isinstance(refused, MalformedError)
+    with pytest.raises(MalformedError):
+        desk.commanding.check(add("../../etc/passwd"))

@@ -30,6 +30,7 @@ from services.kernel.vault import Vault, WordIndex
 from services.kernel.web.pages import Strangers
 from services.kernel.web.problems import install
 from tests.support.browsing import Browser, hidden
+from tests.support.files import in_memory
 from tests.support.given import DEFAULT_POLICY
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ class Visit(Browser):
         keys = make_database("keys", secure_delete=True)
         vault, words = Vault(keys, database), WordIndex(keys, database)
         self.vault = vault
+        self.files, self.uploads = in_memory(keys, database, vault)
         work_list = WorkList(database)
         handling = Handling(self.store, work_list)
         with database.write() as tx:
@@ -83,9 +85,11 @@ class Visit(Browser):
                 ),
                 handling,
                 Commanding(
-                    HandlingRecord(self.store, work_list, vault, words),
+                    HandlingRecord(self.store, work_list, vault, words, self.files),
                     vault,
                     words,
+                    self.files,
+                    self.uploads,
                     policy=DEFAULT_POLICY,
                     secret=b"s" * 32,
                     tenant="default",

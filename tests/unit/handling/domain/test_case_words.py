@@ -56,9 +56,12 @@ class Sealer:
     def __init__(self) -> None:
         self.taken: list[tuple[str, DocumentKind]] = []
 
-    def __call__(self, text: str, kind: DocumentKind) -> DocumentRef:
+    def words(self, text: str, kind: DocumentKind) -> DocumentRef:
         self.taken.append((text, kind))
         return doc(kind, len(self.taken))
+
+    def file(self, upload: str, kind: DocumentKind) -> DocumentRef:
+        return self.words(f"upload {upload}", kind)
 
 
 def test_texts_become_documents_of_the_usual_kind():
@@ -98,6 +101,23 @@ def test_lists_of_words_are_sealed_one_by_one():
     assert [each.document_id.int for each in command.evidence] == [1, 2]
 
 
+@pytest.mark.parametrize(
+    ("given", "kind"),
+    [
+        ({"upload": "u1"}, DocumentKind.FILE),
+        ({"upload": "u1", "kind": "photo"}, DocumentKind.PHOTO),
+    ],
+)
+def test_a_file_that_was_uploaded_takes_the_place_of_words(
+    given: dict[str, str], kind: DocumentKind
+):
+    seal = Sealer()
+    payload = {"document": given, "source": "customer"}
+    command = AddEvidence.model_validate(sealed(AddEvidence, payload, seal))
+    assert command.document.kind is kind
+    assert seal.taken == [("upload u1", kind)]
+
+
 def test_what_is_sealed_already_or_absent_stays():
     explanation = doc(DocumentKind.EXPLANATION).model_dump(mode="json")
     payload = {"reason": "misunderstanding", "explanation": explanation}
@@ -115,6 +135,9 @@ def test_what_is_sealed_already_or_absent_stays():
         (AddEvidence, {"document": {"text": "x", "colour": "red"}}),
         (AddEvidence, {"document": {"text": 7}}),
         (AddEvidence, {"document": 7}),
+        (AddEvidence, {"document": {"upload": "u1", "kind": "desired_outcome"}}),
+        (AddEvidence, {"document": {"upload": "u1", "name": "a.exe"}}),
+        (DeclineComplaint, {"reason": "other", "explanation": {"upload": "u1"}}),
         (AppealComplaint, {"evidence": {"0": "x"}}),
         (RecordInvestigation, {"findings": "x"}),
         (RecordInvestigation, {"findings": ["x", None, []]}),
