@@ -128,7 +128,7 @@ async def _admission(site: Site, *, writing: bool) -> Admission:
     """Open the record of who may come in; handling's process is the one that writes."""
 
     def opened(*, reading: bool) -> Admission:
-        roles, looking = handling.roles(site.policy), _looking(site.policy)
+        roles, looking = handling.roles(site.policy), handling.looking(site.policy)
         return Admission(
             site.settings,
             site.folder,
@@ -148,11 +148,6 @@ async def _admission(site: Site, *, writing: bool) -> Admission:
         if site.settings.database_url or not file.exists():
             await opened(reading=False).stop()
         return opened(reading=True)
-
-
-def _looking(policy: Policy) -> frozenset[str]:
-    """Name the roles that look at complaints."""
-    return handling.roles(policy) - {"admin", handling.CHANNEL}
 
 
 def _intake(site: Site, admission: Admission, broker: NatsBroker) -> Service:
@@ -184,7 +179,7 @@ def _handling(site: Site, admission: Admission, broker: NatsBroker) -> Service:
 
 
 def _analytics(site: Site, admission: Admission, broker: NatsBroker) -> Service:
-    looking = _looking(site.policy)
+    looking = handling.looking(site.policy)
     return AnalyticsService(
         settings=site.settings,
         folder=site.folder,

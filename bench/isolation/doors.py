@@ -160,6 +160,8 @@ class _Probes:
             "{command}": EVIDENCE,
             "open": {"purpose": "repair"},
             "discard": {"cause": "test"},
+            "erase": {"subject_id": NOTHING, "basis": "request"},
+            "holds": {"person": NOTHING, "reason": "other", "until": "2999-12-31"},
             "tokens": {"role": "auditor"},
             "change": {"role": "auditor"},
             "users": {

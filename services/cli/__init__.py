@@ -35,6 +35,8 @@ token = _group("Tokens of people and systems.")
 user = _group("People who sign in.")
 audit = _group("Prove that history was not touched.")
 analytics = _group("Figures and their rows.")
+privacy = _group("A person's own data: look, erase, keep.")
+hold = _group("Keep somebody's data, whatever they ask for.")
 quarantine = _group("What could not be handled, and what to do with it.")
 app.add_typer(case, name="case")
 app.add_typer(analytics, name="analytics")
@@ -43,6 +45,8 @@ access.add_typer(token, name="token")
 access.add_typer(user, name="user")
 app.add_typer(audit, name="audit")
 app.add_typer(quarantine, name="quarantine")
+app.add_typer(privacy, name="privacy")
+privacy.add_typer(hold, name="hold")
 
 
 class ServiceName(StrEnum):
@@ -614,6 +618,117 @@ def quarantine_discard(
     from services.cli import quarantining  # noqa: PLC0415 lazy
 
     quarantining.discard(document_id, cause, sure=yes, as_json=as_json)
+
+
+Person = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="PERSON", help="A receipt number, a case id, or the person's own id."
+    ),
+]
+
+
+@privacy.command(
+    "erase", epilog="Example: amends privacy erase 4837 2915 0062 7714 --basis request"
+)
+def privacy_erase(
+    person: Person,
+    basis: Annotated[
+        str,
+        typer.Option(
+            help="request, retention_expired, consent_withdrawn, unlawful or"
+            " court_order."
+        ),
+    ] = "request",
+    *,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Change nothing, say what would go.")
+    ] = False,
+    confirm: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SUBJECT_ID",
+            help="Do not ask: the person's id, as the dry run showed it.",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Erase a person's data for ever: what they wrote and what was written of them.
+
+    What happened to their complaints stays, in codes. It is shown first, and asked.
+    """
+    from services.cli import erasing  # noqa: PLC0415 lazy
+
+    erasing.erase(person, basis, dry_run=dry_run, confirm=confirm, as_json=as_json)
+
+
+@privacy.command("register", epilog="Example: amends privacy register --json > kept")
+def privacy_register(*, as_json: AsJson = False) -> None:
+    """List who was erased, when and on what basis; keep a copy outside the house."""
+    from services.cli import erasing  # noqa: PLC0415 lazy
+
+    erasing.register(as_json=as_json)
+
+
+@privacy.command("reapply", epilog="Example: amends privacy reapply --register kept")
+def privacy_reapply(
+    *,
+    register: Annotated[
+        Path | None,
+        typer.Option(help="A register that was kept outside, as `register --json`."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Erase again who had been erased, after older databases were put in place."""
+    from services.cli import erasing  # noqa: PLC0415 lazy
+
+    erasing.reapply(register, as_json=as_json)
+
+
+@hold.command(
+    "place",
+    epilog="Example: amends privacy hold place 4837291500627714 --reason legal_claim"
+    " --until 2027-06-30",
+)
+def hold_place(
+    person: Person,
+    reason: Annotated[
+        str,
+        typer.Option(help="legal_claim, authority, internal_inquiry or other."),
+    ],
+    until: Annotated[str, typer.Option(help="The last day, such as 2027-06-30.")],
+    text: Annotated[
+        str | None, typer.Option(help="More about the reason; it is sealed.")
+    ] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Have nothing of a person erased until the end of a day."""
+    from services.cli import holding  # noqa: PLC0415 lazy
+
+    holding.place(person, reason, until, text, as_json=as_json)
+
+
+@hold.command("list", epilog="Example: amends privacy hold list --json")
+def hold_list(*, as_json: AsJson = False) -> None:
+    """List every hold that ever was, the latest first."""
+    from services.cli import holding  # noqa: PLC0415 lazy
+
+    holding.listing(as_json=as_json)
+
+
+@hold.command("end", epilog="Example: amends privacy hold end HOLD_ID")
+def hold_end(
+    hold_id: Annotated[
+        str, typer.Argument(metavar="HOLD_ID", help="Its id, from `hold list`.")
+    ],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """End a hold before its day; that it was placed stays on record."""
+    from services.cli import holding  # noqa: PLC0415 lazy
+
+    holding.end(hold_id, as_json=as_json)
 
 
 def _add_intake() -> None:

@@ -12,23 +12,31 @@ from events import codec, subjects
 from events.subjects import Stream
 from events.vocabulary import Channel
 from services.handling.api import access, cases, commands, departments, feed
+from services.handling.api import privacy as privacy_api
 from services.handling.api.commands import uploader
 from services.handling.application.cases import Handling
 from services.handling.application.commanding import Commanding
 from services.handling.application.feeds import Feeds
 from services.handling.application.finding import Finding
+from services.handling.application.privacy import Privacy
 from services.handling.application.reading import Words
 from services.handling.domain.policy import Policy, parse_policy
-from services.handling.domain.visibility import staff
+from services.handling.domain.visibility import NEVER, staff
 from services.handling.messaging.cases import case_message, taking_over
 from services.handling.messaging.commands import answer_commands
 from services.handling.messaging.documents import IntakeWords
 from services.handling.messaging.feeds import department_copies
 from services.handling.messaging.finding import AskedIntake
+from services.handling.messaging.people import IntakePeople, erasing_late
 from services.handling.messaging.receipts import IntakeReceipts
 from services.handling.pages import access as access_pages
 from services.handling.pages import customer, desk, desk_case, handling_pages
-from services.handling.persistence import DepartmentCopies, HandlingRecord, WorkList
+from services.handling.persistence import (
+    DepartmentCopies,
+    HandlingRecord,
+    PrivacyRecord,
+    WorkList,
+)
 from services.kernel.clock import new_uuid7, system_clock
 from services.kernel.files import FileStore
 from services.kernel.inbox import Consumer, Following, Inbox, Ward
@@ -40,7 +48,7 @@ from services.kernel.relay import Relay
 from services.kernel.store.application import open_store
 from services.kernel.store.database import open_database
 from services.kernel.store.secret import kept_secret
-from services.kernel.vault import Readings, Vault, WordIndex
+from services.kernel.vault import Cleaner, Readings, Vault, WordIndex
 from services.kernel.web.limiter import Limiter
 from services.kernel.web.log_endpoint import log_router
 from services.kernel.web.pages.quarantine import quarantine_pages
@@ -120,14 +128,9 @@ class HandlingService(BusService):
         files, uploads = self._file_store.files, self._file_store.uploads
         work_list = WorkList(database)
         self._handling = handling = Handling(store, work_list)
-        self._following = Following(
-            Inbox(NAME, decode=read, vault=vault, now=now),
-            database=database,
-            writer=self._writer,
-            effect=taking_over(handling),
-        )
+        record = HandlingRecord(store, work_list, vault, word_index, files)
         commanding = Commanding(
-            HandlingRecord(store, work_list, vault, word_index, files),
+            record,
             vault,
             word_index,
             files,
@@ -138,12 +141,38 @@ class HandlingService(BusService):
             now=now,
             new_id=new_uuid7,
         )
+        zone = ZoneInfo(settings.time_zone)
+        people = PrivacyRecord(
+            store,
+            record,
+            work_list,
+            vault,
+            keys=self._keys,
+            beside=(word_index.erase, files.erase),
+        )
+        self._erasures = people.erasures
+        privacy = Privacy(
+            people,
+            handling,
+            vault,
+            policy=policy,
+            tenant=settings.tenant,
+            zone=zone,
+            now=now,
+            new_id=new_uuid7,
+            changed=commanding.forget,
+        )
+        self._following = Following(
+            Inbox(NAME, decode=read, vault=vault, now=now),
+            database=database,
+            writer=self._writer,
+            effect=erasing_late(taking_over(handling), privacy),
+        )
         pages = handling_pages(
             viewers=admission,
             secret=kept_secret(self._keys, "form"),
             time_zone=settings.time_zone,
         )
-        zone = ZoneInfo(settings.time_zone)
         receipts = IntakeReceipts(broker)
         readings = Readings(database)
         words = Words(
@@ -200,6 +229,7 @@ class HandlingService(BusService):
                 admission,
                 zone=zone,
             ),
+            privacy_api.router(privacy, IntakePeople(broker), self._writer, admission),
             desk.router(handling, finding, pages, policy=policy, now=now),
             desk_case.router(
                 handling,
@@ -244,7 +274,7 @@ class HandlingService(BusService):
             now=self._now,
             announce_on=subjects.quarantined(NAME),
         )
-        return [self._consumer, *self._relays]
+        return [self._consumer, *self._relays, Cleaner(self._erasures)]
 
     def _close(self) -> None:
         super()._close()
@@ -260,6 +290,11 @@ def default_policy() -> Policy:
 def roles(policy: Policy) -> frozenset[str]:
     """Name what somebody with a token can be; a customer shows receipt and code."""
     return staff(policy) | {CHANNEL}
+
+
+def looking(policy: Policy) -> frozenset[str]:
+    """Name the roles that look at complaints."""
+    return roles(policy) - NEVER
 
 
 def places(policy: Policy) -> Places:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from contextlib import AbstractContextManager
     from datetime import datetime
     from uuid import UUID
 
     from events.envelope import Envelope
     from services.handling.domain.case import Case
-    from services.kernel.vault import Sealed, SealedFile, Worded
+    from services.handling.domain.privacy import Erasure, Hold, Person
+    from services.kernel.vault import Erased, Inventory, Sealed, SealedFile, Worded
 
 
 class Listed(NamedTuple):
@@ -273,3 +274,57 @@ class Record(Protocol):
         files: Sequence[SealedFile],
         keys: Sequence[KeyRow],
     ) -> None: ...
+
+
+class PrivacyRecord(Protocol):
+    """People with their cases, holds on their data, and who was erased."""
+
+    def writing(self) -> AbstractContextManager[Any]:
+        """Open a transaction beside which nobody adds an event or a case."""
+
+    def reading(self) -> AbstractContextManager[Any]: ...
+
+    def person(self, tx: Any, subject_id: UUID) -> Person:
+        """Give somebody, also one of whom nothing is known: without cases."""
+
+    def subject_of(self, tx: Any, case_id: UUID) -> UUID | None: ...
+
+    def erase(
+        self,
+        tx: Any,
+        erasure: Erasure,
+        *,
+        events: Sequence[Envelope[Any]],
+        cases: Sequence[Case],
+    ) -> None:
+        """Record the erasure of `erasure.case_ids`, and overwrite what was written."""
+
+    def erased_among(
+        self, tx: Any, subject_ids: Collection[UUID]
+    ) -> Mapping[UUID, Erasure]:
+        """Give the erasures of those of these people who were erased, without cases."""
+
+    def inventory(
+        self, tx: Any, subject_id: UUID
+    ) -> tuple[list[Inventory], Erased | None]:
+        """Count what lies here of a person, and tell how far an erasure is."""
+
+    def register(self) -> list[Erasure]:
+        """Give every erasure, the earliest first."""
+
+    def place(self, tx: Any, hold: Hold, documents: Sequence[Sealed]) -> None: ...
+
+    def end(self, tx: Any, hold_id: UUID, *, by: str, at: datetime) -> None:
+        """Note the end of a hold; one that has ended keeps its end."""
+
+    def hold(self, tx: Any, hold_id: UUID) -> Hold | None: ...
+
+    def holds(self) -> list[Hold]:
+        """Give every hold that ever was, the latest first."""
+
+
+class PeopleAtIntake(Protocol):
+    """Who has what people handed in: intake."""
+
+    async def inventory(self, subject_id: UUID) -> Mapping[str, Any]:
+        """Tell what lies there of a person. Raises UnavailableError."""

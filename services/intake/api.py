@@ -2,18 +2,22 @@
 
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Final
+from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse, Response
+from pydantic import AwareDatetime, BaseModel, ConfigDict
 from starlette.concurrency import run_in_threadpool
 
 from services.intake.application.inquiries import Inquiries
 from services.intake.application.submitting import Intake
 from services.intake.domain.submission import Submission
+from services.intake.ports import Record
 from services.kernel.access import Authenticator, Credential
 from services.kernel.clock import Clock, rfc3339
 from services.kernel.errors import FieldError, MalformedError
 from services.kernel.logs import correlation_id, new_correlation_id
+from services.kernel.store.writer import Writer
 from services.kernel.web.batch import NDJSON, answer_lines
 from services.kernel.web.caller import ANONYMOUS_TOO, caller
 from services.kernel.web.limiter import Limiter
@@ -119,6 +123,46 @@ def uploader(authenticator: Authenticator) -> Callable[[Request], Awaitable[str]
         return authenticator.authenticate(request.headers.get("authorization")).actor
 
     return owner
+
+
+class ErasedBefore(BaseModel):
+    """A person who had been erased, with their cases."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    subject_id: UUID
+    case_ids: list[UUID]
+    erased_at: AwareDatetime
+
+
+class Again(BaseModel):
+    """Rows of the register of erasures, as handling gives them."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    rows: list[ErasedBefore]
+
+
+def privacy_router(
+    record: Record, writer: Writer, authenticator: Authenticator
+) -> APIRouter:
+    """Build the route by which a restored intake learns again who was erased."""
+    routes = APIRouter(prefix="/api/intake/privacy", tags=["privacy"])
+    who = Depends(caller(authenticator, service=True))
+
+    @routes.post(
+        "/reapply",
+        summary="Erase anew who had been erased before a restore",
+        dependencies=[who],
+    )
+    async def reapply(given: Again) -> dict[str, int]:
+        people = [
+            (each.subject_id, each.case_ids, each.erased_at) for each in given.rows
+        ]
+        await writer.run(lambda: record.erase_again(people))
+        return {"applied": len(people)}
+
+    return routes
 
 
 async def _submitted(

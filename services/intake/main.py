@@ -8,13 +8,14 @@ from nats.aio.client import Client
 
 from events import codec, subjects
 from events.subjects import Stream
+from services.intake.api import privacy_router, uploader
 from services.intake.api import router as api_router
-from services.intake.api import uploader
 from services.intake.application.inquiries import Inquiries
 from services.intake.application.registering import Registrar
 from services.intake.application.submitting import Intake
 from services.intake.messaging import (
     Submissions,
+    answer_about_people,
     answer_questions,
     following,
     received_message,
@@ -35,7 +36,7 @@ from services.kernel.relay import Relay
 from services.kernel.settings import Settings
 from services.kernel.store.database import open_database
 from services.kernel.store.secret import kept_secret
-from services.kernel.vault import BlindIndex, Readings, Vault, WordIndex
+from services.kernel.vault import BlindIndex, Cleaner, Readings, Vault, WordIndex
 from services.kernel.web.limiter import Limiter
 from services.kernel.web.log_endpoint import log_router
 from services.kernel.web.pages import Viewers
@@ -139,6 +140,7 @@ class IntakeService(BusService):
             self._intake_record, vault, writer=self._writer, now=now
         )
         answer_questions(broker, self._intake, self._inquiries)
+        answer_about_people(broker, self._inquiries)
         # One count for one address, whichever way it asks.
         limiter = Limiter(STATUS_PER_MINUTE, code="intake.too_many_questions")
         pages = intake_pages(
@@ -162,6 +164,7 @@ class IntakeService(BusService):
             api_router(
                 self._intake, self._inquiries, authenticator, now=now, limiter=limiter
             ),
+            privacy_router(self._intake_record, self._writer, authenticator),
             pages_router(
                 self._intake, self._inquiries, pages, now=now, limiter=limiter
             ),
@@ -208,6 +211,7 @@ class IntakeService(BusService):
             Submissions(client, self._intake, self._door),
             self._consumer,
             *self._relays,
+            Cleaner(self._intake_record.erasures),
         ]
 
     def _close(self) -> None:

@@ -18,13 +18,14 @@ from pydantic import TypeAdapter, ValidationError
 from events import codec, subjects
 from events.envelope import Envelope
 from events.subjects import Stream
-from services.intake.application.inquiries import Inquiries, Wanted
+from services.intake.application.inquiries import Inquiries, Person, Wanted
 from services.intake.application.receipt_number import as_receipt_no
 from services.intake.application.submitting import Intake
-from services.intake.ports import Sought
+from services.intake.ports import Belongings, Sought
 from services.kernel.access import Credential
 from services.kernel.broker.headers import MESSAGE_ID
 from services.kernel.broker.pull import StandingPull
+from services.kernel.clock import rfc3339
 from services.kernel.errors import (
     AmendsError,
     TooManyError,
@@ -48,6 +49,7 @@ SUBMIT_DURABLE: Final = "intake-submit"
 
 _WANTED: Final = TypeAdapter(Wanted)
 _CLAUSES: Final = TypeAdapter(list[list[Sought]])
+_PERSON: Final = TypeAdapter(Person)
 _ANY: Final = "any"
 _ASKED: Final = subjects.ask_submit(_ANY).replace(_ANY, "*")
 _LONGEST_SUBJECT: Final = 255
@@ -212,6 +214,49 @@ def wanted_of(asked: object) -> Wanted:
         return _WANTED.validate_python(asked)
     except ValidationError as refused:
         raise malformed(refused) from None
+
+
+def answer_about_people(broker: NatsBroker, inquiries: Inquiries) -> None:
+    """Answer handling how much there is of a person."""
+
+    @broker.subscriber(
+        subjects.ask("intake", "person"),
+        queue="intake",
+        max_workers=_AT_ONCE,
+        decoder=lambda message: message.body,
+        title="How much there is of a person, for whoever answers them",
+    )
+    async def person(message: NatsMessage) -> bytes:
+        async def work(_: str) -> dict[str, Any]:
+            asked = person_of(strict_json(message.body))
+            found = await asyncio.to_thread(inquiries.of_person, asked)
+            return {"status": 200, **belongings_json(found)}
+
+        return await answered(message.headers, work)
+
+
+def person_of(asked: object) -> Person:
+    """Read `{"subject_id"}`. Raises MalformedError."""
+    try:
+        return _PERSON.validate_python(asked)
+    except ValidationError as refused:
+        raise malformed(refused) from None
+
+
+def belongings_json(found: Belongings) -> dict[str, Any]:
+    """Tell what lies here of a person; `cleaned_at` when the files were clean of it."""
+    erased = found.erased
+    return {
+        "documents": [
+            {"kind": each.kind, "documents": each.documents, "bytes": each.size}
+            for each in found.documents
+        ],
+        "marks": found.marks,
+        "erased_at": rfc3339(erased.erased_at) if erased else None,
+        "cleaned_at": rfc3339(erased.cleaned_at)
+        if erased and erased.cleaned_at
+        else None,
+    }
 
 
 def opened(inquiries: Inquiries, body: bytes, guesses: Guesses) -> dict[str, Any]:

@@ -42,6 +42,7 @@ FOLDER: Final = Path(__file__).parent
 CURRENCIES: Final = ("CNY", "EUR", "GBP", "HKD", "JPY", "TWD", "USD")
 """Offered for the price; the first is chosen for Chinese readers, the last for others."""
 
+_ERASED: Final = "SubjectErased"
 _GROUPED: Final = re.compile(r"[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?")
 _LONGEST_NUMBER: Final = 40  # characters, with anybody's spaces
 _EAST: Final = dt.timedelta(hours=26)  # between the first and the last zone
@@ -269,6 +270,7 @@ class _Status:
         return self._pages.render(
             request,
             "status.html",
+            erased=any(step.type == _ERASED for step in progress.steps),
             progress=progress,
             number=spoken(progress.receipt_no),
             tone=_TONES.get(state, "calm"),

@@ -1,5 +1,6 @@
 """Intake's record in SQL: events, keys of submissions, who is who, where cases stand."""
 
+import datetime as dt
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
@@ -8,11 +9,12 @@ from uuid import UUID
 import structlog
 from eventsourcing.persistence import IntegrityError, PersistenceError
 
-from events.catalogue import ComplaintReceived
+from events.catalogue import ComplaintReceived, SubjectErased
 from events.envelope import Envelope
 from events.vocabulary import State
 from services.intake.domain.standing import SHOWN, Standing, advance
 from services.intake.ports import (
+    Belongings,
     Filing,
     Kept,
     Marks,
@@ -30,6 +32,7 @@ from services.kernel.store.secret import kept_secret
 from services.kernel.vault import (
     CASES_LIMIT,
     BlindIndex,
+    Erasures,
     Files,
     Reading,
     Readings,
@@ -53,6 +56,9 @@ TABLES: Final = (
 
 WORDS: Final = "words"
 """The kind of what is looked for in texts, beside those of marks."""
+
+_NO_DIGEST: Final = bytes(32)
+"""What is left of the digest of something that was erased; it equals no other."""
 
 _log = structlog.get_logger(__name__)
 
@@ -78,6 +84,9 @@ class IntakeRecord:
         self._words = words
         self._database.migrate(TABLES)
         self._readings = Readings(self._database)
+        self.erasures = Erasures(
+            vault, keys, self._database, swept=("blind_mark", "word_mark", "submission")
+        )
         self.secret = kept_secret(self._database, "case")
         self.access_secret = kept_secret(keys, "access")
 
@@ -142,6 +151,43 @@ class IntakeRecord:
     def follow(self, tx: Tx, events: Sequence[Envelope[Any]]) -> None:
         """Note what handling did to cases, in the inbox's transaction."""
         _advance(tx, events)
+        for event in events:
+            if isinstance(event.data, SubjectErased):
+                self.erase(
+                    tx, event.data.subject_id, [event.case_id], at=event.occurred_at
+                )
+
+    def erase(
+        self, tx: Tx, subject_id: UUID, case_ids: Sequence[UUID], *, at: dt.datetime
+    ) -> None:
+        """Forget what a person handed in as these cases, and how they are found.
+
+        The digest of what was sent could be tested with guesses, and a client may have
+        put anything into its key.
+        """
+        self.erasures.erase(tx, subject_id, at=at)
+        self._index.erase(tx, subject_id)
+        self._words.erase(tx, subject_id)
+        self._files.erase(tx, subject_id)
+        tx.executemany(
+            "UPDATE submission SET digest = ?, key = ? WHERE case_id = ?",
+            [(_NO_DIGEST, f"erased:{case}", case) for case in case_ids],
+        )
+
+    def erase_again(
+        self, people: Sequence[tuple[UUID, Sequence[UUID], dt.datetime]]
+    ) -> None:
+        with _told(), self._database.write() as tx:
+            for subject, case_ids, at in people:
+                self.erase(tx, subject, case_ids, at=at)
+
+    def of_person(self, subject_id: UUID) -> Belongings:
+        with _told(), self._database.read() as tx:
+            return Belongings(
+                documents=tuple(self._vault.inventory(tx, subject_id)),
+                marks=self._index.count(tx, subject_id),
+                erased=self.erasures.of(tx, subject_id),
+            )
 
     def progress(self, receipt_no: str) -> Progress | None:
         with _told(), self._database.read() as tx:

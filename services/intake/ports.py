@@ -9,7 +9,7 @@ from uuid import UUID
 from events.catalogue import ComplaintReceived
 from events.envelope import Envelope
 from services.intake.domain.standing import Standing
-from services.kernel.vault import Reading, Sealed, SealedFile, Worded
+from services.kernel.vault import Erased, Inventory, Reading, Sealed, SealedFile, Worded
 
 
 class TakenError(Exception):
@@ -89,6 +89,15 @@ class Progress:
     steps: tuple[Step, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Belongings:
+    """What lies here of a person, in numbers, and how far an erasure of it is."""
+
+    documents: tuple[Inventory, ...]
+    marks: int
+    erased: Erased | None
+
+
 class Record(Protocol):
     """Intake's own database: the record of what was received.
 
@@ -125,6 +134,14 @@ class Record(Protocol):
 
     def find(self, alternatives: Collection[Sought]) -> set[UUID]:
         """Give the cases that have one of these. Raises RefusedError for too many."""
+
+    def of_person(self, subject_id: UUID) -> Belongings:
+        """Count what lies here of a person."""
+
+    def erase_again(
+        self, people: Sequence[tuple[UUID, Sequence[UUID], dt.datetime]]
+    ) -> None:
+        """Erase people with their cases, who had been erased at a time, once more."""
 
     def note(self, reading: Reading) -> None:
         """Commit who read which document."""

@@ -24,6 +24,7 @@ from events.vocabulary import Origin
 from services.handling.domain.case import Case, evolve
 from services.handling.domain.commands import COMMANDS, Command, sealed
 from services.handling.domain.decisions import decide, hindrance
+from services.handling.domain.decisions.rules import require_writable
 from services.handling.ports import KeyRow, TakenError
 from services.kernel.errors import (
     AmendsError,
@@ -39,7 +40,7 @@ from services.kernel.vault.uploads import used_twice
 from services.kernel.web.reading import malformed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from events.envelope import Actor
@@ -196,6 +197,11 @@ class Commanding:
         middle = len(batch) // 2
         return self.carry_out(batch[:middle]) + self.carry_out(batch[middle:])
 
+    def forget(self, case_ids: Iterable[UUID]) -> None:
+        """Read these cases anew: something else than a command changed them."""
+        for case_id in case_ids:
+            self._known.pop(case_id, None)
+
     def _committed(self, batch: Sequence[Asked]) -> list[Done | Exception]:
         try:
             with self._record.writing() as tx:
@@ -308,7 +314,11 @@ class Commanding:
             self._known.popitem(last=False)
 
     def ensure_key(self, case: Case) -> None:
-        """Have a key of the case's person; before anything is sealed for them."""
+        """Have a key of the case's person; before anything is sealed for them.
+
+        Raises RefusedError where their data was erased.
+        """
+        require_writable(case)
         self._vault.ensure_keys([case.subject_id])
 
     def seal_words(

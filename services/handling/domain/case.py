@@ -51,6 +51,7 @@ class Case:
     severity: str | None = None
     department: str | None = None  # the lead; None: the front office has the case
     closed_at: datetime | None = None  # None again once reopened or appealed
+    erased: bool = False  # the person's data was: nothing can be written of them
     level: int = 0  # 0 before any appeal, then the number of the appeal
 
     # What follows is there for decisions.
@@ -175,13 +176,14 @@ def evolve(case: Case | None, event: Envelope[Any]) -> Case:  # noqa: C901, PLR0
             return replace(case, reviewer=None, closed_at=None)
         case its.RecordCorrected():
             return _corrected(case, data.correction)
+        case its.SubjectErased():
+            return replace(case, erased=True)
         case (
             its.ReceiptAcknowledged()
             | its.AssignmentAccepted()
             | its.SettlementAgreed()
             | its.SatisfactionRecorded()
             | its.ComplaintWithdrawn()
-            | its.SubjectErased()
         ):
             return case
         case _:

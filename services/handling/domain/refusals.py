@@ -35,6 +35,10 @@ REFUSALS: Final[dict[str, str]] = {
         "The route of this category needs approval: let one of {allowed} assign."
     ),
     # when
+    "case.erased": (
+        "The person's data was erased, and nothing can be written about them any more:"
+        " leave out every text, or leave the case as it is."
+    ),
     "case.ended": "The case has ended: appeal or reopen it, where that is allowed.",
     "case.already_assessed": "The complaint was assessed before: go on from there.",
     "case.not_assignable": (

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from services.handling.domain.case import Case
     from services.handling.domain.policy import Policy
 
-NEVER = frozenset({"complainant", "channel", "admin"})
+OFFICER = "privacy_officer"
+"""Answers people about their own data, and looks at cases for nothing else."""
+NEVER = frozenset({"complainant", "channel", "admin", OFFICER})
 """Roles that look at no case here: customers have their status page."""
 
 
@@ -44,9 +46,9 @@ def told_departments(about: Heading | Hearing) -> tuple[str, ...]:
 
 
 def staff(policy: Policy) -> frozenset[str]:
-    """Name the roles that people can have: those of the policy, and who only looks."""
+    """Name the roles that people can have: those of the policy, and those of the house."""
     acting = {role for roles in policy.roles.values() for role in roles}
-    return frozenset(acting | {"auditor", "admin"}) - {
+    return frozenset(acting | {"auditor", "admin", OFFICER}) - {
         "clock",
         "complainant",
         "channel",

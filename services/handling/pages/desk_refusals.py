@@ -32,6 +32,9 @@ REMEDIES: Final[Mapping[str, str]] = {
     "case.ended": msgid(
         "The case has ended. It can only be appealed or reopened, where that is allowed."
     ),
+    "case.erased": msgid(
+        "The person's data was erased. Nothing can be written about them any more."
+    ),
     "case.expectation_unknown": msgid(
         "Nobody knows yet what the customer wants. Ask them, and add the answer as"
         " evidence of the kind desired outcome."

@@ -34,7 +34,8 @@ _TABLES: Final = (
         case_id UUID PRIMARY KEY, receipt_no TEXT NOT NULL UNIQUE, version BIGINT NOT NULL,
         state TEXT NOT NULL, department TEXT, channel TEXT, category TEXT, product TEXT,
         supplier TEXT, severity TEXT, origin TEXT NOT NULL, received_at BIGINT NOT NULL,
-        closed_at BIGINT)""",
+        closed_at BIGINT, subject_id UUID NOT NULL)""",
+    "CREATE INDEX work_list_by_subject ON work_list (subject_id)",
     "CREATE INDEX work_list_by_receipt_time ON work_list (received_at, case_id)",
     "CREATE INDEX work_list_by_state ON work_list (state, received_at)",
     """CREATE TABLE work_list_department (
@@ -69,10 +70,10 @@ class WorkList:
 
     def keep(self, tx: Tx, cases: Sequence[Case]) -> None:
         """Write the rows of these cases as they now are."""
-        columns = _COLUMNS.split(", ")
+        columns = f"{_COLUMNS}, subject_id".split(", ")
         kept = ", ".join(f"{name} = excluded.{name}" for name in columns[2:])
         tx.executemany(
-            f"INSERT INTO work_list ({_COLUMNS})"  # noqa: S608 fixed words
+            f"INSERT INTO work_list ({', '.join(columns)})"  # noqa: S608 fixed words
             f" VALUES ({', '.join('?' * len(columns))})"
             f" ON CONFLICT (case_id) DO UPDATE SET {kept}",
             [_row(case) for case in cases],
@@ -92,6 +93,15 @@ class WorkList:
                 "SELECT case_id FROM work_list WHERE receipt_no = ?", (receipt_no,)
             )
         return row[0] if row else None
+
+    def of_subject(self, tx: Tx, subject_id: UUID) -> list[UUID]:
+        """Give the cases of a person, the oldest receipt first."""
+        rows = tx.fetchall(
+            "SELECT case_id FROM work_list WHERE subject_id = ?"
+            " ORDER BY received_at, case_id",
+            (subject_id,),
+        )
+        return [case_id for (case_id,) in rows]
 
     def page(self, wanted: QueueFilter, *, limit: int) -> list[Listed]:
         """Give at most `limit` rows behind the cursor, oldest receipt first."""
@@ -211,6 +221,7 @@ def _row(case: Case) -> tuple[object, ...]:
         case.origin,
         micros(case.received_at),
         micros(case.closed_at) if case.closed_at else None,
+        case.subject_id,
     )
 
 

@@ -15,7 +15,7 @@ from services.intake.application.receipt_number import as_receipt_no
 from services.intake.domain.masking import masked
 from services.intake.domain.receipt import access_code
 from services.intake.domain.submission import canonical
-from services.intake.ports import Progress, Record, Sought
+from services.intake.ports import Belongings, Progress, Record, Sought
 from services.kernel.clock import Clock
 from services.kernel.errors import NotFoundError, UnauthenticatedError
 from services.kernel.store.writer import Writer
@@ -35,6 +35,13 @@ class Wanted:
     role: str
     department: str | None = None
     purpose: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Whose belongings are asked for."""
+
+    subject_id: UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +108,10 @@ class Inquiries:
         RefusedError where they are too many, UnavailableError.
         """
         return [self._record.find(alternatives) for alternatives in clauses]
+
+    def of_person(self, person: Person) -> Belongings:
+        """Count what lies here of somebody; raises UnavailableError."""
+        return self._record.of_person(person.subject_id)
 
     async def document(self, wanted: Wanted) -> Opened:
         """Open a document of a complaint for a colleague, and note that they read it.

@@ -36,6 +36,7 @@ SHOWN: Final = frozenset(
         catalogue.AppealDismissed,
         catalogue.ComplaintReopened,
         catalogue.ComplaintWithdrawn,
+        catalogue.SubjectErased,
     )
 )
 """What a customer sees happen. How departments return, propose and approve is ours."""

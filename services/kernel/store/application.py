@@ -134,6 +134,13 @@ class EventStore(Generic[E]):
         """Append (case, version, type, body) as another store had it, byte for byte."""
         return self._append(tx, [StoredEvent(*row) for row in rows])
 
+    def lock(self, tx: Tx) -> None:
+        """Have all others who append wait until this transaction ends.
+
+        What is read after it holds what they committed, and nothing is added meanwhile.
+        """
+        self._recorder.lock(tx)
+
     def _append(self, tx: Tx, stored: Sequence[StoredEvent]) -> list[LogEntry]:
         entries = self._recorder.append(tx, stored)
         if entries:

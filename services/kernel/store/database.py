@@ -89,6 +89,14 @@ class Database(Protocol):
     def migrate(self, statements: Sequence[str]) -> None:
         """Run a room's `CREATE … IF NOT EXISTS` statements in one transaction."""
 
+    def scrub(self, *, whole: Sequence[str] = (), swept: Sequence[str] = ()) -> bool:
+        """Have what was deleted or overwritten leave the files; False: not yet, again.
+
+        SQLite empties the write-ahead log into the file, whose freed bytes
+        `secure_delete` overwrote. PostgreSQL writes the tables `whole` anew, locked for
+        that long, and frees the space of those `swept`. Not for the hot path.
+        """
+
     def close(self) -> None: ...
 
 

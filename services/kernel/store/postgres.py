@@ -135,6 +135,14 @@ class PostgresDatabase:
             for statement in statements:
                 tx.execute(statement)
 
+    def scrub(self, *, whole: Sequence[str] = (), swept: Sequence[str] = ()) -> bool:
+        """Vacuum; what the server's own write-ahead log holds goes as it is recycled."""
+        with _library_errors(), self._pool.connection() as connection:
+            for how, tables in (("VACUUM (FULL)", whole), ("VACUUM", swept)):
+                for table in tables:
+                    connection.execute(SQL(how + " {}").format(Identifier(table)))
+        return True
+
     def close(self) -> None:
         self._pool.close()
 

@@ -110,7 +110,7 @@ class EventRecorder(ApplicationRecorder):
         """Write the events and give each its position and knowledge time."""
         if not stored_events:
             return []
-        self._lock(tx)
+        self.lock(tx)
         # The clock may be set back; what the store knew first stays first.
         last = tx.fetchone(
             "SELECT committed_at FROM stored_events ORDER BY position DESC LIMIT 1"
@@ -136,7 +136,7 @@ class EventRecorder(ApplicationRecorder):
             self._ledger.extend(tx, [(entry.position, entry.leaf) for entry in entries])
         return entries
 
-    def _lock(self, tx: Tx) -> None:
+    def lock(self, tx: Tx) -> None:
         """Keep other writers out until the commit."""
 
     def _insert(self, tx: Tx, rows: Sequence[tuple[Any, ...]]) -> Sequence[int]:
@@ -239,7 +239,7 @@ class PostgresRecorder(EventRecorder):
     So commit order is position order, and no reader sees a gap that is filled later.
     """
 
-    def _lock(self, tx: Tx) -> None:
+    def lock(self, tx: Tx) -> None:
         tx.execute("SET LOCAL lock_timeout = '30s'")
         tx.execute("LOCK TABLE stored_events IN EXCLUSIVE MODE")
 

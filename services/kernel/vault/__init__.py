@@ -4,10 +4,12 @@ from services.kernel.vault.documents import (
     DamagedError,
     Document,
     ErasedError,
+    Inventory,
     Sealed,
     Tombstone,
     Vault,
 )
+from services.kernel.vault.erasures import Cleaner, Erased, Erasures
 from services.kernel.vault.files import File, Files, SealedFile, Uploaded
 from services.kernel.vault.index import KINDS, BlindIndex, normalise
 from services.kernel.vault.objects import FolderObjects, Objects
@@ -38,12 +40,16 @@ __all__ = [
     "NOTHING",
     "Act",
     "BlindIndex",
+    "Cleaner",
     "DamagedError",
     "Document",
+    "Erased",
     "ErasedError",
+    "Erasures",
     "File",
     "Files",
     "FolderObjects",
+    "Inventory",
     "Objects",
     "Reading",
     "ReadingPage",

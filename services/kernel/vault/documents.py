@@ -43,7 +43,17 @@ DOCUMENT_TABLES = (
         document_id UUID NOT NULL UNIQUE, subject_id UUID NOT NULL,
         kind TEXT NOT NULL, media_type TEXT NOT NULL,
         nonce BYTEA NOT NULL, ciphertext BYTEA NOT NULL, size BIGINT NOT NULL)""",
+    """CREATE INDEX IF NOT EXISTS vault_document_by_subject
+        ON vault_document (subject_id)""",
 )
+_BLANK = bytes(NONCE_SIZE)
+"""In the place of the nonce of a document that was erased."""
+_BLANKED = {
+    # As long as before, so that SQLite writes over the bytes where they lie. A row that
+    # goes would have its neighbours moved, whose old places may keep their bytes.
+    "sqlite": "zeroblob(length(ciphertext))",
+    "postgres": "''::bytea",
+}
 
 
 class ErasedError(NotFoundError):
@@ -102,6 +112,15 @@ class Tombstone:
 
     subject_id: UUID
     destroyed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """How many documents of a kind a person has here, and their bytes as written."""
+
+    kind: str
+    documents: int
+    size: int
 
 
 class Vault:
@@ -204,6 +223,23 @@ class Vault:
         """Delete a document in the caller's transaction; one that is not there, too."""
         tx.execute("DELETE FROM vault_document WHERE document_id = ?", (document_id,))
 
+    def blank(self, tx: Tx, subject_id: UUID) -> None:
+        """Overwrite every document of a person; what is left says that it was erased."""
+        tx.execute(
+            f"UPDATE vault_document SET nonce = ?, ciphertext = {_BLANKED[tx.dialect]}"  # noqa: S608 fixed words
+            " WHERE subject_id = ? AND nonce <> ?",
+            (_BLANK, subject_id, _BLANK),
+        )
+
+    def inventory(self, tx: Tx, subject_id: UUID) -> list[Inventory]:
+        """Count a person's documents by kind; not those that were erased."""
+        rows = tx.fetchall(
+            "SELECT kind, COUNT(*), SUM(size) FROM vault_document"
+            " WHERE subject_id = ? AND nonce <> ? GROUP BY kind ORDER BY kind",
+            (subject_id, _BLANK),
+        )
+        return [Inventory(kind, count, int(size)) for kind, count, size in rows]
+
     def open(self, document_id: UUID) -> Document:
         """Read a document.
 
@@ -219,6 +255,8 @@ class Vault:
         if row is None:
             raise NotFoundError("vault.unknown", "No document has this id.")
         subject_id, kind, media_type, nonce, ciphertext = row
+        if nonce == _BLANK:
+            raise ErasedError(subject_id)
         # Never from memory: another process may have erased the person.
         secret = self._secret(subject_id)
         if secret is None:

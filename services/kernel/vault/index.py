@@ -131,6 +131,13 @@ class BlindIndex:
             rows,
         )
 
+    def count(self, tx: Tx, subject_id: UUID) -> int:
+        """Count the marks of a person."""
+        row = tx.fetchone(
+            "SELECT COUNT(*) FROM blind_mark WHERE subject_id = ?", (subject_id,)
+        )
+        return row[0] if row else 0
+
     def erase(self, tx: Tx, subject_id: UUID) -> None:
         """Forget every mark of a person."""
         tx.execute("DELETE FROM blind_mark WHERE subject_id = ?", (subject_id,))

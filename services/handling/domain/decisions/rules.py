@@ -134,3 +134,9 @@ def require_authority(on: Scene, remedies: tuple[Remedy, ...]) -> Authority:
     if row is None:
         raise refusal("case.beyond_authority")
     return row
+
+
+def require_writable(case: Case) -> None:
+    """Let nobody write about a person whose data was erased."""
+    if case.erased:
+        raise refusal("case.erased")

@@ -20,5 +20,6 @@ ROLES: Final = {
     "gm_office": msgid("General manager's office"),
     "manager": msgid("Manager"),
     "operator": msgid("Operator"),
+    "privacy_officer": msgid("Privacy officer"),
     "quality": msgid("Quality control"),
 }
