@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from services.kernel.broker.headers import POSITION
 from services.kernel.errors import NewerVersionError, PoisonError, RefusedError
 from services.kernel.inbox.effects import (
     NOT_IN_RECORD,
@@ -61,7 +62,6 @@ class Inbox:
         self.quarantine = Quarantine(consumer, vault, now=now)
         self.rows = Rows(consumer, self.quarantine, now=now)
         self._decode = decode
-        self._now = now
 
     def read(
         self,
@@ -80,10 +80,11 @@ class Inbox:
                 self._decode(body, headers), headers=headers, subject=subject
             )
         except (PoisonError, NewerVersionError) as error:
+            told = headers.get(POSITION, "")
             return Arrived(
                 case_id=UNKNOWN_CASE,
                 version=stream_sequence,
-                position=0,
+                position=int(told) if told.isdecimal() else 0,
                 body=body,
                 event=None,
                 fault="poison" if isinstance(error, PoisonError) else "newer",

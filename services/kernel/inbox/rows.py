@@ -49,7 +49,8 @@ class Waiting:
     """What waits: for an earlier version (`gaps`), an upgrade, or somebody's help.
 
     `since` is the instant, in microseconds, since which the oldest gap waits;
-    `position` is that of the first waiting event. Both None when there is none.
+    `position` is that of the first waiting event. Both None when there is none. What
+    came from no log has no position, and nothing is missing for its lack.
     """
 
     gaps: int
@@ -110,7 +111,7 @@ class Rows:
 
     def waiting(self, tx: Tx) -> Waiting:
         rows = tx.fetchall(
-            "SELECT reason, COUNT(*), MIN(since), MIN(position) FROM inbox_waiting"
+            "SELECT reason, COUNT(*), MIN(since), MIN(NULLIF(position, 0)) FROM inbox_waiting"
             " WHERE consumer = ? GROUP BY reason",
             (self._consumer,),
         )
@@ -122,7 +123,7 @@ class Rows:
             since=next(
                 (since for reason, _, since, _ in rows if reason == "gap"), None
             ),
-            position=min((position for *_, position in rows), default=None),
+            position=min((row[3] for row in rows if row[3]), default=None),
         )
 
     def gaps(self, tx: Tx, *, before: int, limit: int) -> list[Gap]:

@@ -10,7 +10,7 @@ import pytest
 from services.kernel.inbox import UNKNOWN_CASE, Discard, Gap, Inbox
 from services.kernel.inbox.effects import NOT_IN_RECORD
 from services.kernel.inbox.rows import Rows
-from tests.support.inbox import Follower, Reader
+from tests.support.inbox import Follower, Reader, body_of
 
 
 class UnlockedRows(Rows):
@@ -166,6 +166,23 @@ def test_a_message_that_tells_no_case_is_kept(database):
     follower.replay()
     assert follower.by_case() == {1: [1, 2]}
     assert follower.waiting() == {}
+
+
+def test_a_message_from_no_log_hides_no_position(database):
+    follower = Follower(database, Reader(mute={(1, 1), (2, 1)}))
+    arrived = [
+        follower.inbox.read(body_of(1, 1), {}, stream_sequence=1),
+        follower.inbox.read(body_of(3, 2), {"Amends-Position": "8"}, stream_sequence=2),
+    ]
+    with database.write() as tx:
+        follower.inbox.apply(tx, arrived[:1], follower.effect)
+        assert follower.inbox.rows.waiting(tx).position is None
+        follower.inbox.apply(tx, arrived[1:], follower.effect)
+        told = follower.inbox.read(
+            body_of(2, 1), {"Amends-Position": "5"}, stream_sequence=3
+        )
+        follower.inbox.apply(tx, [told], follower.effect)
+        assert follower.inbox.rows.waiting(tx).position == 5
 
 
 def test_gaps_name_what_is_missing(database):
