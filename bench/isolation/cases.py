@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlencode
 
 from bench.isolation.doors import EVIDENCE, expectation, verdict
-from bench.isolation.house import lines
+from bench.isolation.house import PHONE, WORD, lines
 from bench.isolation.table import Cell, Verdict
 from events.catalogue import EVENTS
 from events.vocabulary import Audience
@@ -170,6 +171,8 @@ class _Tries:
             "list": tries.listed,
             "count": tries.counted,
             "search": tries.searched,
+            "find": tries.found_by_phone,
+            "find_words": tries.found_by_words,
             "read": tries.read,
             "read_past": tries.read_past,
             "events": tries.events,
@@ -218,6 +221,19 @@ class _Tries:
         if answer.status_code != HTTPStatus.OK:
             return verdict(answer)
         return _shown(f"/desk/cases/{self._case.case_id}" in answer.text)
+
+    async def found_by_phone(self, caller: Caller) -> Verdict | str:
+        return await self._found(caller, {"phone": PHONE})
+
+    async def found_by_words(self, caller: Caller) -> Verdict | str:
+        return await self._found(caller, {"q": WORD})
+
+    async def _found(self, caller: Caller, asked: Mapping[str, str]) -> Verdict | str:
+        answer = await self._got(caller, f"/cases?limit=500&{urlencode(asked)}")
+        if not answer.is_success:
+            return verdict(answer)
+        rows = [row["case_id"] for row in answer.json()["rows"]]
+        return _shown(self._case.case_id in rows)
 
     async def read(self, caller: Caller) -> Verdict | str:
         by_id = verdict(

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 PASSWORD: Final = "correct horse battery"  # noqa: S105 it opens nothing else
 CHANNEL: Final = "web"
+PHONE: Final = "+861055500100"
+WORD: Final = "hums"
 PATIENCE: Final = 30.0
 """Seconds until what was committed is known everywhere; only a hang reaches them."""
 
@@ -277,8 +279,8 @@ class House:
 def complaint(channel: str) -> dict[str, Any]:
     return {
         "channel": channel,
-        "statement": "It hums at night.",
-        "contact": {"name": "Wang", "phone": "+861055500100"},
+        "statement": f"It {WORD} at night.",
+        "contact": {"name": "Wang", "phone": PHONE},
         "category": "other",
     }
 
@@ -346,6 +348,7 @@ def _flat(routes: Sequence[Any]) -> Iterator[Any]:
 
 
 def _named(route: Any) -> Iterator[tuple[str, str]]:
-    for method in route.methods or ():
-        if method != "HEAD":
+    methods = set(route.methods or ())
+    for method in methods:
+        if method != "HEAD" or "GET" not in methods:
             yield method, route.path
