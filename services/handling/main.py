@@ -30,7 +30,13 @@ from services.handling.messaging.finding import AskedIntake
 from services.handling.messaging.people import IntakePeople, erasing_late
 from services.handling.messaging.receipts import IntakeReceipts
 from services.handling.pages import access as access_pages
-from services.handling.pages import customer, desk, desk_case, handling_pages
+from services.handling.pages import (
+    customer,
+    desk,
+    desk_case,
+    desk_files,
+    handling_pages,
+)
 from services.handling.persistence import (
     DepartmentCopies,
     HandlingRecord,
@@ -177,6 +183,7 @@ class HandlingService(BusService):
         readings = Readings(database)
         words = Words(
             vault,
+            files,
             readings,
             IntakeWords(broker),
             writer=self._writer,
@@ -241,6 +248,7 @@ class HandlingService(BusService):
                 names=admission.names,
                 now=now,
             ),
+            desk_files.router(handling, words, pages, policy=policy),
             *access_pages.routers(admission, pages, zone=zone),
             log_router(store, admission),
             quarantine_router(NAME, ward, admission),

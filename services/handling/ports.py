@@ -178,6 +178,16 @@ class Paper(NamedTuple):
     masked: bool = False
 
 
+class Sheet(NamedTuple):
+    """What a file is: a label, its type by its bytes, its fingerprint (SHA-256)."""
+
+    kind: str
+    name: str
+    media_type: str
+    size: int
+    sha256: str
+
+
 class Look(NamedTuple):
     """Who wants to read a document of which case, and the code of what for."""
 
@@ -198,6 +208,12 @@ class IntakeDocuments(Protocol):
         Raises NotFoundError, also where its person was erased, UnavailableError where
         nobody answers in time.
         """
+
+    async def file(self, look: Look) -> Sheet:
+        """Tell of a file that came with a complaint, and note who looks. Raises alike."""
+
+    async def piece(self, look: Look, number: int) -> bytes:
+        """Give a piece, at most 512 KiB, of a file that was told of. Raises alike."""
 
 
 class FeedAccess(NamedTuple):

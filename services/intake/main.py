@@ -17,6 +17,7 @@ from services.intake.messaging import (
     Submissions,
     answer_about_people,
     answer_questions,
+    answer_readers,
     following,
     received_message,
     taking_in,
@@ -137,10 +138,11 @@ class IntakeService(BusService):
             effect=following(self._intake_record.follow),
         )
         self._inquiries = Inquiries(
-            self._intake_record, vault, writer=self._writer, now=now
+            self._intake_record, vault, files, writer=self._writer, now=now
         )
         answer_questions(broker, self._intake, self._inquiries)
         answer_about_people(broker, self._inquiries)
+        answer_readers(broker, self._inquiries)
         # One count for one address, whichever way it asks.
         limiter = Limiter(STATUS_PER_MINUTE, code="intake.too_many_questions")
         pages = intake_pages(

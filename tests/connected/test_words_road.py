@@ -10,7 +10,7 @@ import pytest
 
 from events import subjects
 from services.handling.messaging.documents import IntakeWords
-from services.handling.ports import Look, Paper
+from services.handling.ports import Look, Paper, Sheet
 from services.kernel.broker.connection import build_broker
 from services.kernel.errors import NotFoundError, UnavailableError
 from tests.support.nats import client_of, running_nats
@@ -50,8 +50,8 @@ async def asking(server, answer=None, *, silent=False):
                     await message.respond(answer)
 
             if answer is not None or silent:
-                subject = subjects.ask("intake", "document")
-                await client.subscribe(subject, cb=reply)
+                for what in ("document", "file"):
+                    await client.subscribe(subjects.ask("intake", what), cb=reply)
                 await client.flush()
             yield IntakeWords(broker, within=0.5 if silent else PATIENCE), asked
     finally:
@@ -74,6 +74,31 @@ def test_words_come_with_who_asked_and_what_for(nats_server):
                     "purpose": "contact_customer",
                 }
             ]
+
+    asyncio.run(main())
+
+
+SHEET = {
+    "status": 200,
+    "kind": "photo",
+    "name": "漏水.gif",
+    "media_type": "image/gif",
+    "size": 600_000,
+    "sha256": "ab" * 32,
+}
+
+
+def test_a_file_is_told_of_and_comes_in_pieces(nats_server):
+    piece = {"status": 200, "content": base64.b64encode(b"\0" * 500_000).decode()}
+
+    async def main():
+        async with asking(nats_server, json.dumps(SHEET).encode()) as (words, asked):
+            sheet = Sheet("photo", "漏水.gif", "image/gif", 600_000, "ab" * 32)
+            assert await words.file(LOOK) == sheet
+            assert "piece" not in asked[0]
+        async with asking(nats_server, json.dumps(piece).encode()) as (words, asked):
+            assert await words.piece(LOOK, 1) == b"\0" * 500_000
+            assert asked[0]["piece"] == 1
 
     asyncio.run(main())
 
@@ -104,8 +129,13 @@ def test_what_was_erased_is_told_as_erased(nats_server):
 def test_without_a_good_answer_the_words_are_away(nats_server, answer):
     async def main():
         async with asking(nats_server, answer) as (words, _):
-            with pytest.raises(UnavailableError, match=r"handling\.words_away"):
-                await words.open(LOOK)
+            for asking_for in (
+                words.open(LOOK),
+                words.piece(LOOK, 0),
+                words.file(LOOK),
+            ):
+                with pytest.raises(UnavailableError, match=r"handling\.words_away"):
+                    await asking_for
 
     asyncio.run(main())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import json
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,15 +16,17 @@ from services.handling.application.cases import Handling
 from services.handling.application.commanding import Asked, Commanding, Done
 from services.handling.application.finding import Finding
 from services.handling.application.reading import Words
-from services.handling.pages import desk, desk_case, handling_pages
+from services.handling.pages import desk, desk_case, desk_files, handling_pages
 from services.handling.persistence import HandlingRecord, WorkList
-from services.handling.ports import Clause, Look, Paper
+from services.handling.ports import Clause, Look, Paper, Sheet
 from services.kernel.access import Credential
 from services.kernel.clock import new_uuid7
 from services.kernel.errors import UnavailableError
 from services.kernel.store.application import EventStore, open_store
 from services.kernel.store.writer import Writer
 from services.kernel.vault import KINDS, Readings, Vault, WordIndex, normalise, spelled
+from services.kernel.vault.labels import sniff
+from services.kernel.vault.pieces import PIECE
 from services.kernel.web.pages import STRANGER, Viewer
 from services.kernel.web.problems import install
 from tests.support.browsing import Browser, hidden
@@ -57,6 +60,8 @@ class FakeIntake:
     def __init__(self) -> None:
         self.away = False
         self.looks: list[Look] = []
+        photo = RECEIVED.data.attachments[0].document_id
+        self.files: dict[UUID, tuple[bytes, str]] = {photo: (b"GIF89a\0", "leak.gif")}
         self.known: dict[tuple[str, str], set[UUID]] = {}
         """The cases that have a mark, or a word of the statement."""
 
@@ -86,6 +91,20 @@ class FakeIntake:
             content = json.dumps(shown).encode()
             return Paper("particulars", "application/json", content, not look.purpose)
         return Paper("statement", "text/plain; charset=utf-8", STATEMENT.encode())
+
+    async def file(self, look: Look) -> Sheet:
+        self.looks.append(look)
+        if self.away:
+            raise UnavailableError("handling.words_away", "Not now.")
+        content, name = self.files[look.document_id]
+        fingerprint = hashlib.sha256(content).hexdigest()
+        return Sheet("photo", name, sniff(content), len(content), fingerprint)
+
+    async def piece(self, look: Look, number: int) -> bytes:
+        if self.away:
+            raise UnavailableError("handling.words_away", "Not now.")
+        content, _ = self.files[look.document_id]
+        return content[number * PIECE : (number + 1) * PIECE]
 
 
 def _spelled(kind: str, value: str) -> str:
@@ -137,7 +156,12 @@ class DeskHouse:
         )
         pages = handling_pages(viewers=self, secret=b"f" * 32, time_zone="UTC")
         words = Words(
-            vault, self.readings, self.intake, writer=self.writer, now=lambda: NOW
+            vault,
+            self.files,
+            self.readings,
+            self.intake,
+            writer=self.writer,
+            now=lambda: NOW,
         )
         app = FastAPI()
         app.include_router(
@@ -148,6 +172,9 @@ class DeskHouse:
                 policy=DEFAULT_POLICY,
                 now=lambda: NOW,
             )
+        )
+        app.include_router(
+            desk_files.router(self.handling, words, pages, policy=DEFAULT_POLICY)
         )
         app.include_router(
             desk_case.router(

@@ -119,7 +119,7 @@ def bench(make_database: Callable[..., Database]) -> Bench:
     intake = Intake(
         record, registrar, uploads, writer=writer, now=now, new_id=new_uuid7
     )
-    inquiries = Inquiries(record, vault, writer=writer, now=now)
+    inquiries = Inquiries(record, vault, files, writer=writer, now=now)
     return Bench(
         intake,
         registrar,

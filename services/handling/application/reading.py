@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from events.catalogue import ComplaintReceived
 from events.envelope import DocumentRef
-from services.handling.ports import Look, Paper
+from events.vocabulary import DocumentKind
+from services.handling.ports import Look, Paper, Sheet
 from services.kernel.errors import AmendsError, NotFoundError
 from services.kernel.vault import DamagedError, Reading
+from services.kernel.vault.files import MANIFEST
+from services.kernel.vault.pieces import count_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
     from uuid import UUID
 
     from services.handling.application.cases import Known
@@ -21,10 +26,15 @@ if TYPE_CHECKING:
     from services.kernel.access import Credential
     from services.kernel.clock import Clock
     from services.kernel.store.writer import Writer
-    from services.kernel.vault import Readings, Vault
+    from services.kernel.vault import Document, File, Files, Readings, Vault
 
 CASE_WORK = "case_work"
 """What words are read for where nothing else is said: to handle the case."""
+
+_WORDS = frozenset(
+    {DocumentKind.STATEMENT, DocumentKind.DESIRED_OUTCOME, DocumentKind.PARTICULARS}
+)
+"""What of all that was handed in is words; the rest are files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +78,7 @@ class Words:
     def __init__(
         self,
         vault: Vault,
+        files: Files,
         readings: Readings,
         intake: IntakeDocuments,
         *,
@@ -75,6 +86,7 @@ class Words:
         now: Clock,
     ) -> None:
         self._vault = vault
+        self._files = files
         self._readings = readings
         self._intake = intake
         self._writer = writer
@@ -86,60 +98,78 @@ class Words:
         *,
         reader: Credential,
         purpose: str | None = None,
-    ) -> dict[UUID, Paper | AmendsError]:
-        """Give each document by its id, or why it cannot be given.
+    ) -> dict[UUID, Paper | Sheet | AmendsError]:
+        """Give each document by its id, of a file what it is, or why it cannot be given.
 
         Raises UnavailableError where the look cannot be noted.
         """
-        looks = [
-            Look(
-                each.case_id,
-                each.ref.document_id,
-                reader.actor,
-                reader.role,
-                reader.department,
-                purpose,
-            )
-            for each in wanted
-        ]
+        looks = [_look(each, reader, purpose) for each in wanted]
         handed_in = [
-            look for look, each in zip(looks, wanted, strict=True) if each.received
+            (look, each.ref)
+            for look, each in zip(looks, wanted, strict=True)
+            if each.received
         ]
         ours = [
             (look, each.ref)
             for look, each in zip(looks, wanted, strict=True)
             if not each.received
         ]
-        found: dict[UUID, Paper | AmendsError] = {}
+        found: dict[UUID, Paper | Sheet | AmendsError] = {}
         async with asyncio.TaskGroup() as together:
             asked = {
-                look.document_id: together.create_task(self._handed_in(look))
-                for look in handed_in
+                look.document_id: together.create_task(self._handed_in(look, ref))
+                for look, ref in handed_in
             }
             if ours:
                 found |= await self._writer.run(lambda: self._own(ours))
         return found | {name: task.result() for name, task in asked.items()}
 
-    async def one(
-        self, wanted: Written, *, reader: Credential, purpose: str | None = None
-    ) -> Paper:
-        """Give one document. Raises NotFoundError, UnavailableError, DamagedError."""
-        found = await self.read([wanted], reader=reader, purpose=purpose)
-        paper = found[wanted.ref.document_id]
-        if isinstance(paper, AmendsError):
-            raise paper
-        return paper
+    async def file(
+        self, wanted: Written, *, reader: Credential
+    ) -> tuple[Sheet, AsyncIterator[bytes]]:
+        """Give any document but the particulars as a file: what it is, and its bytes.
 
-    async def _handed_in(self, look: Look) -> Paper | AmendsError:
+        That it is read is noted once, whatever its size. Raises NotFoundError,
+        UnavailableError, DamagedError, while the bytes come too.
+        """
+        look = _look(wanted, reader, None)
+        if wanted.received:
+            sheet = await self._intake.file(look)
+            pieces: _Pieces = partial(self._intake.piece, look)
+        else:
+            file = await self._writer.run(partial(self._own_file, look, wanted.ref))
+            sheet, pieces = _sheet(file), _pieces_of(file)
+        # What cannot be given is told before the first byte is.
+        first = await pieces(0) if sheet.size else b""
+        return sheet, _following(first, pieces, count_of(sheet.size))
+
+    async def _handed_in(
+        self, look: Look, ref: DocumentRef
+    ) -> Paper | Sheet | AmendsError:
         try:
-            return await self._intake.open(look)
+            if ref.kind in _WORDS:
+                return await self._intake.open(look)
+            return await self._intake.file(look)
         except AmendsError as refusal:
             return refusal
 
     def _own(
         self, looks: Sequence[tuple[Look, DocumentRef]]
-    ) -> dict[UUID, Paper | AmendsError]:
-        found = {look.document_id: self._opened(ref) for look, ref in looks}
+    ) -> dict[UUID, Paper | Sheet | AmendsError]:
+        found = {look.document_id: self._paper(ref) for look, ref in looks}
+        self._note(
+            (look, ref)
+            for look, ref in looks
+            if not isinstance(found[look.document_id], AmendsError)
+        )
+        return found
+
+    def _own_file(self, look: Look, ref: DocumentRef) -> File:
+        file = self._files.read(self._opened(ref))
+        self._note([(look, ref)])
+        return file
+
+    def _note(self, looks: Iterable[tuple[Look, DocumentRef]]) -> None:
         self._readings.note(
             [
                 Reading(
@@ -153,19 +183,54 @@ class Words:
                     purpose=look.purpose or CASE_WORK,
                 )
                 for look, ref in looks
-                if isinstance(found[look.document_id], Paper)
             ]
         )
-        return found
 
-    def _opened(self, ref: DocumentRef) -> Paper | AmendsError:
+    def _paper(self, ref: DocumentRef) -> Paper | Sheet | AmendsError:
         try:
-            document = self._vault.open(ref.document_id)
+            document = self._opened(ref)
+            if document.media_type == MANIFEST:
+                return _sheet(self._files.read(document))
         except (NotFoundError, DamagedError) as refusal:
             return refusal
+        return Paper(document.kind, document.media_type, document.plaintext)
+
+    def _opened(self, ref: DocumentRef) -> Document:
+        document = self._vault.open(ref.document_id)
         if document.digest != ref.digest:
-            return DamagedError(
+            raise DamagedError(
                 "vault.tampered",
                 "This document is not what was sealed: look for it in a backup.",
             )
-        return Paper(document.kind, document.media_type, document.plaintext)
+        return document
+
+
+def _look(wanted: Written, reader: Credential, purpose: str | None) -> Look:
+    return Look(
+        wanted.case_id,
+        wanted.ref.document_id,
+        reader.actor,
+        reader.role,
+        reader.department,
+        purpose,
+    )
+
+
+def _sheet(file: File) -> Sheet:
+    return Sheet(file.kind, file.name, file.media_type, file.size, file.sha256)
+
+
+_Pieces = Callable[[int], Awaitable[bytes]]
+
+
+def _pieces_of(file: File) -> _Pieces:
+    async def piece(number: int) -> bytes:
+        return await asyncio.to_thread(file.piece, number)
+
+    return piece
+
+
+async def _following(first: bytes, piece: _Pieces, pieces: int) -> AsyncIterator[bytes]:
+    yield first
+    for number in range(1, pieces):
+        yield await piece(number)

@@ -129,32 +129,6 @@ def router(
             return await page.show(request, history, purpose_missing=True, status=422)
         return await page.show(request, history, purpose=purpose)
 
-    @routes.get(f"{QUEUE}/{{case_id}}/documents/{{document_id}}")
-    async def document(request: Request, case_id: UUID, document_id: UUID) -> Response:
-        viewer = pages.require_known(request)
-        history = await page.history(viewer, str(case_id))
-        wanted = next(
-            (
-                each
-                for each in documents_of(told(history, viewer, policy))
-                if each.ref.document_id == document_id
-                and each.ref.kind is not DocumentKind.PARTICULARS
-            ),
-            None,
-        )
-        if wanted is None:
-            raise NotFoundError(
-                "vault.unknown",
-                "No such document is kept here: open it from the page of its case.",
-            )
-        paper = await words.one(wanted, reader=viewer)
-        name = f"{history.case.receipt_no}-{paper.kind}-{str(document_id)[-4:]}"
-        return Response(
-            paper.content,
-            media_type=paper.media_type,
-            headers={"Content-Disposition": f'attachment; filename="{name}"'},
-        )
-
     return routes
 
 

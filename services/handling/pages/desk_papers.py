@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from events.vocabulary import DocumentKind
+from services.handling.ports import Sheet
 from services.kernel.errors import AmendsError
+from services.kernel.previews import may_be_shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -17,22 +19,18 @@ if TYPE_CHECKING:
     from services.handling.ports import Paper
     from services.kernel.access import Credential
 
-_TEXT: Final = "text/"
-_READ: Final = frozenset(
-    {DocumentKind.STATEMENT, DocumentKind.DESIRED_OUTCOME, DocumentKind.PARTICULARS}
-)
-"""What is read on the page of all that was handed in; the rest are files."""
-
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A document as the page shows it: its text, its particulars, or why neither."""
+    """A document as the page shows it: its text, what file it is, or why neither."""
 
     written: Written
     text: str | None = None
     particulars: tuple[tuple[str, str], ...] = ()
     masked: bool = False
-    file: bool = False
+    file: Sheet | None = None
+    pictured: bool = False
+    """Whether a preview of the file can be asked for."""
     fault: str | None = None
 
 
@@ -45,32 +43,31 @@ async def opened(
     remedy: Callable[[AmendsError], str],
 ) -> list[Word]:
     """Open what is text, and the particulars, which are masked without a purpose."""
-    shown = [each for each in papers if not each.received or each.ref.kind in _READ]
-    sealed = [each for each in shown if each.ref.kind is DocumentKind.PARTICULARS]
-    plain = [each for each in shown if each not in sealed]
+    sealed = [each for each in papers if each.ref.kind is DocumentKind.PARTICULARS]
+    plain = [each for each in papers if each not in sealed]
     try:
         found = await words.read(plain, reader=reader)
         found |= await words.read(sealed, reader=reader, purpose=purpose)
     except AmendsError as error:  # no look without its note
-        found = {each.ref.document_id: error for each in shown}
-    return [_word(each, found.get(each.ref.document_id), remedy) for each in papers]
+        found = {each.ref.document_id: error for each in papers}
+    return [_word(each, found[each.ref.document_id], remedy) for each in papers]
 
 
 def _word(
     written: Written,
-    paper: Paper | AmendsError | None,
+    paper: Paper | Sheet | AmendsError,
     remedy: Callable[[AmendsError], str],
 ) -> Word:
-    if paper is None:
-        return Word(written, file=True)
     if isinstance(paper, AmendsError):
         return Word(written, fault=remedy(paper))
+    if isinstance(paper, Sheet):
+        return Word(
+            written, file=paper, pictured=may_be_shown(paper.media_type, paper.size)
+        )
     if written.ref.kind is DocumentKind.PARTICULARS:
         known = tuple(_flat(json.loads(paper.content)))
         return Word(written, particulars=known, masked=paper.masked)
-    if paper.media_type.startswith(_TEXT):
-        return Word(written, text=paper.content.decode(errors="replace"))
-    return Word(written, file=True)
+    return Word(written, text=paper.content.decode(errors="replace"))
 
 
 def _flat(value: Any, above: str = "") -> Iterable[tuple[str, str]]:

@@ -19,7 +19,15 @@ from services.intake.ports import Belongings, Progress, Record, Sought
 from services.kernel.clock import Clock
 from services.kernel.errors import NotFoundError, UnauthenticatedError
 from services.kernel.store.writer import Writer
-from services.kernel.vault import DamagedError, Reading, Vault
+from services.kernel.vault import (
+    DamagedError,
+    Document,
+    File,
+    Files,
+    Reading,
+    Vault,
+)
+from services.kernel.vault.files import MANIFEST
 
 CASE_WORK: Final = "case_work"
 """What words are read for where nothing else is said: to handle the case."""
@@ -58,10 +66,17 @@ class Inquiries:
     """Answers customers and colleagues; notes who read which words."""
 
     def __init__(
-        self, record: Record, vault: Vault, *, writer: Writer, now: Clock
+        self,
+        record: Record,
+        vault: Vault,
+        files: Files,
+        *,
+        writer: Writer,
+        now: Clock,
     ) -> None:
         self._record = record
         self._vault = vault
+        self._files = files
         self._writer = writer
         self._now = now
 
@@ -122,43 +137,78 @@ class Inquiries:
         """
         return await self._writer.run(partial(self._open, wanted))
 
+    async def file(self, wanted: Wanted) -> File:
+        """Open a file that was handed in, for a colleague, and note that they read it.
+
+        Its pieces are given by `piece`. Raises as `document`.
+        """
+        return await self._writer.run(partial(self._open_file, wanted))
+
+    def piece(self, wanted: Wanted, number: int) -> bytes:
+        """Give a piece of a file to whoever opened it. Raises as `file`."""
+        file = self._files.read(self._found(wanted, file=True))
+        if not 0 <= number < file.pieces:
+            raise _no_document()
+        return file.piece(number)
+
+    def _open_file(self, wanted: Wanted) -> File:
+        document = self._found(wanted, file=True)
+        file = self._files.read(document)
+        self._note(wanted, document.kind)
+        return file
+
     def _open(self, wanted: Wanted) -> Opened:
+        document = self._found(wanted, file=False)
+        content, hidden = document.plaintext, False
+        if document.kind == DocumentKind.PARTICULARS and not wanted.purpose:
+            content, hidden = canonical(masked(json.loads(content))), True
+        self._note(wanted, document.kind, masked=hidden)
+        return Opened(document.kind, document.media_type, content, hidden)
+
+    def _found(self, wanted: Wanted, *, file: bool) -> Document:
+        """Open the document if it is one of the complaint, whole, and of this sort.
+
+        A manifest is nobody's to read, and particulars are no file: they are masked.
+        """
         received = self._record.received(wanted.case_id)
         refs = documents_of(received) if received else ()
         ref = next((r for r in refs if r.document_id == wanted.document_id), None)
-        if ref is None:
-            raise NotFoundError(
-                "intake.no_document", "This complaint has no such document."
-            )
+        if ref is None or (file and ref.kind is DocumentKind.PARTICULARS):
+            raise _no_document()
         document = self._vault.open(ref.document_id)
         if document.digest != ref.digest:
             raise DamagedError(
                 "vault.tampered",
                 "This document is not what was sealed: look for it in a backup.",
             )
-        content, hidden = document.plaintext, False
-        if document.kind == DocumentKind.PARTICULARS and not wanted.purpose:
-            content, hidden = canonical(masked(json.loads(content))), True
+        if not file and document.media_type == MANIFEST:
+            raise _no_document()
+        return document
+
+    def _note(self, wanted: Wanted, kind: str, *, masked: bool = False) -> None:
         self._record.note(
             Reading(
                 read_at=self._now(),
                 case_id=wanted.case_id,
                 document_id=wanted.document_id,
-                kind=document.kind,
+                kind=kind,
                 actor=wanted.actor,
                 role=wanted.role,
                 department=wanted.department,
                 purpose=wanted.purpose or CASE_WORK,
-                masked=hidden,
+                masked=masked,
             )
         )
-        return Opened(document.kind, document.media_type, content, hidden)
 
 
 def documents_of(received: ComplaintReceived) -> tuple[DocumentRef, ...]:
     """Name every document that was handed in with a complaint."""
     single = (received.statement, received.particulars, received.desired_outcome)
     return (*(each for each in single if each is not None), *received.attachments)
+
+
+def _no_document() -> NotFoundError:
+    return NotFoundError("intake.no_document", "This complaint has no such document.")
 
 
 def _letters(code: str) -> bytes:

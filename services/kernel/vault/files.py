@@ -163,7 +163,10 @@ class Files:
 
     def open(self, document_id: UUID) -> File:
         """Open a file, or any other document as one. Raises as `Vault.open`."""
-        document = self._vault.open(document_id)
+        return self.read(self._vault.open(document_id))
+
+    def read(self, document: Document) -> File:
+        """Take an opened document as a file. Raises DamagedError."""
         if document.media_type != MANIFEST:
             return _plain(document)
         try:

@@ -28,6 +28,8 @@ _ZIPPED: Final = {
     b"ppt/": f"{_OFFICE}presentationml.presentation",
 }
 """What a zip file is by the folders that it begins with."""
+_RUN: Final = re.compile(r"^text/|[/+]xml$|html|script|flash")
+"""What a browser might run, however it was recognised."""
 _CONTROLS: Final = frozenset({*range(0x20), 0x7F}) - {*b"\t\n\r\f\x1b"}
 
 
@@ -74,7 +76,7 @@ def sniff(beginning: bytes) -> str:
     except (puremagic.PureError, ValueError):
         return UNKNOWN
     best = next((str(each.mime_type) for each in found if each.mime_type), "")
-    return best if _TYPE.fullmatch(best) else UNKNOWN
+    return best if _TYPE.fullmatch(best) and not _RUN.search(best) else UNKNOWN
 
 
 def _zipped(beginning: bytes) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -10,7 +12,7 @@ from uuid import UUID
 import pytest
 
 from services.intake.application.inquiries import Opened, Wanted, documents_of
-from services.intake.messaging import wanted_of
+from services.intake.messaging import told_of_file, wanted_of
 from services.kernel.errors import MalformedError, NotFoundError
 from services.kernel.vault import DamagedError, ErasedError, Readings
 from tests.support.intake import GOOD, NOW, Bench, bench
@@ -118,6 +120,85 @@ def test_every_document_of_a_complaint_is_known(taken: Bench) -> None:
     (event,) = taken.events()
     kinds = [str(each.kind) for each in documents_of(event.data)]
     assert kinds == ["statement", "particulars", "desired_outcome"]
+
+
+PHOTO = b"GIF89a\0" + bytes(range(256)) * 3_000
+SMALL = {"name": "a.txt", "media_type": "image/png", "content": "aGVsbG8="}
+
+
+@pytest.fixture
+def attached(make_database: Callable[..., Database]) -> Iterator[Bench]:
+    """A complaint with one uploaded file and one that came inside it."""
+    taken = bench(make_database)
+    upload = taken.uploaded(PHOTO, name="leak.gif", owner="lin").upload_id
+    taken.one(CLAIM | {"attachments": [{"upload": str(upload)}, SMALL]})
+    taken.writer.start()
+    yield taken
+    taken.writer.stop()
+
+
+def asked_for(bench: Bench, number: int) -> dict[str, Any]:
+    (event,) = bench.events()
+    return {
+        "document_id": str(event.data.attachments[number].document_id),
+        "case_id": str(event.case_id),
+        "actor": "user-lin",
+        "role": "agent",
+        "department": "front-office",
+    }
+
+
+def told(bench: Bench, asked: object) -> dict[str, Any]:
+    return asyncio.run(told_of_file(bench.inquiries, asked))
+
+
+def test_a_file_comes_in_pieces_and_is_noted_once(attached: Bench) -> None:
+    asked = asked_for(attached, 0)
+    sheet = told(attached, asked)
+    assert (sheet["name"], sheet["media_type"]) == ("leak.gif", "image/gif")
+    pieces = [told(attached, asked | {"piece": number}) for number in range(2)]
+    content = b"".join(base64.b64decode(each["content"]) for each in pieces)
+    assert content == PHOTO
+    assert sheet["size"] == len(PHOTO)
+    assert sheet["sha256"] == hashlib.sha256(PHOTO).hexdigest()
+    assert noted(attached) == [
+        (NOW, "user-lin", "front-office", "file", "case_work", False)
+    ]
+    for number in (2, -1):
+        with pytest.raises(NotFoundError):
+            told(attached, asked | {"piece": number})
+
+
+def test_a_file_that_came_inside_the_complaint_is_given_alike(attached: Bench) -> None:
+    asked = asked_for(attached, 1)
+    assert told(attached, asked)["media_type"] == "text/plain"
+    piece = told(attached, asked | {"piece": 0})
+    assert base64.b64decode(piece["content"]) == b"hello"
+
+
+def test_a_manifest_is_nobodys_to_read(attached: Bench) -> None:
+    """It holds the file's key."""
+    (event,) = attached.events()
+    ref = event.data.attachments[0]
+    asked = wanted(attached, "statement", document_id=ref.document_id)
+    with pytest.raises(NotFoundError):
+        opened(attached, asked)
+
+
+def test_particulars_do_not_come_round_the_mask_as_a_file(attached: Bench) -> None:
+    (event,) = attached.events()
+    hidden = str(event.data.particulars.document_id)
+    for more in ({}, {"piece": 0}):
+        with pytest.raises(NotFoundError):
+            told(attached, asked_for(attached, 0) | {"document_id": hidden} | more)
+
+
+def test_a_file_of_an_erased_person_is_told_as_erased(attached: Bench) -> None:
+    (event,) = attached.events()
+    attached.vault.destroy_key(event.data.subject_id, NOW)
+    for more in ({}, {"piece": 0}):
+        with pytest.raises(ErasedError):
+            told(attached, asked_for(attached, 0) | more)
 
 
 def test_a_question_is_read_strictly(taken: Bench) -> None:

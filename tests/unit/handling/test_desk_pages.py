@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
+import io
 import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -10,13 +12,24 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
+from PIL import Image
 
 from events.vocabulary import Origin, State
 from services.handling.pages.desk import Counter, board
 from services.kernel.access import ANONYMOUS, Credential
 from services.kernel.store.database import Database, open_database
+from services.kernel.vault.pieces import PIECE
 from tests.support.browsing import hidden
-from tests.support.desk import ANN, CASE, HAN, HEDDA, STATEMENT, DeskHouse
+from tests.support.desk import (
+    ANN,
+    CASE,
+    HAN,
+    HEDDA,
+    RECEIVED,
+    STATEMENT,
+    DeskHouse,
+)
+from tests.support.files import upload
 from tests.support.given import AGENT, DEFAULT_POLICY, QUALITY
 
 if TYPE_CHECKING:
@@ -375,16 +388,62 @@ def test_without_intake_the_page_says_so_and_stays_usable(house: DeskHouse) -> N
     assert house.send("accept", **ACCEPT).status_code == 303
 
 
-def test_files_are_given_one_by_one_to_those_who_see_the_case(
-    house: DeskHouse,
-) -> None:
-    statement = house.handling.history(str(CASE)).events[0].event.data.statement
-    address = f"{PAGE}/documents/{statement.document_id}"
-    answer = house.sit(ANN).get(address)
-    assert answer.text == STATEMENT
+def photo() -> UUID:
+    found: UUID = RECEIVED.data.attachments[0].document_id
+    return found
+
+
+def test_files_are_listed_as_what_they_are_and_kept_not_shown(house: DeskHouse) -> None:
+    """The name is a label, the type that of the bytes; the browser keeps the file."""
+    content = b"\x89PNG\r\n\x1a\n" + b"\0" * (PIECE + 9)
+    house.intake.files[photo()] = (content, '<b>"漏 水".svg')
+    page = house.sit(ANN).get(PAGE).text
+    assert "<b>" not in page
+    assert "&lt;b&gt;&#34;漏 水&#34;.svg" in page
+    assert "image/png" in page
+    assert "524.3 kB" in page
+    assert hashlib.sha256(content).hexdigest() in page
+    house.intake.looks.clear()
+    answer = house.sit(ANN).get(f"{PAGE}/documents/{photo()}")
+    assert answer.content == content
     assert answer.headers["content-disposition"].startswith("attachment;")
-    assert house.sit(HAN).get(address).status_code == 404
+    assert answer.headers["content-security-policy"] == "sandbox; default-src 'none'"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert len(house.intake.looks) == 1  # noted once, in however many pieces it comes
+    assert house.sit(HAN).get(f"{PAGE}/documents/{photo()}").status_code == 404
     assert house.sit(ANN).get(f"{PAGE}/documents/{CASE}").status_code == 404
+
+
+def test_a_picture_has_a_preview_and_nothing_else_has(house: DeskHouse) -> None:
+    drawn = io.BytesIO()
+    Image.new("RGB", (900, 900), "red").save(drawn, "PNG")
+    house.intake.files[photo()] = (drawn.getvalue(), "leak.png")
+    address = f"{PAGE}/documents/{photo()}/preview"
+    assert f'src="{address}"' in house.sit(ANN).get(PAGE).text
+    answer = house.sit(ANN).get(address)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "image/webp")
+    house.intake.files[photo()] = (b"<svg onload=alert(1)>", "leak.png")
+    assert address not in house.sit(ANN).get(PAGE).text
+    assert house.sit(ANN).get(address).status_code == 404
+    assert house.sit(HAN).get(address).status_code == 404
+
+
+def test_our_own_files_are_read_from_our_store_and_noted(house: DeskHouse) -> None:
+    content = b"GIF89a\0" + b"x" * PIECE
+    given = upload(house.uploads, content, name="after.gif", owner=AGENT.id)
+    document = {"upload": str(given.upload_id), "kind": "photo"}
+    house.give(AGENT, "add-evidence", document=document, source="customer")
+    added = house.store.load(CASE)[-1].data.document.document_id
+    page = house.sit(ANN).get(PAGE).text
+    assert "after.gif" in page
+    assert house.sit(ANN).get(f"{PAGE}/documents/{added}").content == content
+    looks = [each for each in house.readings.of_case(CASE) if each.document_id == added]
+    assert [(each.kind, each.actor) for each in looks] == [("photo", ANN.actor)] * 2
+
+
+def test_a_file_that_is_away_is_told_so(house: DeskHouse) -> None:
+    house.intake.away = True
+    assert house.sit(ANN).get(f"{PAGE}/documents/{photo()}").status_code == 503
 
 
 def test_whose_turn_it_is_but_may_not_is_told_why(house: DeskHouse) -> None:

@@ -364,6 +364,7 @@ class Pages:
             "when": lambda instant, form="long": self._when(locale, instant, form),
             "day": lambda day: _day(locale, day),
             "number": lambda value: numbers.format_decimal(value, locale=locale),
+            "bytes": lambda size: _bytes(locale, size),
             "percent": lambda value, digits=0: _percent(locale, value, digits),
             "money": lambda amount, currency: numbers.format_currency(
                 Decimal(amount), currency, locale=locale
@@ -430,6 +431,17 @@ def _address(request: Request, changed: Mapping[str, object]) -> str:
 def _day(locale: str, day: dt.date) -> Markup:
     text = dates.format_date(day, "medium", locale=locale)
     return Markup('<time datetime="{}">{}</time>').format(day.isoformat(), text)
+
+
+def _bytes(locale: str, size: int) -> str:
+    """Write a size as people say it: 812 kB, 1.2 MB."""
+    for unit, power in (("MB", 2), ("kB", 1)):
+        if size >= 1000**power:
+            number = numbers.format_decimal(
+                size / 1000**power, format="#,##0.#", locale=locale
+            )
+            return f"{number} {unit}"
+    return f"{numbers.format_decimal(size, locale=locale)} B"
 
 
 def _percent(locale: str, value: float, digits: int) -> str:
