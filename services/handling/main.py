@@ -54,7 +54,14 @@ from services.kernel.relay import Relay
 from services.kernel.store.application import open_store
 from services.kernel.store.database import open_database
 from services.kernel.store.secret import kept_secret
-from services.kernel.vault import Cleaner, Readings, Vault, WordIndex
+from services.kernel.vault import (
+    FORM,
+    Cleaner,
+    Indexing,
+    Readings,
+    Vault,
+    WordIndex,
+)
 from services.kernel.web.limiter import Limiter
 from services.kernel.web.log_endpoint import log_router
 from services.kernel.web.pages.quarantine import quarantine_pages
@@ -135,6 +142,9 @@ class HandlingService(BusService):
         work_list = WorkList(database)
         self._handling = handling = Handling(store, work_list)
         record = HandlingRecord(store, work_list, vault, word_index, files)
+        self._indexing = Indexing(
+            NAME, store, database, self._writer, form=f"{FORM}", take=record.index
+        )
         commanding = Commanding(
             record,
             vault,
@@ -260,8 +270,10 @@ class HandlingService(BusService):
     async def start(self) -> None:
         await super().start()
         await self._file_store.start()
+        self._indexing.start()
 
     async def stop(self) -> None:
+        await self._indexing.stop()
         await self._file_store.stop()
         await super().stop()
 

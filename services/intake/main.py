@@ -37,7 +37,15 @@ from services.kernel.relay import Relay
 from services.kernel.settings import Settings
 from services.kernel.store.database import open_database
 from services.kernel.store.secret import kept_secret
-from services.kernel.vault import BlindIndex, Cleaner, Readings, Vault, WordIndex
+from services.kernel.vault import (
+    FORM,
+    BlindIndex,
+    Cleaner,
+    Indexing,
+    Readings,
+    Vault,
+    WordIndex,
+)
 from services.kernel.web.limiter import Limiter
 from services.kernel.web.log_endpoint import log_router
 from services.kernel.web.pages import Viewers
@@ -113,6 +121,14 @@ class IntakeService(BusService):
             words,
             keys=self._keys,
         )
+        self._indexing = Indexing(
+            NAME,
+            store,
+            database,
+            self._writer,
+            form=f"{FORM} {settings.phone_region or ''}",
+            take=self._intake_record.index,
+        )
         registrar = Registrar(
             self._intake_record,
             vault,
@@ -186,8 +202,10 @@ class IntakeService(BusService):
     async def start(self) -> None:
         await super().start()
         await self._file_store.start()
+        self._indexing.start()
 
     async def stop(self) -> None:
+        await self._indexing.stop()
         await self._file_store.stop()
         await super().stop()
 

@@ -1,7 +1,8 @@
 """Intake's record in SQL: events, keys of submissions, who is who, where cases stand."""
 
 import datetime as dt
-from collections.abc import Collection, Iterator, Sequence
+import json
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 from uuid import UUID
@@ -9,9 +10,11 @@ from uuid import UUID
 import structlog
 from eventsourcing.persistence import IntegrityError, PersistenceError
 
+from events import codec
 from events.catalogue import ComplaintReceived, SubjectErased
 from events.envelope import Envelope
 from events.vocabulary import State
+from services.intake.application.registering import named_as_before
 from services.intake.domain.standing import SHOWN, Standing, advance
 from services.intake.ports import (
     Belongings,
@@ -25,20 +28,25 @@ from services.intake.ports import (
     TakenError,
 )
 from services.kernel.clock import from_micros, micros
-from services.kernel.errors import UnavailableError
+from services.kernel.errors import NotFoundError, UnavailableError
 from services.kernel.store.application import EventStore
 from services.kernel.store.database import IN_LIST_LIMIT, Database, Tx
+from services.kernel.store.recorder import LogEntry
 from services.kernel.store.secret import kept_secret
 from services.kernel.vault import (
     CASES_LIMIT,
+    KINDS,
     BlindIndex,
+    DamagedError,
     Erasures,
     Files,
     Reading,
     Readings,
     Vault,
+    Worded,
     WordIndex,
     too_common,
+    worded_anew,
 )
 
 TABLES: Final = (
@@ -85,7 +93,10 @@ class IntakeRecord:
         self._database.migrate(TABLES)
         self._readings = Readings(self._database)
         self.erasures = Erasures(
-            vault, keys, self._database, swept=("blind_mark", "word_mark", "submission")
+            vault,
+            keys,
+            self._database,
+            swept=("blind_mark", "document_word", "worded_document", "submission"),
         )
         self.secret = kept_secret(self._database, "case")
         self.access_secret = kept_secret(keys, "access")
@@ -147,6 +158,60 @@ class IntakeRecord:
                 ],
             )
             _advance(tx, [each.event for each in filings])
+
+    def index(self, entries: Sequence[LogEntry], also: Callable[[Tx], None]) -> None:
+        """Take in what came with these complaints before, and do `also` with it."""
+        events = [codec.decode(each.body) for each in entries]
+        received = [
+            (each, each.data)
+            for each in events
+            if isinstance(each.data, ComplaintReceived)
+        ]
+        words, marks = list[Worded](), list[tuple[str, str, UUID, UUID]]()
+        with self._database.read() as tx:
+            keys = dict(
+                _in(
+                    tx,
+                    "SELECT case_id, key FROM submission WHERE case_id IN",
+                    {each.case_id for each, _ in received},
+                )
+            )
+        for event, given in received:
+            for ref in (given.statement, given.desired_outcome):
+                if ref is not None and (
+                    text := worded_anew(
+                        self._vault, self._words, ref.document_id, event.case_id
+                    )
+                ):
+                    words.append(text)
+            known = named_as_before(keys.get(event.case_id, ""), event.origin)
+            known |= self._particulars(given)
+            marks += (
+                (kind, value, given.subject_id, event.case_id)
+                for kind, value in known.items()
+            )
+        with _told(), self._database.write() as tx:
+            people = {given.subject_id for _, given in received}
+            gone = self.erasures.among(tx, people)
+            self._words.put(tx, [text for text in words if text.subject_id not in gone])
+            self._index.put(tx, [mark for mark in marks if mark[2] not in gone])
+            also(tx)
+
+    def _particulars(self, given: ComplaintReceived) -> dict[str, str]:
+        """Read the marks of a complaint out of its particulars, and its lot."""
+        marks = {"lot": given.product.lot} if given.product else {}
+        if given.particulars is not None:
+            try:
+                document = self._vault.open(given.particulars.document_id)
+            except (NotFoundError, DamagedError):
+                return {}
+            told = json.loads(document.plaintext)
+            marks |= told.get("product", {}) | told.get("contact", {}) | told
+        return {
+            kind: value
+            for kind, value in marks.items()
+            if kind in KINDS and isinstance(value, str)
+        }
 
     def follow(self, tx: Tx, events: Sequence[Envelope[Any]]) -> None:
         """Note what handling did to cases, in the inbox's transaction."""

@@ -131,8 +131,11 @@ class DeskHouse:
         self.handling = Handling(self.store, self.work_list)
         self.readings = Readings(self.database)
         self.writer = Writer("desk")
+        self.record = HandlingRecord(
+            self.store, self.work_list, vault, self.words, self.files
+        )
         self.commanding = Commanding(
-            HandlingRecord(self.store, self.work_list, vault, self.words, self.files),
+            self.record,
             vault,
             self.words,
             self.files,

@@ -76,7 +76,7 @@ class PrivacyRecord:
             keys,
             store.database,
             also=self._register,
-            swept=("command_key", "word_mark"),
+            swept=("command_key", "document_word", "worded_document"),
         )
 
     @contextmanager

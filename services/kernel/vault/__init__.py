@@ -12,6 +12,7 @@ from services.kernel.vault.documents import (
 from services.kernel.vault.erasures import Cleaner, Erased, Erasures
 from services.kernel.vault.files import File, Files, SealedFile, Uploaded
 from services.kernel.vault.index import KINDS, BlindIndex, normalise
+from services.kernel.vault.indexing import Indexing
 from services.kernel.vault.objects import FolderObjects, Objects
 from services.kernel.vault.readings import (
     ACTS,
@@ -27,15 +28,18 @@ from services.kernel.vault.readings import (
 from services.kernel.vault.uploads import Receiving, Upload, Uploads
 from services.kernel.vault.words import (
     CASES_LIMIT,
+    FORM,
     Worded,
     WordIndex,
     spelled,
     too_common,
+    worded_anew,
 )
 
 __all__ = [
     "ACTS",
     "CASES_LIMIT",
+    "FORM",
     "KINDS",
     "NOTHING",
     "Act",
@@ -49,6 +53,7 @@ __all__ = [
     "File",
     "Files",
     "FolderObjects",
+    "Indexing",
     "Inventory",
     "Objects",
     "Reading",
@@ -70,4 +75,5 @@ __all__ = [
     "searched",
     "spelled",
     "too_common",
+    "worded_anew",
 ]

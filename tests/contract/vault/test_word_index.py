@@ -155,7 +155,7 @@ IDS = {"case_id": UUID(int=1), "subject_id": UUID(int=1)}
 def test_no_word_lies_in_the_store(library: Library) -> None:
     library.put(library.worded(1, "unmistakable 绝无仅有", case=1))
     with library.store.read() as tx:
-        rows = tx.fetchall("SELECT digest FROM word_mark")
+        rows = tx.fetchall("SELECT digest FROM document_word")
     assert rows
     for (digest,) in rows:
         assert len(digest) == 16
