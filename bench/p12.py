@@ -94,7 +94,8 @@ async def tried(folder: Path, wanted: Options) -> tuple[Found, Leaks]:
 
 def insiders(bus: Bus, wanted: Options) -> list[Insider]:
     """Name the users of the broker; in the control one of them has a service's rights."""
-    users = [Insider(feed.user, feed.seed, feed.user.uses) for feed in bus.feeds]
+    users = [Insider(feed.user, feed.seed) for feed in bus.feeds]
+    users += [Insider(each.user, each.seed) for each in bus.entrances]
     if wanted.control and bus.seed is not None:
         users[0] = replace(users[0], seed=bus.seed)
     return users

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import structlog
 from fastapi import Depends, FastAPI
 
+from events import subjects
 from events.subjects import Stream
 from services.analytics.main import AnalyticsService
 from services.analytics.pages.insight import Readers
@@ -23,6 +24,7 @@ from services.documentation.asyncapi import describe
 from services.handling import main as handling
 from services.handling.ports import FeedAccess
 from services.intake.main import IntakeService
+from services.intake.ports import ChannelAccess
 from services.kernel.admission import Admission
 from services.kernel.broker.server import API_PREFIX
 from services.kernel.log_client import open_log
@@ -161,7 +163,23 @@ def _intake(site: Site, admission: Admission, broker: NatsBroker) -> Service:
         names=admission.names,
         read=read_event,
         handling_log=open_log(site.addresses["handling"], site.token, "handling"),
+        entrances=_entrances(site.bus),
     )
+
+
+def _entrances(bus: Bus) -> dict[str, ChannelAccess]:
+    """Say how the system of each channel hands in; none where the broker has no users."""
+    return {
+        each.channel: ChannelAccess(
+            nats_url=bus.url,
+            seed=each.seed,
+            inbox_prefix=each.user.inbox_prefix,
+            submit=subjects.submit(each.channel),
+            ask=subjects.ask_submit(each.channel),
+        )
+        for each in bus.entrances
+        if bus.seed is not None
+    }
 
 
 def _handling(site: Site, admission: Admission, broker: NatsBroker) -> Service:

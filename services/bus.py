@@ -12,6 +12,7 @@ import structlog
 
 from events import codec, subjects
 from events.subjects import SUBJECTS, Stream
+from events.vocabulary import Channel
 from services.kernel.broker.connection import build_broker
 from services.kernel.broker.headers import POSITION
 from services.kernel.broker.provision import ConsumerSpec, StreamSpec, provision
@@ -46,10 +47,19 @@ if TYPE_CHECKING:
 _log = structlog.get_logger(__name__)
 
 DEPARTMENTS = "departments"
+CHANNELS = "channels"
 ACCOUNTS_FILE = "accounts.conf"
 
 SUBMIT_DAYS = 7
 """A submission that intake could not take for a week is let go: words do not stay here."""
+
+RELAYED_WINDOW = 120.0
+SUBMIT_WINDOW = 0.1
+"""Seconds in which the broker drops a message id that it knows: the shortest that there is.
+
+All channels share the ids of SUBMIT: by one that it guessed, a channel could have
+another's complaint dropped. What is the same complaint, intake tells by its key.
+"""
 
 CONSUMERS = (
     ConsumerSpec(Stream.SUBMIT, "intake-submit"),
@@ -69,6 +79,9 @@ def streams(settings: Settings) -> list[StreamSpec]:
                 SUBMIT_DAYS if stream is Stream.SUBMIT else settings.stream_days
             ),
             max_bytes=settings.stream_bytes,
+            duplicate_window=(
+                SUBMIT_WINDOW if stream is Stream.SUBMIT else RELAYED_WINDOW
+            ),
         )
         for stream in Stream
     ]
@@ -116,6 +129,37 @@ def kept_feeds(folder: Path, departments: Iterable[str]) -> list[Feed]:
     return [Feed(code, kept_seed(folder / f"{code}.nk")) for code in departments]
 
 
+@dataclass(frozen=True, slots=True)
+class Entrance:
+    """Where the system of one channel hands complaints in, and its user on the bus."""
+
+    channel: str
+    seed: str = field(repr=False)
+
+    @property
+    def user(self) -> NatsUser:
+        """Give the locked user: it may hand in, by stream or by request, and be answered.
+
+        What it puts into the stream is answered when it is committed, later than any
+        reply; so intake's answers to its inbox come through by themselves.
+        """
+        return NatsUser(
+            f"channel_{self.channel}",
+            public_key(self.seed),
+            uses=(subjects.submit(self.channel), subjects.ask_submit(self.channel)),
+            answered_later=True,
+        )
+
+
+def kept_entrances(folder: Path) -> list[Entrance]:
+    """Give every channel's entrance; the secrets are kept in `folder` (mode 0700)."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return [
+        Entrance(channel.value, kept_seed(folder / f"{channel.value}.nk"))
+        for channel in Channel
+    ]
+
+
 def read_event(body: bytes, headers: Mapping[str, str]) -> Arrived:
     """Read a message of INTAKE or CASES, as every inbox asks for it.
 
@@ -149,10 +193,17 @@ def seed_of(settings: Settings) -> str | None:
     return credentials.read_text().strip() if credentials else None
 
 
-def write_accounts(folder: DataFolder, seed: str, feeds: Sequence[Feed]) -> Path:
+def users_of(feeds: Sequence[Feed], entrances: Sequence[Entrance]) -> list[NatsUser]:
+    """Give all who are no service, each to have an account of its own."""
+    return [feed.user for feed in feeds] + [each.user for each in entrances]
+
+
+def write_accounts(
+    folder: DataFolder, seed: str, feeds: Sequence[Feed], entrances: Sequence[Entrance]
+) -> Path:
     """Write the accounts for whoever runs the broker to include; public keys alone."""
     target = folder.path / DEPARTMENTS / ACCOUNTS_FILE
-    users = [feed.user for feed in feeds]
+    users = users_of(feeds, entrances)
     target.write_text(f"{accounts(public_key(seed), users)}\n")
     return target
 
@@ -165,6 +216,7 @@ class Bus:
     seed: str | None
     monitor_url: str | None
     feeds: Sequence[Feed]
+    entrances: Sequence[Entrance]
     prepare: Callable[[Client], Awaitable[None]]
 
     def connection(self, name: str) -> NatsBroker:
@@ -177,31 +229,29 @@ async def running_bus(
 ) -> AsyncIterator[Bus]:
     """Use the broker that the settings name, or run one as our child."""
     feeds = kept_feeds(folder.path / DEPARTMENTS, departments)
+    entrances = kept_entrances(folder.path / CHANNELS)
     if settings.nats_url is not None:
         seed = seed_of(settings)
         if seed is not None:
-            write_accounts(folder, seed, feeds)
-        yield _prepared(
-            settings, settings.nats_url, seed, settings.nats_monitor_url, feeds
-        )
+            write_accounts(folder, seed, feeds, entrances)
+        monitor_url = settings.nats_monitor_url
+        prepare = _preparing(settings, monitor_url, feeds)
+        yield Bus(settings.nats_url, seed, monitor_url, feeds, entrances, prepare)
         return
-    child = NatsServer(folder.path / "nats", users=[feed.user for feed in feeds])
+    child = NatsServer(folder.path / "nats", users=users_of(feeds, entrances))
     child.start()
     watching = asyncio.create_task(child.supervise())
     try:
-        yield _prepared(settings, child.url, child.seed, child.monitor_url, feeds)
+        prepare = _preparing(settings, child.monitor_url, feeds)
+        yield Bus(child.url, child.seed, child.monitor_url, feeds, entrances, prepare)
     finally:
         await end(watching)
         child.stop()
 
 
-def _prepared(
-    settings: Settings,
-    url: str,
-    seed: str | None,
-    monitor_url: str | None,
-    feeds: Sequence[Feed],
-) -> Bus:
+def _preparing(
+    settings: Settings, monitor_url: str | None, feeds: Sequence[Feed]
+) -> Callable[[Client], Awaitable[None]]:
     once = asyncio.Lock()
     done = False
 
@@ -225,4 +275,4 @@ def _prepared(
                 )
             done = True
 
-    return Bus(url, seed, monitor_url, feeds, prepare)
+    return prepare

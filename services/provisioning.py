@@ -11,9 +11,11 @@ import nats
 import nats.errors
 
 from services.bus import (
+    CHANNELS,
     CONSUMERS,
     DEPARTMENTS,
     Feed,
+    kept_entrances,
     kept_feeds,
     seed_of,
     streams,
@@ -52,7 +54,7 @@ async def provided(
     *,
     dry_run: bool = False,
 ) -> Provided:
-    """Make token, departments' secrets, accounts, streams, durables; again is harmless.
+    """Make token, secrets of departments and channels, accounts, streams, durables; again is harmless.
 
     `dry_run` makes nothing and compares. Raises RefusedError where no broker is named,
     UnavailableError where it cannot be reached.
@@ -73,7 +75,8 @@ async def provided(
             kept_service_token(folder.path)
         feeds = kept_feeds(folder.path / DEPARTMENTS, departments)
         if seed is not None:
-            accounts = write_accounts(folder, seed, feeds)
+            entrances = kept_entrances(folder.path / CHANNELS)
+            accounts = write_accounts(folder, seed, feeds, entrances)
     async with connected(settings.nats_url, seed) as client:
         report = await provision(
             client.jetstream(),

@@ -42,11 +42,10 @@ class Leaks:
 
 @dataclass(frozen=True, slots=True)
 class Insider:
-    """A user who is no service, its secret, and what it may publish to."""
+    """A user who is no service, and its secret."""
 
     user: NatsUser
     seed: str
-    may: tuple[str, ...]
 
 
 async def every_subject(bus: Bus, insiders: Sequence[Insider], leaks: Leaks) -> None:
@@ -71,7 +70,7 @@ async def every_subject(bus: Bus, insiders: Sequence[Insider], leaks: Leaks) -> 
         for each in insiders:
             client = clients[each.user.name]
             for subject in theirs:
-                if not _own(subject, each.may):
+                if not _own(subject, each.user.uses):
                     await client.publish(subject, MARK + b" " + each.user.name.encode())
                     leaks.subjects += 1
             await client.flush()
@@ -92,9 +91,12 @@ async def _listened(
     came: list[str] = []
     for each in insiders:
 
-        async def hear(message: Msg, who: str = each.user.name) -> None:
-            if message.data.startswith(MARK):
-                came.append(f"{who} heard {message.subject}")
+        async def hear(message: Msg, who: NatsUser = each.user) -> None:
+            answered = who.answered_later and message.subject.startswith(
+                f"{who.inbox_prefix}."
+            )
+            if message.data.startswith(MARK) and not answered:
+                came.append(f"{who.name} heard {message.subject}")
 
         for subject in ears:
             await clients[each.user.name].subscribe(subject, cb=hear)
@@ -144,6 +146,8 @@ def _subjects(bus: Bus) -> Iterator[str]:
         yield subjects.dept_event(feed.department, "ComplaintClosed")
         yield subjects.do(feed.department, "sign-for")
         yield f"{feed.user.inbox_prefix}.p12"
+    for entrance in bus.entrances:
+        yield f"{entrance.user.inbox_prefix}.p12"
     for api in ("$JS.API", API_PREFIX):
         yield f"{api}.STREAM.LIST"
         yield f"{api}.CONSUMER.CREATE.{Stream.CASES}"

@@ -26,6 +26,7 @@ NOTHING: Final = str(UUID(int=7))
 EVIDENCE: Final = {"document": "Seen.", "source": "customer"}
 _UNKNOWN: Final = "/access/login?next="
 _STRANGERS: Final = frozenset({"anonymous", "departed"})
+_NO_CASE: Final = "handling.no_case"
 _NAME: Final = re.compile(r"\{(\w+)\}")
 _OF_A_CASE: Final = re.compile(r"\{(case|case_id|reference)\}")
 _ENDING: Final = frozenset({"POST /access/login", "POST /access/logout"})
@@ -74,17 +75,21 @@ def expectation(caller: Caller, *, allowed: bool) -> Verdict:
 
 
 def verdict(answer: httpx.Response, *, case: bool = False) -> Verdict | str:
-    """Read an answer; `case`: that there is nothing refuses as well."""
+    """Read an answer; `case`: that there is no such case refuses as well."""
+    hidden = (
+        case and answer.status_code == HTTPStatus.NOT_FOUND and _NO_CASE in answer.text
+    )
     status = answer.status_code
     if answer.headers.get("content-type", "").startswith("application/x-ndjson"):
         first = answer.text.partition("\n")[0]
         told = re.search(r'"status": ?(\d{3})', first)
         status = int(told[1]) if told else status
+        hidden = case and _NO_CASE in first
     if status == HTTPStatus.UNAUTHORIZED or _UNKNOWN in answer.headers.get(
         "location", ""
     ):
         return Verdict.UNKNOWN
-    if status == HTTPStatus.FORBIDDEN or (case and status == HTTPStatus.NOT_FOUND):
+    if status == HTTPStatus.FORBIDDEN or hidden:
         return Verdict.REFUSED
     if (
         status >= HTTPStatus.INTERNAL_SERVER_ERROR
@@ -137,6 +142,7 @@ class _Probes:
             "reference": self.case.case_id,
             "receipt_no": self.case.receipt_no,
             "command": "add-evidence",
+            "channel": "phone",
             "code": caller.department or "quality",
             "document_id": self.case.statement if "/desk/" in path else NOTHING,
         }

@@ -31,6 +31,7 @@ def _group(help_: str) -> typer.Typer:
 
 case = _group("Look at cases.")
 access = _group("Who may come in.")
+channel = _group("Systems that hand complaints in over the bus.")
 token = _group("Tokens of people and systems.")
 user = _group("People who sign in.")
 audit = _group("Prove that history was not touched.")
@@ -41,6 +42,7 @@ quarantine = _group("What could not be handled, and what to do with it.")
 app.add_typer(case, name="case")
 app.add_typer(analytics, name="analytics")
 app.add_typer(access, name="access")
+access.add_typer(channel, name="channel")
 access.add_typer(token, name="token")
 access.add_typer(user, name="user")
 app.add_typer(audit, name="audit")
@@ -448,6 +450,20 @@ def user_depart(
     from services.cli import users  # noqa: PLC0415 lazy
 
     users.depart(login, as_json=as_json)
+
+
+@channel.command(
+    "credentials", epilog="Example: amends access channel credentials phone --json"
+)
+def channel_credentials(
+    code: Annotated[str, typer.Argument(metavar="CHANNEL", help="Its code.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Tell how a channel's system hands complaints in over the bus, with its secret."""
+    from services.cli import channels  # noqa: PLC0415 lazy
+
+    channels.credentials(code, as_json=as_json)
 
 
 @access.command("admin-link", epilog="Example: amends access admin-link")

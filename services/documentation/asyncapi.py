@@ -18,6 +18,7 @@ from events.envelope import Event, envelope_type
 from events.examples import EXAMPLES
 from events.subjects import SUBJECTS, Stream
 from events.vocabulary import Audience
+from services.intake.domain.submission import Submission
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,6 +28,7 @@ CONSUMERS: Final[Mapping[Stream, tuple[str, ...]]] = {
     Stream.INTAKE: ("handling",),
     Stream.CASES: ("analytics", "intake"),
     Stream.DEPARTMENTS: ("department",),
+    Stream.SUBMIT: ("intake",),
 }
 """Who reads each stream, each with a durable of its own; each department has one."""
 
@@ -46,6 +48,10 @@ def published() -> list[tuple[Stream, type[Event], str]]:
     return found
 
 
+HANDED_IN: Final = "Complaints handed in by the stream SUBMIT"
+"""What channels put there, in their own words; wiped once it is committed."""
+
+
 def describe(version: str, live: Sequence[NatsBroker] = ()) -> dict[str, Any]:
     """Give the AsyncAPI 3 document of the whole bus, the same at every call."""
     paper = NatsBroker()
@@ -56,6 +62,13 @@ def describe(version: str, live: Sequence[NatsBroker] = ()) -> dict[str, Any]:
             title=f"{stream}.{event.__name__}",
             description=f"{event.__doc__} ({event.zh})",
         )
+    paper.publisher(
+        f"{_stem(Stream.SUBMIT)}.{{channel}}",
+        schema=Submission,
+        title=HANDED_IN,
+        description="A complaint of a channel, answered at `Amends-Reply-To` with what"
+        " HTTP answers; the same `Idempotency-Key` again is the same complaint.",
+    )
     document = AsyncAPI(
         paper,
         *live,
@@ -74,9 +87,22 @@ def describe(version: str, live: Sequence[NatsBroker] = ()) -> dict[str, Any]:
         example = json.loads(encode(EXAMPLES[event.__name__]))
         message = plain["components"]["messages"][f"{name}:Message"]
         message["examples"] = [{"payload": example}]
+    plain["operations"][HANDED_IN]["action"] = "receive"  # we declare, others publish
+    plain["channels"][HANDED_IN]["bindings"]["nats"]["queue"] = "intake"
+    plain["channels"][HANDED_IN]["x-consumers"] = list(CONSUMERS[Stream.SUBMIT])
+    plain["components"]["messages"][f"{HANDED_IN}:Message"]["examples"] = [
+        {"payload": _COMPLAINT}
+    ]
     for part in ("channels", "operations"):
         plain[part] = dict(sorted(plain[part].items()))
     return plain
+
+
+_COMPLAINT: Final = {
+    "channel": "counter",
+    "statement": "The kettle leaks.",
+    "contact": {"name": "Wang Fang", "phone": "+8613812345521"},
+}
 
 
 def _stem(stream: Stream) -> str:

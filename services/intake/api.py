@@ -1,6 +1,6 @@
 """Complaints over HTTP: hand one in, hand in many, ask where one stands."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Any, Final
 from uuid import UUID
 
@@ -12,12 +12,13 @@ from starlette.concurrency import run_in_threadpool
 from services.intake.application.inquiries import Inquiries
 from services.intake.application.submitting import Intake
 from services.intake.domain.submission import Submission
-from services.intake.ports import Record
+from services.intake.ports import ChannelAccess, Record
 from services.kernel.access import Authenticator, Credential
 from services.kernel.clock import Clock, rfc3339
-from services.kernel.errors import FieldError, MalformedError
+from services.kernel.errors import FieldError, MalformedError, NotFoundError
 from services.kernel.logs import correlation_id, new_correlation_id
 from services.kernel.store.writer import Writer
+from services.kernel.tokens import require_role
 from services.kernel.web.batch import NDJSON, answer_lines
 from services.kernel.web.caller import ANONYMOUS_TOO, caller
 from services.kernel.web.limiter import Limiter
@@ -109,6 +110,32 @@ def router(
                 "as_of": rfc3339(now()),
             }
         )
+
+    return routes
+
+
+def channels_router(
+    entrances: Mapping[str, ChannelAccess], authenticator: Authenticator
+) -> APIRouter:
+    """Build the route that tells secrets: to operators and administrators alone."""
+    routes = APIRouter(prefix="/api/intake/channels", tags=["intake"])
+    who = Depends(caller(authenticator))
+
+    @routes.post(
+        "/{channel}/credentials",
+        summary="How the channel's system hands in on the bus, with its secret",
+    )
+    def credentials(channel: str, sender: Annotated[Credential, who]) -> dict[str, str]:
+        require_role(sender, "operator", "admin")
+        if channel not in entrances:
+            raise NotFoundError(
+                "intake.no_channel",
+                "No such channel has a user on the broker: choose one of"
+                f" {', '.join(entrances)}."
+                if entrances
+                else "The broker has no users: set AMENDS_NATS_CREDENTIALS.",
+            )
+        return entrances[channel]._asdict()
 
     return routes
 

@@ -8,7 +8,7 @@ from nats.aio.client import Client
 
 from events import codec, subjects
 from events.subjects import Stream
-from services.intake.api import privacy_router, uploader
+from services.intake.api import channels_router, privacy_router, uploader
 from services.intake.api import router as api_router
 from services.intake.application.inquiries import Inquiries
 from services.intake.application.registering import Registrar
@@ -25,6 +25,7 @@ from services.intake.messaging import (
 from services.intake.pages import intake_pages
 from services.intake.pages import router as pages_router
 from services.intake.persistence import IntakeRecord
+from services.intake.ports import ChannelAccess
 from services.kernel.access import Authenticator
 from services.kernel.clock import Clock, new_uuid7, system_clock
 from services.kernel.files import FileStore
@@ -77,13 +78,16 @@ class IntakeService(BusService):
         names: Callable[[], Mapping[str, str]] = dict,
         read: Decode,
         handling_log: LogClient,
+        entrances: Mapping[str, ChannelAccess],
         now: Clock = system_clock,
     ) -> None:
         """`read` decodes what arrives on the bus; `handling_log` fills what is missing.
 
+        `entrances` are the ways in of channels on a broker that has users.
         `names` gives the staff's names by their ids.
         """
         self._now, self._read = now, read
+        self._inboxes = {code: each.inbox_prefix for code, each in entrances.items()}
         self._record = open_record(
             settings, folder, name=NAME, codec=codec, now=now, secure_delete=True
         )
@@ -179,6 +183,7 @@ class IntakeService(BusService):
         )
         ward = Ward(self._following, self._door, taking_in(self._intake))
         self.routers = [
+            channels_router(entrances, authenticator),
             api_router(
                 self._intake, self._inquiries, authenticator, now=now, limiter=limiter
             ),
@@ -228,7 +233,7 @@ class IntakeService(BusService):
             announce_on=subjects.quarantined(NAME),
         )
         return [
-            Submissions(client, self._intake, self._door),
+            Submissions(client, self._intake, self._inboxes, self._door),
             self._consumer,
             *self._relays,
             Cleaner(self._intake_record.erasures),

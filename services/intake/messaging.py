@@ -345,8 +345,12 @@ class Submissions:
     again; it is the same complaint then, under its key or its place in the stream.
     """
 
-    def __init__(self, client: Client, intake: Intake, door: Door) -> None:
+    def __init__(
+        self, client: Client, intake: Intake, inboxes: Mapping[str, str], door: Door
+    ) -> None:
+        """`inboxes` are those of channels that have a user of their own on the bus."""
         self._client = client
+        self._inboxes = inboxes
         self._js = client.jetstream()
         self._intake = intake
         self._door = door
@@ -376,7 +380,8 @@ class Submissions:
         with correlated(correlation_id):
             answer = await self._settled(message, headers, correlation_id)
             reply_to = headers.get(REPLY_HEADER, "")
-            if _may_be_answered(reply_to):
+            channel = message.subject.rpartition(".")[2]
+            if _may_be_answered(reply_to, self._inboxes.get(channel)):
                 await self._client.publish(reply_to, json.dumps(answer).encode())
             await self._js.delete_msg(Stream.SUBMIT, message.metadata.sequence.stream)
 
@@ -414,13 +419,15 @@ def _place_of(message: Msg) -> str:
     return f"submit:{metadata.timestamp:%Y%m%dT%H%M%S.%f}:{metadata.sequence.stream}"
 
 
-def _may_be_answered(reply_to: str) -> bool:
+def _may_be_answered(reply_to: str, inbox: str | None) -> bool:
     """Refuse subjects that are ours, the server's, or no subject at all.
 
-    A channel must not have intake publish for it where it may not itself.
+    A channel must not have intake publish for it where it may not itself; where it has
+    an `inbox` of its own, it is answered there alone.
     """
     return (
-        0 < len(reply_to) <= _LONGEST_SUBJECT
+        (inbox is None or reply_to.startswith(f"{inbox}."))
+        and 0 < len(reply_to) <= _LONGEST_SUBJECT
         and not reply_to.startswith(("amends.", "$"))
         and all(reply_to.split("."))
         and not any(

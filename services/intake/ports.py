@@ -145,3 +145,18 @@ class Record(Protocol):
 
     def note(self, reading: Reading) -> None:
         """Commit who read which document."""
+
+
+class ChannelAccess(NamedTuple):
+    """How the system of a channel hands in complaints on the bus; `seed` is its secret."""
+
+    nats_url: str
+    seed: str
+    inbox_prefix: str
+    submit: str
+    """Where it publishes to the stream; the words are wiped once they are committed."""
+    ask: str
+    """Where it asks, and is answered with the receipt."""
+
+    def __repr__(self) -> str:
+        return f"ChannelAccess({self.ask}, seed=…)"

@@ -50,7 +50,7 @@ async def install(folder: DataFolder) -> None:
     site = Site(
         settings=settings,
         folder=folder,
-        bus=Bus(settings.nats_url or "", None, None, [], prepare),
+        bus=Bus(settings.nats_url or "", None, None, [], [], prepare),
         policy=default_policy(),
         addresses=dict.fromkeys(SERVICES, "http://127.0.0.1:9"),
         token="t",  # noqa: S106 of nobody

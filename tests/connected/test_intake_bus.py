@@ -46,6 +46,7 @@ async def running(server, data):
         viewers=Strangers(),
         read=read_event,
         handling_log=open_log("http://127.0.0.1:9", "t", "handling"),
+        entrances={},
     )
     await service.start()
     try:

@@ -74,6 +74,8 @@ class NatsUser:
     nkey_public: str
     uses: tuple[str, ...] = ()
     """Subjects that it may publish to; `$JS.API.…` is reached as `JS.amends.API.…`."""
+    answered_later: bool = False
+    """Whether a service may publish to its inbox on its own, not as a reply."""
 
     @property
     def inbox_prefix(self) -> str:
@@ -429,10 +431,19 @@ def _exports(user: NatsUser) -> list[str]:
     fetch may be answered by several.
     """
     kind = ", response: stream"
+    account = _quoted(_account_of(user))
+    later = _quoted(f"{user.inbox_prefix}.>")
     return [
-        f"{{ service: {_quoted(subject)}, accounts: [{_quoted(_account_of(user))}]"
-        f"{kind if '.MSG.NEXT.' in subject else ''} }}"
-        for subject in user.uses
+        *(
+            f"{{ service: {_quoted(subject)}, accounts: [{account}]"
+            f"{kind if '.MSG.NEXT.' in subject else ''} }}"
+            for subject in user.uses
+        ),
+        *(
+            [f"{{ stream: {later}, accounts: [{account}] }}"]
+            if user.answered_later
+            else []
+        ),
     ]
 
 
@@ -441,6 +452,11 @@ def _account(user: NatsUser) -> list[str]:
     for subject in user.uses:
         there = f"account: {SERVICES_ACCOUNT}, subject: {_quoted(subject)}"
         imports.append(f"{{ service: {{ {there} }}, to: {_quoted(_local(subject))} }}")
+    if user.answered_later:
+        there = (
+            f"account: {SERVICES_ACCOUNT}, subject: {_quoted(f'{user.inbox_prefix}.>')}"
+        )
+        imports.append(f"{{ stream: {{ {there} }} }}")
     publish = _rule([_local(subject) for subject in user.uses])
     subscribe = _rule([f"{user.inbox_prefix}.>"])
     return [

@@ -1,11 +1,13 @@
 """The AsyncAPI document says of every event where it is published, and nothing else."""
 
+from datetime import UTC, datetime
 from urllib.parse import unquote
 
 from events.catalogue import EVENTS
 from events.subjects import Stream
 from events.vocabulary import Audience
-from services.documentation.asyncapi import describe
+from services.documentation.asyncapi import HANDED_IN, describe
+from services.intake.domain.submission import Submission
 
 
 def test_every_event_of_the_catalogue_is_described_on_its_streams() -> None:
@@ -18,7 +20,20 @@ def test_every_event_of_the_catalogue_is_described_on_its_streams() -> None:
         for name, event in EVENTS.items()
         if event.audience is Audience.DEPARTMENTS
     }
-    assert set(channels) == wanted
+    assert set(channels) == wanted | {HANDED_IN}
+
+
+def test_what_channels_hand_in_is_described_as_received() -> None:
+    document = describe("1")
+    channel = document["channels"][HANDED_IN]
+    assert channel["address"] == "amends.submit.{channel}"
+    assert channel["x-consumers"] == ["intake"]
+    assert document["operations"][HANDED_IN]["action"] == "receive"
+    message = document["components"]["messages"][f"{HANDED_IN}:Message"]
+    schema = document["components"]["schemas"][message["payload"]["$ref"][21:]]
+    assert set(schema["properties"]) == set(Submission.model_fields)
+    (example,) = message["examples"]
+    Submission.parse(example["payload"], now=datetime(2026, 1, 1, tzinfo=UTC))
 
 
 def test_each_message_has_the_fields_of_its_event() -> None:

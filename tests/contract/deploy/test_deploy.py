@@ -100,7 +100,7 @@ def test_the_proxy_sends_every_route_to_the_service_that_has_it(
     site = Site(
         settings=Settings(data=tmp_path),
         folder=folder,
-        bus=Bus("nats://127.0.0.1:9", None, None, [], prepare),
+        bus=Bus("nats://127.0.0.1:9", None, None, [], [], prepare),
         policy=default_policy(),
         addresses=dict.fromkeys(SERVICES, "http://127.0.0.1:9"),
         token="t",  # noqa: S106 of nobody
