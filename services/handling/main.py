@@ -226,6 +226,7 @@ class HandlingService(BusService):
                 commanding,
                 self._writer,
                 receipts,
+                uploads=uploads,
                 policy=policy,
                 now=now,
             ),

@@ -189,7 +189,7 @@ class IntakeService(BusService):
             ),
             privacy_router(self._intake_record, self._writer, authenticator),
             pages_router(
-                self._intake, self._inquiries, pages, now=now, limiter=limiter
+                self._intake, self._inquiries, uploads, pages, now=now, limiter=limiter
             ),
             uploads_router(
                 NAME,

@@ -8,8 +8,11 @@ a number.
 import datetime as dt
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final
+from uuid import UUID
 
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
@@ -21,6 +24,7 @@ from events.words import LOCALE, WORDS
 from services.intake.application.inquiries import Inquiries
 from services.intake.application.submitting import Intake
 from services.intake.domain.receipt import spoken
+from services.intake.domain.submission import ATTACHMENTS
 from services.intake.domain.submission import WORDS as MOST_CHARACTERS
 from services.kernel.access import ANONYMOUS
 from services.kernel.clock import Clock, rfc3339
@@ -30,19 +34,29 @@ from services.kernel.errors import (
     MalformedError,
     NotFoundError,
     RefusedError,
+    TooLargeError,
     UnavailableError,
 )
 from services.kernel.i18n import msgid
 from services.kernel.logs import correlation_id, new_correlation_id
+from services.kernel.vault import Upload, Uploads
 from services.kernel.web.limiter import Limiter
 from services.kernel.web.pages import Form, FormFault, Pages, Viewers
-from services.kernel.web.pages.forms import random_key, read_form
+from services.kernel.web.pages.forms import random_key
+from services.kernel.web.pages.multipart import (
+    FILES_LIMIT,
+    SentFile,
+    read_form_and_files,
+)
 
 FOLDER: Final = Path(__file__).parent
 CURRENCIES: Final = ("CNY", "EUR", "GBP", "HKD", "JPY", "TWD", "USD")
 """Offered for the price; the first is chosen for Chinese readers, the last for others."""
 
 _ERASED: Final = "SubjectErased"
+FILES: Final = "files"
+"""The field that names uploads."""
+
 _GROUPED: Final = re.compile(r"[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?")
 _LONGEST_NUMBER: Final = 40  # characters, with anybody's spaces
 _EAST: Final = dt.timedelta(hours=26)  # between the first and the last zone
@@ -108,6 +122,20 @@ _FAULTS: Final[Mapping[tuple[str, str], str]] = {
     ("product.price", "cannot be read"): msgid("Write the price as 1299.00."),
     ("purchase_date", "cannot be read"): msgid("Write the day as 2026-03-04."),
     ("event_on", "cannot be read"): msgid("Write the day as 2026-03-04."),
+    ("files", "is no upload of yours"): msgid(
+        "A file is not here any more. Please choose it again."
+    ),
+    ("files", "is named twice"): msgid(
+        "A file is not here any more. Please choose it again."
+    ),
+    ("files", "is not wholly uploaded"): msgid(
+        "A file is still on its way. Please send the complaint again in a moment."
+    ),
+    ("files", "is refused"): msgid(
+        "A file is not taken: a check of files refuses it. The others are kept."
+    ),
+    ("files", "is too large"): msgid("A file is too large."),
+    ("files", "is too long"): msgid("These are too many files."),
     ("dealer", "has not the right form"): msgid(
         "Write the dealer's code in letters and digits, without spaces."
     ),
@@ -135,6 +163,7 @@ def intake_pages(*, viewers: Viewers, secret: bytes, time_zone: str) -> Pages:
 def router(
     intake: Intake,
     inquiries: Inquiries,
+    uploads: Uploads,
     pages: Pages,
     *,
     now: Clock,
@@ -142,7 +171,7 @@ def router(
     new_key: Callable[[], str] = random_key,
 ) -> APIRouter:
     routes = pages.router()
-    complaint = _Complaint(intake, pages, now, new_key)
+    complaint = _Complaint(intake, uploads, pages, now, new_key)
     routes.get("/")(complaint.form)
     routes.post("/")(complaint.submit)
     status = _Status(inquiries, pages, now, limiter)
@@ -155,9 +184,15 @@ class _Complaint:
     """The form and what comes of it."""
 
     def __init__(
-        self, intake: Intake, pages: Pages, now: Clock, new_key: Callable[[], str]
+        self,
+        intake: Intake,
+        uploads: Uploads,
+        pages: Pages,
+        now: Clock,
+        new_key: Callable[[], str],
     ) -> None:
         self._intake = intake
+        self._uploads = uploads
         self._pages = pages
         self._now = now
         self._new_key = new_key
@@ -166,13 +201,14 @@ class _Complaint:
         chinese = self._pages.locale(request).startswith("zh")
         currency = CURRENCIES[0 if chinese else -1]
         given = Form({"key": [self._new_key()], "currency": [currency]})
-        return self._show(request, given)
+        return await self._show(request, given)
 
     async def submit(self, request: Request) -> Response:
         """Answer with the receipt itself: asked for again, it is the same one."""
-        given = await read_form(request)
+        given, files = await read_form_and_files(request)
         try:
             self._pages.require_csrf(request, given)
+            given = await self._kept(given, files)
             receipt = await self._intake.submit(
                 document_of(given, self._now().astimezone(self._pages.zone)),
                 key=given.one("key"),
@@ -182,7 +218,7 @@ class _Complaint:
                 correlation_id=correlation_id() or new_correlation_id(),
             )
         except AmendsError as error:
-            return self._refused(request, given, error)
+            return await self._refused(request, given, error)
         return self._pages.render(
             request,
             "receipt.html",
@@ -192,26 +228,61 @@ class _Complaint:
             key=given.one("key"),
         )
 
-    def _refused(self, request: Request, given: Form, error: AmendsError) -> Response:
+    async def _kept(self, given: Form, files: Sequence[SentFile]) -> Form:
+        """Keep the files that came in the form as uploads, which it then names.
+
+        Raises MalformedError for what cannot be kept, UnavailableError.
+        """
+        if sum(len(each.content) for each in files) > FILES_LIMIT:
+            raise _fault_of_files("is too large")
+        if len(files) + len(given.many(FILES)) > ATTACHMENTS:
+            raise _fault_of_files("is too long")
+        for each in files:
+            keep = partial(
+                self._uploads.keep,
+                owner=ANONYMOUS.actor,
+                name=each.name,
+                content=each.content,
+            )
+            try:
+                upload = await run_in_threadpool(keep)
+            except MalformedError:
+                raise _fault_of_files("is refused") from None
+            except TooLargeError:
+                raise _fault_of_files("is too large") from None
+            given = given.adding(FILES, str(upload.upload_id))
+        return given
+
+    async def _refused(
+        self, request: Request, given: Form, error: AmendsError
+    ) -> Response:
         """Show the form again, with every word that was typed and what is wrong."""
         renewed = given.having("key", self._new_key())
         if error.code == "intake.key_needed":
             told = FormFault("", self._pages.text(request, _WITHOUT_KEY))
-            return self._show(request, renewed, [told], status=422)
+            return await self._show(request, renewed, [told], status=422)
         if isinstance(error, MalformedError):
             faults = faults_of(request, self._pages, error)
-            return self._show(request, given, faults, status=422)
+            return await self._show(request, given, faults, status=422)
         told = FormFault("", self._pages.remedy(request, error))
         if isinstance(error, RefusedError):
-            return self._show(request, renewed, [told], status=409)
+            return await self._show(request, renewed, [told], status=409)
         if isinstance(error, UnavailableError):
             told = FormFault("", self._pages.text(request, _UNCERTAIN))
-            return self._show(request, given, [told], status=503)
+            return await self._show(request, given, [told], status=503)
         if error.code == "form.stale":
-            return self._show(request, given, [told], status=403)
+            return await self._show(request, given, [told], status=403)
         raise error
 
-    def _show(
+    def _known(self, given: Form) -> list[Upload]:
+        """Find the uploads that the form names; what is gone is named no more."""
+        found = []
+        for upload_id in dict.fromkeys(given.many(FILES)):
+            with suppress(ValueError, NotFoundError):
+                found.append(self._uploads.find(UUID(upload_id), owner=ANONYMOUS.actor))
+        return found
+
+    async def _show(
         self,
         request: Request,
         given: Form,
@@ -229,6 +300,10 @@ class _Complaint:
             limit=MOST_CHARACTERS,
             demands=[each.value for each in Demand],
             currencies=CURRENCIES,
+            kept=await run_in_threadpool(self._known, given),
+            largest=self._uploads.limit,
+            at_once=FILES_LIMIT,
+            most_files=ATTACHMENTS,
             today=self._now().astimezone(self._pages.zone).date().isoformat(),
         )
 
@@ -311,6 +386,7 @@ def document_of(form: Form, now: dt.datetime) -> dict[str, Any]:
         "desired_outcome": form.raw("desired_outcome"),
         "reported_via": ReportedVia.DEALER.value if dealer else "",
         "dealer": dealer,
+        "attachments": [{"upload": each} for each in dict.fromkeys(form.many(FILES))],
     }
     return {name: value for name, value in document.items() if value}
 
@@ -334,6 +410,11 @@ def _beginning(day: str, now: dt.datetime) -> str:
         return day
 
 
+def _fault_of_files(message: str) -> MalformedError:
+    fault = FieldError(FILES, message, "Choose the files again.")
+    return MalformedError("intake.invalid", "Choose the files again.", errors=[fault])
+
+
 def faults_of(request: Request, pages: Pages, error: MalformedError) -> list[FormFault]:
     """Say each fault beside its field, in words for customers; one for each field."""
     told: dict[str, FormFault] = {}
@@ -355,4 +436,6 @@ def _field_of(fault: FieldError) -> str:
         return "product.price"
     if path.startswith("demand"):
         return "demand"
+    if path.startswith("attachments"):
+        return FILES
     return "event_on" if path == "event_at" else path

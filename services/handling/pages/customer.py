@@ -6,21 +6,31 @@ checked anew. Only what may be said now is offered.
 
 from __future__ import annotations
 
+from contextlib import suppress
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request  # noqa: TC002 FastAPI reads it
 
-from events.vocabulary import AppealGround, RefusalReason, WithdrawalReason
+from events.vocabulary import (
+    AppealGround,
+    EvidenceSource,
+    RefusalReason,
+    WithdrawalReason,
+)
 from services.handling.application.asking import actor_of, asked, carried_out
-from services.handling.application.commanding import WORDS_LIMIT
+from services.handling.application.commanding import UPLOAD, WORDS_LIMIT
 from services.handling.domain.decisions import available
 from services.kernel.access import Credential
 from services.kernel.errors import (
     AmendsError,
+    FieldError,
     MalformedError,
     NotFoundError,
+    TooLargeError,
     TooManyError,
     UnauthenticatedError,
     UnavailableError,
@@ -28,6 +38,7 @@ from services.kernel.errors import (
 from services.kernel.i18n import msgid
 from services.kernel.web.pages import Form, FormFault
 from services.kernel.web.pages.forms import random_key
+from services.kernel.web.pages.multipart import FILES_LIMIT
 from services.kernel.web.problems import status_of
 
 if TYPE_CHECKING:
@@ -37,23 +48,31 @@ if TYPE_CHECKING:
     from fastapi.responses import Response
 
     from services.handling.application.cases import Handling
-    from services.handling.application.commanding import Commanding
+    from services.handling.application.commanding import Asked, Commanding
     from services.handling.domain.case import Case
     from services.handling.domain.policy import Policy
     from services.handling.ports import Receipts
     from services.kernel.clock import Clock
     from services.kernel.store.writer import Writer
+    from services.kernel.vault import Upload, Uploads
     from services.kernel.web.pages import Pages
+    from services.kernel.web.pages.multipart import SentFile
 
 ROLE: Final = "complainant"
-OFFERED: Final = ("agree", "refuse", "rate", "appeal", "withdraw")
+OFFERED: Final = ("agree", "refuse", "rate", "appeal", "add-evidence", "withdraw")
 """What a customer may do here, in the order in which it is shown."""
+ADDING: Final = "add-evidence"
+FILES: Final = f"{ADDING}.files"
+"""The field that names uploads."""
+MOST_FILES: Final = 10
+"""Files that may be added at once."""
 
 _TEXTS: Final[Mapping[str, tuple[str, ...]]] = {
     "agree": (),
     "refuse": ("reason", "note"),
     "rate": ("comment",),
     "appeal": ("statement", "expected_outcome"),
+    "add-evidence": ("words",),
     "withdraw": ("reason", "note"),
 }
 _DONE: Final[Mapping[str, str]] = {
@@ -61,6 +80,7 @@ _DONE: Final[Mapping[str, str]] = {
     "refuse": msgid("We have noted that you do not agree, and look for another way."),
     "rate": msgid("Thank you for telling us."),
     "appeal": msgid("We have your appeal. Somebody uninvolved looks at it again."),
+    "add-evidence": msgid("Thank you. We have what you added."),
     "withdraw": msgid("Your complaint is withdrawn."),
 }
 _FAULTS: Final[Mapping[str, str]] = {
@@ -68,7 +88,19 @@ _FAULTS: Final[Mapping[str, str]] = {
     "grounds": msgid("Please tick what you contest."),
     "score": msgid("Please choose one of the five."),
 }
-_PAPERS: Final = {"desired_outcome": "expected_outcome"}
+_PAPERS: Final = {"desired_outcome": "expected_outcome", "record": "words"}
+_NOTHING: Final = msgid("Please write something, or choose a file.")
+_FILE_GONE: Final = msgid("A file is not here any more. Please choose it again.")
+_FILE_REFUSED: Final = msgid(
+    "A file is not taken: a check of files refuses it. The others are kept."
+)
+_FILE_LARGE: Final = msgid("A file is too large.")
+_FILES_MANY: Final = msgid("These are too many files.")
+_FILES_TOLD: Final = {
+    each: each
+    for each in (_NOTHING, _FILE_GONE, _FILE_REFUSED, _FILE_LARGE, _FILES_MANY)
+}
+_WORDS: Final = "words"
 _TOO_LONG: Final = msgid("This is too long. Please shorten it.")
 _WRONG: Final = msgid(
     "Number and access code do not belong together. Please read both once more."
@@ -90,6 +122,7 @@ def router(
     writer: Writer,
     receipts: Receipts,
     *,
+    uploads: Uploads,
     policy: Policy,
     now: Clock,
     new_key: Callable[[], str] = random_key,
@@ -101,6 +134,7 @@ def router(
         commanding,
         writer,
         receipts,
+        uploads=uploads,
         policy=policy,
         now=now,
         new_key=new_key,
@@ -121,10 +155,12 @@ class _Customer:
         writer: Writer,
         receipts: Receipts,
         *,
+        uploads: Uploads,
         policy: Policy,
         now: Clock,
         new_key: Callable[[], str],
     ) -> None:
+        self._uploads = uploads
         self._pages = pages
         self._handling = handling
         self._commanding = commanding
@@ -149,7 +185,7 @@ class _Customer:
 
     async def give(self, request: Request, command: str) -> Response:
         """Carry out one act, and show what may be said after it."""
-        form = await self._pages.form(request)
+        form, files = await self._pages.form_and_files(request)
         if command not in OFFERED:
             raise NotFoundError(
                 "handling.no_command",
@@ -159,16 +195,10 @@ class _Customer:
             case = await self._case(form)
         except AmendsError as error:
             return self._door(request, form, error)
-        wanted = asked(
-            _complainant(case),
-            case_id=case.id,
-            name=command,
-            payload=_payload(command, form),
-            key=form.one("key") or None,
-            version=None,
-        )
         try:
-            await carried_out(self._commanding, self._writer, wanted)
+            form = await self._kept(form, case, files)
+            for wanted in self._wanted(command, form, case):
+                await carried_out(self._commanding, self._writer, wanted)
         except MalformedError as error:
             faults = self._faults(request, command, error)
             return self._room(request, form, case, command=command, faults=faults)
@@ -187,6 +217,63 @@ class _Customer:
             )
         after = await self._case(form)
         return self._room(request, form, after, done=_DONE[command])
+
+    async def _kept(self, form: Form, case: Case, files: Sequence[SentFile]) -> Form:
+        """Keep the files that came in the form as uploads, which it then names.
+
+        Raises MalformedError for what cannot be kept, UnavailableError.
+        """
+        if sum(len(each.content) for each in files) > FILES_LIMIT:
+            raise _fault(_FILE_LARGE)
+        if len(files) + len(form.many(FILES)) > MOST_FILES:
+            raise _fault(_FILES_MANY)
+        for each in files:
+            keep = partial(
+                self._uploads.keep,
+                owner=_complainant(case).actor,
+                name=each.name,
+                content=each.content,
+            )
+            try:
+                upload = await run_in_threadpool(keep)
+            except MalformedError:
+                raise _fault(_FILE_REFUSED) from None
+            except TooLargeError:
+                raise _fault(_FILE_LARGE) from None
+            form = form.adding(FILES, str(upload.upload_id))
+        return form
+
+    def _wanted(self, command: str, form: Form, case: Case) -> list[Asked]:
+        """Give the commands of one act: what is added is one piece after the other.
+
+        Each has a key of its own, made of the form's, so that all may be sent again.
+        """
+        if command == ADDING:
+            payloads = _added(form)
+            if not payloads:
+                raise _fault(_NOTHING, _WORDS)
+        else:
+            payloads = [("", _payload(command, form))]
+        key = form.one("key")
+        return [
+            asked(
+                _complainant(case),
+                case_id=case.id,
+                name=command,
+                payload=payload,
+                key=f"{key}{suffix}" if key else None,
+                version=None,
+            )
+            for suffix, payload in payloads
+        ]
+
+    def _known(self, form: Form, case: Case) -> list[Upload]:
+        """Find the uploads that the form names; what is used or gone is not shown."""
+        owner, found = _complainant(case).actor, []
+        for upload_id in dict.fromkeys(form.many(FILES)):
+            with suppress(ValueError, NotFoundError):
+                found.append(self._uploads.find(UUID(upload_id), owner=owner))
+        return found
 
     async def back(self, command: str) -> Response:  # noqa: ARG002 it is in the path
         """Lead to the door: opened as an address, there is no code to go by."""
@@ -250,6 +337,10 @@ class _Customer:
             errors={fault.field: fault.message for fault in faults},
             done=done,
             limit=WORDS_LIMIT,
+            kept=self._known(form, case) if command == ADDING and not done else (),
+            largest=self._uploads.limit,
+            at_once=FILES_LIMIT,
+            most_files=MOST_FILES,
             grounds=list(AppealGround),
             refusals=list(RefusalReason),
             withdrawals=list(WithdrawalReason),
@@ -262,10 +353,36 @@ class _Customer:
         told: dict[str, FormFault] = {}
         for fault in error.errors:
             name = fault.field.partition("[")[0]
-            text = self._pages.text(request, _FAULTS.get(name, _TOO_LONG))
+            known = _FILES_TOLD.get(fault.message) or _FAULTS.get(name, _TOO_LONG)
+            if name == UPLOAD:
+                name, known = "files", _FILE_GONE
+            text = self._pages.text(request, known)
             field = f"{command}.{_PAPERS.get(name, name)}"
             told.setdefault(field, FormFault(field, text))
         return list(told.values())
+
+
+def _added(form: Form) -> list[tuple[str, dict[str, Any]]]:
+    """Give what is added, words first, each with what tells its key from the others'."""
+    added: list[tuple[str, Any]] = []
+    words = form.raw(f"{ADDING}.words")
+    if words.strip():
+        added.append((".words", words))
+    added += [
+        (f".{upload}", {"upload": upload}) for upload in dict.fromkeys(form.many(FILES))
+    ]
+    return [
+        (suffix, {"document": document, "source": EvidenceSource.CUSTOMER.value})
+        for suffix, document in added
+    ]
+
+
+def _fault(message: str, field: str = "files") -> MalformedError:
+    return MalformedError(
+        "request.invalid",
+        "Correct the named fields; nothing was done.",
+        errors=[FieldError(field, message, "See the form.")],
+    )
 
 
 def _complainant(case: Case) -> Credential:

@@ -50,7 +50,9 @@
   let busy = false; // while an attempt is under way
 
   const typed = () =>
-    [...new FormData(form)].filter(([name]) => name !== "csrf" && name !== "key");
+    [...new FormData(form)].filter(
+      ([name, value]) => name !== "csrf" && name !== "key" && typeof value === "string",
+    );
   const keep = (sending) =>
     shelf.write({ key: form.elements.key.value, fields: typed(), sending });
   const show = (name, shown) => {
@@ -61,6 +63,10 @@
     form.elements.key.value = kept.key;
     for (const box of form.querySelectorAll("input[type=checkbox]")) box.checked = false;
     for (const [name, value] of kept.fields) {
+      if (name === "files") {
+        form.dispatchEvent(new CustomEvent("uploaded", { detail: { name, value } }));
+        continue;
+      }
       const field = form.elements[name];
       if (!field) continue;
       const boxes = field instanceof RadioNodeList ? [...field] : null;
@@ -116,6 +122,7 @@
   }
 
   form.addEventListener("submit", (event) => {
+    if (form.enctype === "multipart/form-data") return; // files go with the form itself
     event.preventDefault();
     wait = FIRST;
     send();

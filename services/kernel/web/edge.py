@@ -17,6 +17,8 @@ from services.kernel.logs import accepted_correlation_id, correlated
 from services.kernel.web.metrics import HttpMetrics
 from services.kernel.web.pages import Pages
 from services.kernel.web.pages.browsers import BrowserPages
+from services.kernel.web.pages.multipart import FORM_LIMIT
+from services.kernel.web.pages.multipart import MEDIA_TYPE as MULTIPART
 from services.kernel.web.problems import problem, unexpected
 from services.kernel.web.reading import BODY_LIMIT
 
@@ -160,24 +162,30 @@ class BodyLimit:
         if scope["type"] != "http" or _streamed(scope):
             await self._app(scope, receive, send)
             return
-        stated = Headers(scope=scope).get("content-length", "")
+        headers = Headers(scope=scope)
+        limit = self._limit
+        if headers.get("content-type", "").startswith(MULTIPART):
+            limit = max(limit, FORM_LIMIT)
+        stated = headers.get("content-length", "")
         if not (stated.isascii() and stated.isdigit()):
-            await self._counted(scope, receive, send)
-        elif len(stated) > _LONGEST_LENGTH or int(stated) > self._limit:
-            await self._refuse(scope, receive, send)
+            await self._counted(scope, receive, send, limit)
+        elif len(stated) > _LONGEST_LENGTH or int(stated) > limit:
+            await self._refuse(scope, receive, send, limit)
         else:  # the server hands out no more than was stated
             await self._app(scope, receive, send)
 
-    async def _counted(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _counted(
+        self, scope: Scope, receive: Receive, send: Send, limit: int
+    ) -> None:
         size, exceeded, started = 0, False, False
 
         async def receive_counted() -> Message:
             nonlocal size, exceeded
             message = await receive()
             size += len(message.get("body", b""))
-            if size > self._limit:
+            if size > limit:
                 exceeded = True
-                raise self._error()
+                raise _too_large(limit)
             return message
 
         async def send_unless_exceeded(message: Message) -> None:
@@ -192,14 +200,16 @@ class BodyLimit:
             if started or not exceeded:
                 raise
         if exceeded and not started:
-            await self._refuse(scope, receive, send)
+            await self._refuse(scope, receive, send, limit)
 
-    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _refuse(
+        self, scope: Scope, receive: Receive, send: Send, limit: int
+    ) -> None:
         headers = {"Connection": "close"}  # the rest of the body is not awaited
-        await problem(self._error(), headers=headers)(scope, receive, send)
+        await problem(_too_large(limit), headers=headers)(scope, receive, send)
 
-    def _error(self) -> TooLargeError:
-        return TooLargeError(
-            "http.too_large",
-            f"Send a body of at most {self._limit} bytes; more by `{STREAMED}`.",
-        )
+
+def _too_large(limit: int) -> TooLargeError:
+    return TooLargeError(
+        "http.too_large", f"Send a body of at most {limit} bytes; more by `{STREAMED}`."
+    )

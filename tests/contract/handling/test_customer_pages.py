@@ -10,7 +10,7 @@ import pytest
 from fastapi import FastAPI
 
 from events import codec
-from events.catalogue import ComplaintWithdrawn
+from events.catalogue import ComplaintWithdrawn, EvidenceAdded
 from events.examples import EXAMPLES
 from services.handling.application.cases import Handling
 from services.handling.application.commanding import Commanding
@@ -30,7 +30,7 @@ from services.kernel.vault import Vault, WordIndex
 from services.kernel.web.pages import Strangers
 from services.kernel.web.problems import install
 from tests.support.browsing import Browser, hidden
-from tests.support.files import in_memory
+from tests.support.files import in_memory, upload
 from tests.support.given import DEFAULT_POLICY
 
 if TYPE_CHECKING:
@@ -98,6 +98,7 @@ class Visit(Browser):
                 ),
                 self.writer,
                 self.receipts,
+                uploads=self.uploads,
                 policy=DEFAULT_POLICY,
                 now=lambda: NOW,
             )
@@ -113,9 +114,28 @@ class Visit(Browser):
     def give(self, command: str, page: str, **fields: Any) -> httpx.Response:
         """Send one of the forms of a page."""
         carried = {name: hidden(page, name) for name in ("csrf", "number", "code")}
-        carried["key"] = hidden(page, "key")
+        carried["key"] = key_of(page, command)
         named = {f"{command}.{name}": value for name, value in fields.items()}
         return self.post(f"/answer/{command}", {**carried, **named})
+
+    def send(self, page: str, words: str, *files: tuple[str, bytes]) -> httpx.Response:
+        """Add something as a browser without scripts does."""
+        carried = {name: hidden(page, name) for name in ("csrf", "number", "code")}
+        carried["key"] = key_of(page, "add-evidence")
+        return self.ask(
+            "POST",
+            "/answer/add-evidence",
+            data={**carried, "add-evidence.words": words},
+            files=[("add-evidence.files.file", each) for each in files]
+            or {"add-evidence.files.file": ("", b"")},
+        )
+
+    def added(self) -> list[tuple[str, str, bytes]]:
+        """Give kind, label and content of all that was put to the case."""
+        events = [each.data for each in self.store.load(RECEIVED.case_id)]
+        refs = [each.document for each in events if isinstance(each, EvidenceAdded)]
+        files = [(ref.kind, self.files.open(ref.document_id)) for ref in refs]
+        return [(kind, file.name, b"".join(file.content())) for kind, file in files]
 
     def happened(self) -> list[str]:
         return [event.type for event in self.store.load(RECEIVED.case_id)]
@@ -129,6 +149,12 @@ def visit(make_database: Callable[..., Database]) -> Iterator[Visit]:
     visit.writer.stop()
 
 
+def key_of(page: str, command: str) -> str:
+    """Give the key of one act's form, or, where there is none, of the first."""
+    form = page.partition(f'action="/answer/{command}"')[2]
+    return hidden(form or page, "key")
+
+
 def offered(page: str) -> list[str]:
     return re.findall(r'<section class="sheet" id="([\w-]+)"', page)
 
@@ -136,7 +162,7 @@ def offered(page: str) -> list[str]:
 def test_the_code_opens_what_may_be_said_now(visit: Visit) -> None:
     answer = visit.enter(code="ABCD-EFGH - JKMN")
     assert answer.status_code == 200
-    assert offered(answer.text) == ["withdraw"]
+    assert offered(answer.text) == ["add-evidence", "withdraw"]
 
 
 @pytest.mark.parametrize(
@@ -233,3 +259,54 @@ def test_each_form_proves_its_code_and_its_origin_anew(visit: Visit) -> None:
     foreign = page.replace(hidden(page, "csrf"), "0" * 64)
     assert visit.give("withdraw", foreign, reason="misunderstanding").status_code == 403
     assert visit.happened() == ["ComplaintReceived"]
+
+
+def test_words_and_files_are_added_to_the_complaint(visit: Visit) -> None:
+    """Each is a piece of evidence of the customer's; sent again, nothing is added."""
+    page = visit.enter().text
+    photo = ("漏水.gif", b"GIF89a\0photo")
+    answer = visit.send(page, "It leaks again.", photo, ("b.txt", b"letter"))
+    assert answer.status_code == 200
+    assert "We have what you added." in answer.text
+    assert visit.added() == [
+        ("record", "", b"It leaks again."),
+        ("file", "漏水.gif", b"GIF89a\0photo"),
+        ("file", "b.txt", b"letter"),
+    ]
+    event = visit.store.load(RECEIVED.case_id)[-1]
+    assert (event.actor.role, event.data.source) == ("complainant", "customer")
+    assert visit.send(page, "It leaks again.").status_code == 200
+    assert len(visit.added()) == 3
+
+
+def test_an_upload_of_the_receipts_own_is_added_once(visit: Visit) -> None:
+    page = visit.enter().text
+    mine, theirs = (
+        upload(visit.uploads, b"x", name="a", owner=owner).upload_id
+        for owner in (f"receipt-{NUMBER}", "receipt-9999999999999994")
+    )
+    for upload_id, status in ((theirs, 422), (mine, 200), (mine, 200)):
+        answer = visit.give("add-evidence", page, files=[str(upload_id)])
+        assert answer.status_code == status
+    answer = visit.give("add-evidence", visit.enter().text, files=[str(mine)])
+    assert answer.status_code == 422  # another form: it is used
+    assert "A file is not here any more." in answer.text
+    assert len(visit.added()) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "files", "field", "told"),
+    [
+        ("  ", [], "words", "Please write something, or choose a file."),
+        ("x" * 20_001, [], "words", "This is too long."),
+        ("x", [("a", b"x" * 10_000_001)], "files", "A file is too large."),
+        ("x", [("a", b"x")] * 11, "files", "These are too many files."),
+    ],
+)
+def test_what_cannot_be_added_is_told_at_its_field(
+    visit: Visit, words: str, files: list[tuple[str, bytes]], field: str, told: str
+) -> None:
+    answer = visit.send(visit.enter().text, words, *files)
+    assert answer.status_code == 422
+    assert f'id="add-evidence-{field}-fault">{told}' in answer.text
+    assert visit.added() == []

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -44,6 +45,7 @@ class Visit(Browser):
             intake_pages.router(
                 made.intake,
                 made.inquiries,
+                made.uploads,
                 self.pages,
                 now=lambda: NOW,
                 limiter=Limiter(per_minute, code="intake.too_many_questions"),
@@ -56,6 +58,18 @@ class Visit(Browser):
         """Send the form that a page shows."""
         given = {"key": hidden(page, "key"), "csrf": hidden(page, "csrf")}
         return self.post("/", {**given, **fields})
+
+    def send(
+        self, page: str, fields: dict[str, Any], *files: tuple[str, bytes]
+    ) -> httpx.Response:
+        """Send the form as a browser without scripts does: with its files in it."""
+        given = {"key": hidden(page, "key"), "csrf": hidden(page, "csrf"), **fields}
+        parts = [
+            ("files.file", (name, content, "text/html")) for name, content in files
+        ]
+        return self.ask(
+            "POST", "/", data=given, files=parts or {"files.file": ("", b"")}
+        )
 
 
 @contextmanager
@@ -391,3 +405,107 @@ def test_hostile_words_are_kept_and_shown_as_they_are(
 
 def test_every_state_has_its_sentence() -> None:
     assert set(intake_pages._MEANINGS) == set(State)
+
+
+def attached(customer: Visit) -> list[tuple[str, str, bytes]]:
+    (event,) = customer.bench.events()
+    files = [customer.bench.files.open(r.document_id) for r in event.data.attachments]
+    return [(f.name, f.media_type, b"".join(f.content())) for f in files]
+
+
+def kept(page: str) -> list[str]:
+    return re.findall(r'name="files" value="([^"]*)" checked', page)
+
+
+def test_files_come_in_the_form_where_no_script_runs(make_database: Make) -> None:
+    with visit(make_database) as customer:
+        page = customer.get("/").text
+        photo = ("投诉 1.gif", b"GIF89a\0photo")
+        answer = customer.send(page, GOOD, photo, ("letter.txt", b"Dear"))
+        assert answer.status_code == 201, answer.text
+        assert attached(customer) == [
+            ("投诉 1.gif", "image/gif", b"GIF89a\0photo"),
+            ("letter.txt", "text/plain", b"Dear"),
+        ]
+
+
+def test_a_form_without_files_is_sent_as_well(make_database: Make) -> None:
+    with visit(make_database) as customer:
+        assert customer.send(customer.get("/").text, GOOD).status_code == 201
+        assert attached(customer) == []
+
+
+def test_a_form_at_fault_keeps_its_files(make_database: Make) -> None:
+    """They are not sent twice: the form names them, and one may be taken away."""
+    with visit(make_database) as customer:
+        page = customer.get("/").text
+        refused = customer.send(page, {}, ("a.txt", b"one"), ("<b>.txt", b"two"))
+        assert refused.status_code == 422
+        assert len(kept(refused.text)) == 2
+        assert "&lt;b&gt;.txt" in refused.text
+        first, _ = kept(refused.text)
+        answer = customer.fill(refused.text, {**GOOD, "files": [first]})
+        assert answer.status_code == 201
+        assert attached(customer) == [("a.txt", "text/plain", b"one")]
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        ([("a", b"x" * 10_000_001)], "A file is too large."),
+        ([(f"{n}.txt", b"x") for n in range(11)], "These are too many files."),
+    ],
+)
+def test_too_much_at_once_is_told_beside_the_field(
+    make_database: Make, files: list[tuple[str, bytes]], words: str
+) -> None:
+    with visit(make_database) as customer:
+        answer = customer.send(customer.get("/").text, GOOD, *files)
+        assert answer.status_code == 422
+        assert f'id="files-fault">{words}<' in answer.text
+        assert customer.bench.events() == []
+
+
+@pytest.mark.parametrize("named", ["", "../../etc/passwd", str(UUID(int=1))])
+def test_an_upload_that_is_none_is_told_and_named_no_more(
+    make_database: Make, named: str
+) -> None:
+    with visit(make_database) as customer:
+        answer = customer.fill(customer.get("/").text, {**GOOD, "files": [named]})
+        assert answer.status_code == 422
+        assert 'id="files-fault"' in answer.text
+        assert kept(answer.text) == []
+
+
+def test_a_form_of_another_site_brings_no_files(make_database: Make) -> None:
+    with visit(make_database) as customer:
+        page = customer.get("/").text
+        forged = re.sub(r'name="csrf" value="[^"]*"', 'name="csrf" value="x"', page)
+        answer = customer.send(forged, GOOD, ("a.txt", b"one"))
+        assert answer.status_code == 403
+        assert kept(answer.text) == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"--x\r\n",
+        b"no part at all",
+        b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n\xff\r\n--x--\r\n',
+        b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n\0\r\n--x--\r\n',
+        b"--x\r\nA: b\r\n\r\n\r\n" * 2_000,
+        b"--x\r\n" + b"A" * 100_000,
+    ],
+)
+def test_a_body_that_is_no_form_is_refused(make_database: Make, body: bytes) -> None:
+    with visit(make_database) as customer:
+        for boundary in ("; boundary=x", "", "; boundary=" + "x" * 300):
+            answer = customer.ask(
+                "POST",
+                "/",
+                content=body,
+                headers={"Content-Type": f"multipart/form-data{boundary}"},
+            )
+            assert answer.status_code in {400, 403}, answer.text
+        assert customer.bench.events() == []

@@ -55,6 +55,10 @@ class Form:
         """Give a copy with one field replaced."""
         return Form({**self._values, name: [value]})
 
+    def adding(self, name: str, *values: str) -> "Form":
+        """Give a copy in which a field comes with these values as well."""
+        return Form({**self._values, name: [*self.many(name), *values]})
+
     def many(self, name: str) -> tuple[str, ...]:
         return tuple(self._values.get(name, ()))
 

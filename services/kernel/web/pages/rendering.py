@@ -38,6 +38,7 @@ from services.kernel.web.pages.forms import (
     FormGuard,
     read_form,
 )
+from services.kernel.web.pages.multipart import SentFile, read_form_and_files
 from services.kernel.web.pages.viewers import STRANGER, Viewer, Viewers
 from services.kernel.web.problems import status_of
 
@@ -219,6 +220,12 @@ class Pages:
         form = await read_form(request)
         self.require_csrf(request, form)
         return form
+
+    async def form_and_files(self, request: Request) -> tuple[Form, list[SentFile]]:
+        """As `form`, of a form that may bring files."""
+        form, files = await read_form_and_files(request)
+        self.require_csrf(request, form)
+        return form, files
 
     def require_csrf(self, request: Request, form: Form) -> None:
         self._guard.require(request, self.viewer(request), form)
