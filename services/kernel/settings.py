@@ -195,9 +195,9 @@ class Settings(pydantic_settings.BaseSettings):
         allowed="bytes or a size such as 10GiB, at least 1MiB",
     )
     file_bytes: Annotated[ByteSize, Field(ge=1024**2)] = _setting(
-        ByteSize(200 * 1024**2),
+        ByteSize(200 * 1000**2),
         "Most bytes of one file that is handed in.",
-        allowed="bytes or a size such as 200MiB, at least 1MiB",
+        allowed="bytes or a size such as 200MB, at least 1MiB",
     )
     file_scan: Annotated[str, AfterValidator(_command)] | None = _setting(
         None,
@@ -377,5 +377,5 @@ def _shown(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, ByteSize):
-        return value.human_readable().replace(".0", "")
+        return value.human_readable(decimal=value % 1000**2 == 0).replace(".0", "")
     return str(value)

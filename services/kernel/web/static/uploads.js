@@ -195,12 +195,14 @@
     },
     true,
   );
+  let before = Promise.resolve(); // one after the other, in the order of the form
   for (const item of list.querySelectorAll("[data-upload]")) {
-    known(item.dataset.upload, item);
+    before = before.then(() => known(item.dataset.upload, item));
   }
   form.addEventListener("uploaded", (event) => {
-    if (event.detail.name === name && !list.querySelector(`[data-upload="${event.detail.value}"]`)) {
-      known(event.detail.value);
+    const there = list.querySelector(`[data-upload="${event.detail.value}"]`);
+    if (event.detail.name === name && !there) {
+      before = before.then(() => known(event.detail.value));
     }
   });
 })();
