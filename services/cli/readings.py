@@ -23,6 +23,7 @@ _COLUMNS = {
     "role": "role",
     "act": "did",
     "kind": "what",
+    "hits": "found",
     "purpose": "what for",
     "case_id": "case",
 }

@@ -51,10 +51,14 @@ _SIZE: Final = 16  # bytes of a digest, as of words
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A page of the cases found; `missing` names services that could not be asked."""
+    """A page of the cases found; `missing` names services that could not be asked.
+
+    `elsewhere` is how many more there are of another origin than the filter wants.
+    """
 
     page: Page
     missing: tuple[str, ...] = ()
+    elsewhere: int = 0
 
 
 class Finding:
@@ -101,13 +105,17 @@ class Finding:
     ) -> Found:
         """Give the cases that have one alternative of every clause, and fit the filter.
 
-        Only of those that the caller may see anything is told, their number too. Raises
+        Where a clause has no alternative, nothing is looked for and nothing noted. Only of those that the caller may see anything is told, their number too. Raises
         ForbiddenError, RefusedError where too many cases have it, and UnavailableError
         where intake alone could tell and does not, or the search cannot be noted.
         """
         visible = own_queue(wanted, by, self._policy)
+        if not all(clauses):
+            return Found(Page((), 0, more=False))
         theirs, missing = await self._handed_in(clauses)
-        rows = await run_in_threadpool(self._rows, clauses, theirs, visible)
+        known = await run_in_threadpool(self._rows, clauses, theirs, visible)
+        origins = wanted.origins
+        rows = [row for row in known if not origins or row.origin in origins]
         note = searched(
             by,
             at=self._now(),
@@ -127,7 +135,7 @@ class Finding:
             if wanted.after is None or (row.received_at, row.case_id) > wanted.after
         ]
         page = Page(tuple(rest[:limit]), len(rows), len(rest) > limit)
-        return Found(page, missing)
+        return Found(page, missing, elsewhere=len(known) - len(rows))
 
     async def _handed_in(
         self, clauses: Sequence[Clause]
@@ -156,7 +164,9 @@ class Finding:
             cases.union(*(self._found_here(each) for each in clause if _here(each)))
             for clause, cases in zip(clauses, theirs, strict=True)
         ]
-        return self._cases.among(set.intersection(*found), visible._replace(after=None))
+        return self._cases.among(
+            set.intersection(*found), visible._replace(after=None, origins=())
+        )
 
     def _found_here(self, sought: Sought) -> set[UUID]:
         if sought.kind == WORDS:

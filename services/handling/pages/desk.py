@@ -40,7 +40,7 @@ TONES: Final[Mapping[str, str]] = {
     "critical": "bad",
 }
 NO_DAY: Final = msgid("Write the day as 2026-03-04.")
-NOT_OF_KIND: Final = msgid(
+NOT_TO_FIND: Final = msgid(
     "Nothing can be found by this as it is: give the whole number or address, a"
     " telephone number with its country code."
 )
@@ -72,7 +72,7 @@ class Asked:
 
     typed: Mapping[str, str]
     wanted: QueueFilter
-    faults: dict[str, str]
+    faults: Mapping[str, str]
 
 
 def router(
@@ -115,23 +115,16 @@ def router(
         asked = read_filters(request.query_params, pages.zone, policy)
         wanted = own_queue(asked.wanted, viewer, policy)
         clause = _clause(finding, asked)
-        if clause == () and asked.typed["by"]:
-            asked.faults["q"] = NOT_OF_KIND
-
-        async def listed(wanted: QueueFilter) -> Found:
-            if clause is None:
-                page = await run_in_threadpool(handling.queue, wanted, limit=PAGE)
-                return Found(page)
-            return await finding.find([clause], wanted, by=viewer, limit=PAGE)
-
-        result, elsewhere, hindered = Found(Page((), 0, more=False)), 0, None
-        try:
-            result = await listed(wanted)
-            if not result.page.total and wanted.origins:
-                everywhere = await listed(wanted._replace(origins=()))
-                elsewhere = everywhere.page.total
-        except (RefusedError, UnavailableError) as error:
-            hindered = pages.remedy(request, error)
+        result, hindered = Found(Page((), 0, more=False)), None
+        if clause == ():
+            hindered = pages.text(request, NOT_TO_FIND)
+        elif clause is not None:
+            try:
+                result = await finding.find([clause], wanted, by=viewer, limit=PAGE)
+            except (RefusedError, UnavailableError) as error:
+                hindered = pages.remedy(request, error)
+        else:
+            result = await run_in_threadpool(_listed, handling, wanted)
         found = result.page
         response = pages.render(
             request,
@@ -145,7 +138,7 @@ def router(
             hindered=hindered,
             sought=SOUGHT,
             tried=[each.kind for each in clause or ()],
-            elsewhere=elsewhere,
+            elsewhere=result.elsewhere,
             tones=TONES,
             next=cursor_of(found.rows[-1]) if found.more else None,
             states=[each.value for each in State],
@@ -165,6 +158,13 @@ def router(
         return response
 
     return routes
+
+
+def _listed(handling: Handling, wanted: QueueFilter) -> Found:
+    page, elsewhere = handling.queue(wanted, limit=PAGE), 0
+    if not page.total and wanted.origins:
+        elsewhere = handling.count(wanted._replace(origins=()))
+    return Found(page, elsewhere=elsewhere)
 
 
 def _clause(finding: Finding, asked: Asked) -> Clause | None:

@@ -250,6 +250,12 @@ def test_the_desk_takes_anything_in_one_field(house: FindingHouse) -> None:
     assert "Order number" in nothing
     unfit = browser.get("/desk/cases?q=nobody&by=email").text
     assert "Nothing can be found by this as it is" in unfit
+    assert (
+        "Nothing can be found by this as it is" in browser.get("/desk/cases?q=?!").text
+    )
+    assert "No case fits" not in unfit
+    assert len(house.noted()) == 8  # once each, and not what cannot be found
+    assert all(note.kind for note in house.noted())
 
 
 def hostile_texts(bad: Path) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""An agent reads what a customer wrote; an auditor finds that out, and is found too."""
+"""An agent finds and reads what a customer wrote; an auditor finds that out, and is found."""
 
 from __future__ import annotations
 
@@ -52,6 +52,17 @@ def test_an_auditor_finds_who_read_a_case_and_leaves_a_trace(
 
     agent = sign_in(visit(), "bo")
 
+    def found() -> bool:
+        agent.goto("/desk/cases")
+        agent.keyboard.press("/")
+        agent.keyboard.type("HUMS")
+        agent.keyboard.press("Enter")
+        agent.wait_for_url("**/desk/cases?q=HUMS*")
+        agent.wait_for_load_state("networkidle")
+        return agent.locator("[data-row]").count() == 1
+
+    site.until(found, "the case by its words")
+
     def at_the_desk() -> bool:
         answer = agent.goto(place)
         return answer is not None and answer.ok
@@ -70,10 +81,15 @@ def test_an_auditor_finds_who_read_a_case_and_leaves_a_trace(
         page.keyboard.press("Enter")
         page.wait_for_url("**/access/readings/intake?case_id=*")
         rows = page.locator("tbody tr").all_inner_texts()
-        assert any("agent" in row for row in rows)
+        assert any("Bo" in row for row in rows)
         assert page.get_attribute("html", "lang") == lang
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert page.locator("h1").count() == 1
+        page.goto("/access/readings/handling?act=search")
+        searched = page.locator("tbody tr").first.inner_text()
+        assert "Bo" in searched
+        assert "HUMS" not in page.content()
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
         page.goto("/access/readings/analytics")
         assert "operator" in page.locator("tbody tr").last.inner_text()
 
