@@ -96,7 +96,14 @@ class IntakeRecord:
             vault,
             keys,
             self._database,
-            swept=("blind_mark", "document_word", "worded_document", "submission"),
+            swept=(
+                "blind_mark",
+                "document_word",
+                "worded_document",
+                "vault_file",
+                "submission",
+            ),
+            secrets=("upload_key",),
         )
         self.secret = kept_secret(self._database, "case")
         self.access_secret = kept_secret(keys, "access")

@@ -51,10 +51,13 @@ class FileStore:
             now=now,
             scanner=CommandScanner(scan) if scan else None,
         )
+        self._alone = settings.database_url is None
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Begin to sweep, and return at once."""
+        """Let senders go on that a crash cut off, and begin to sweep."""
+        if self._alone:
+            await asyncio.to_thread(self.uploads.release_all)
         self._task = asyncio.create_task(self._sweep())
 
     async def stop(self) -> None:

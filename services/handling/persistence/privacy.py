@@ -76,7 +76,8 @@ class PrivacyRecord:
             keys,
             store.database,
             also=self._register,
-            swept=("command_key", "document_word", "worded_document"),
+            swept=("command_key", "document_word", "worded_document", "vault_file"),
+            secrets=("upload_key",),
         )
 
     @contextmanager

@@ -50,7 +50,8 @@ class Erasures:
     """The erasures of one service's vault; `also` erases what lies beside the rows.
 
     It is called for a person after the commit and before the erasure counts as done,
-    at least once. `swept` names further tables that lost rows.
+    at least once. `swept` names further tables that lost rows, `secrets` those among
+    the keys.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Erasures:
         now: Clock = system_clock,
         also: Callable[[UUID], None] | None = None,
         swept: Sequence[str] = (),
+        secrets: Sequence[str] = (),
     ) -> None:
         documents.migrate(ERASURE_TABLES)
         self._vault = vault
@@ -70,6 +72,7 @@ class Erasures:
         self._now = now
         self._also = also
         self._swept = (*SWEPT, *swept)
+        self._secrets = ("vault_key", *secrets)
         self._listeners: list[Callable[[], None]] = []
 
     def on_erased(self, callback: Callable[[], None]) -> None:
@@ -133,7 +136,7 @@ class Erasures:
             if self._also is not None:
                 self._also(subject)
         clean = [
-            self._keys.scrub(whole=("vault_key",)),
+            self._keys.scrub(whole=self._secrets),
             self._documents.scrub(swept=self._swept),
         ]
         if not all(clean):

@@ -269,6 +269,11 @@ class Uploads:
         self._row(upload_id, owner)
         self._remove([upload_id])
 
+    def release_all(self) -> None:
+        """Let everybody go on; for the one process of a service, when it starts."""
+        with self._documents.write() as tx:
+            tx.execute("UPDATE upload SET holder = NULL, held_until = 0")
+
     def sweep(self) -> int:
         """Remove what was not used in time, and what a crash left; say how many."""
         now = self._now()

@@ -142,3 +142,22 @@ def test_a_restored_intake_learns_again_who_was_erased(taken: Bench) -> None:
     assert taken.record.erasures.finish()
     with pytest.raises(ErasedError):
         taken.vault.ensure_keys([ann.data.subject_id])
+
+
+def test_files_go_with_their_person_and_with_nobody_else(taken: Bench) -> None:
+    documents = []
+    for name, document in (("ann", ANN), ("ben", BEN)):
+        upload = taken.uploaded(b"x" * 9, name=f"{name}.gif", owner="lin")
+        attached = {"attachments": [{"upload": str(upload.upload_id)}]}
+        taken.one(document | attached, key=f"{name}-files")
+        documents.append(taken.events()[-1].data.attachments[0].document_id)
+    ann, ben = documents
+    (first, *_) = taken.events()
+    applied(taken, arrived(first), erased(first))
+    with taken.store.database.read() as tx:
+        left = tx.fetchall("SELECT document_id FROM vault_file")
+    assert left == [(ben,)]
+    taken.record.erasures.finish()
+    with pytest.raises(ErasedError):
+        taken.files.open(ann)
+    assert b"".join(taken.files.open(ben).content()) == b"x" * 9
