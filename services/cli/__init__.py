@@ -678,6 +678,21 @@ def privacy_erase(
     erasing.erase(person, basis, dry_run=dry_run, confirm=confirm, as_json=as_json)
 
 
+@privacy.command(
+    "export", epilog="Example: amends privacy export 4837291500627714 --to wang.zip"
+)
+def privacy_export(
+    person: Person,
+    to: Annotated[Path, typer.Option(help="A new file; an old one is not replaced.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Write all that is held about a person into a zip, for them. This is noted."""
+    from services.cli import exporting  # noqa: PLC0415 lazy
+
+    exporting.export(person, to, as_json=as_json)
+
+
 @privacy.command("register", epilog="Example: amends privacy register --json > kept")
 def privacy_register(*, as_json: AsJson = False) -> None:
     """List who was erased, when and on what basis; keep a copy outside the house."""

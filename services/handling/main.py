@@ -16,6 +16,7 @@ from services.handling.api import privacy as privacy_api
 from services.handling.api.commands import uploader
 from services.handling.application.cases import Handling
 from services.handling.application.commanding import Commanding
+from services.handling.application.exporting import Exporting
 from services.handling.application.feeds import Feeds
 from services.handling.application.finding import Finding
 from services.handling.application.privacy import Privacy
@@ -199,6 +200,10 @@ class HandlingService(BusService):
             writer=self._writer,
             now=now,
         )
+        at_intake = IntakePeople(broker)
+        exporting = Exporting(
+            handling, words, at_intake, readings, writer=self._writer, now=now
+        )
         finding = Finding(
             work_list,
             word_index,
@@ -247,7 +252,7 @@ class HandlingService(BusService):
                 admission,
                 zone=zone,
             ),
-            privacy_api.router(privacy, IntakePeople(broker), self._writer, admission),
+            privacy_api.router(privacy, exporting, at_intake, self._writer, admission),
             desk.router(handling, finding, pages, policy=policy, now=now),
             desk_case.router(
                 handling,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
@@ -71,6 +72,7 @@ def erased_and_told(amends: RunningAmends, house: House) -> None:
     mistyped = ("erase", number, "--confirm", held["hold_id"])
     assert "privacy.other_person" in refusal(amends, *mistyped)
 
+    exported(amends, number, ["It hums at night.", "Wang only asked."])
     gone = privacy(amends, *confirmed)
     assert gone["erasure"]["basis"] == "request"
     for service in ("intake", "handling"):
@@ -113,3 +115,26 @@ def erased_and_told(amends: RunningAmends, house: House) -> None:
         ).status_code
         == 403
     )
+    late = amends.data.parent / "late.zip"
+    assert "privacy.erased" in refusal(amends, "export", number, "--to", str(late))
+    assert not late.exists()
+
+
+def exported(amends: RunningAmends, number: str, words: list[str]) -> None:
+    """Have everything written into a file, for its owner's eyes, that replaces none."""
+    to = amends.data.parent / "wang.zip"
+    told = privacy(amends, "export", number, "--to", str(to))
+    assert (told["documents"], told["missing"]) == (3, [])
+    assert to.stat().st_mode & 0o777 == 0o600
+    with zipfile.ZipFile(to) as archive:
+        assert archive.testzip() is None
+        texts = [archive.read(name).decode() for name in archive.namelist()]
+    for each in [*words, "+861055500100", "ComplaintDeclined", "个人信息"]:
+        assert any(each in text for text in texts), each
+    before = to.read_bytes()
+    again = refusal(amends, "export", number, "--to", str(to))
+    assert "privacy.file_exists" in again
+    assert to.read_bytes() == before
+    assert [path for path in to.parent.iterdir() if path.name.startswith(".")] == []
+    (note, *_) = amends.json("audit", "readings", "--act", "export")["rows"]
+    assert (note["act"], note["actor"]) == ("export", "operator")

@@ -1,17 +1,19 @@
 """A person's own data over HTTP: what there is, erased, held; for the privacy officer."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import date
 from typing import Annotated, Any, Final
 from uuid import UUID
 
 from fastapi import APIRouter, Depends
+from fastapi.responses import Response, StreamingResponse
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
 from events.envelope import Code
 from events.vocabulary import ErasureBasis
 from services.handling.application.asking import actor_of
+from services.handling.application.exporting import Exporting
 from services.handling.application.privacy import Privacy
 from services.handling.domain.privacy import Erasure, Hold, HoldReason, Person
 from services.handling.domain.visibility import OFFICER
@@ -29,6 +31,7 @@ ACTING: Final = ("operator", OFFICER)
 LOOKING: Final = (*ACTING, "auditor")
 """Who sees the register and the holds; nothing in them tells who somebody is."""
 
+ZIP: Final = "application/zip"
 HOLD_TEXT: Final = 2_000
 """Characters that may be written about the reason of a hold."""
 
@@ -75,6 +78,7 @@ class Again(BaseModel):
 
 def router(
     privacy: Privacy,
+    exporting: Exporting,
     intake: PeopleAtIntake,
     writer: Writer,
     authenticator: Authenticator,
@@ -84,6 +88,17 @@ def router(
     who = Depends(caller(authenticator))
     _people(routes, privacy, intake, writer, who)
     _holds(routes, privacy, writer, who)
+
+    @routes.get(
+        "/people/{person}/export",
+        summary="All that is held about a person, as a zip; this is noted",
+        response_class=Response,
+        responses={200: {"content": {ZIP: {}}}},
+    )
+    async def export(person: str, by: Annotated[Credential, who]) -> Response:
+        require_role(by, *ACTING)
+        found = await run_in_threadpool(privacy.person, person)
+        return zipped(found, await exporting.begin(found, by=by))
 
     @routes.get("/register", summary="Who was erased, when, on what basis; in codes")
     def register(by: Annotated[Credential, who]) -> dict[str, Any]:
@@ -151,6 +166,19 @@ async def erase_now(
         lambda: privacy.erase(
             person.subject_id, basis, by=actor_of(by), correlation_id=_correlation()
         )
+    )
+
+
+def zipped(person: Person, content: AsyncIterator[bytes]) -> Response:
+    """Send a person's data as it is put together."""
+    name = f"personal-data-{person.subject_id}.zip"
+    return StreamingResponse(
+        content,
+        media_type=ZIP,
+        headers={
+            "Content-Disposition": f'attachment; filename="{name}"',
+            "Cache-Control": "no-store",
+        },
     )
 
 

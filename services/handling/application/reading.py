@@ -125,14 +125,14 @@ class Words:
         return found | {name: task.result() for name, task in asked.items()}
 
     async def file(
-        self, wanted: Written, *, reader: Credential
+        self, wanted: Written, *, reader: Credential, purpose: str | None = None
     ) -> tuple[Sheet, AsyncIterator[bytes]]:
         """Give any document but the particulars as a file: what it is, and its bytes.
 
         That it is read is noted once, whatever its size. Raises NotFoundError,
         UnavailableError, DamagedError, while the bytes come too.
         """
-        look = _look(wanted, reader, None)
+        look = _look(wanted, reader, purpose)
         if wanted.received:
             sheet = await self._intake.file(look)
             pieces: _Pieces = partial(self._intake.piece, look)

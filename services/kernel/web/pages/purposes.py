@@ -21,6 +21,7 @@ SETTLING: Final = {
 PURPOSES: Final = {
     "case_work": msgid("To handle the case"),
     "audit": msgid("To check who read what"),
+    "data_request": msgid("To tell somebody what we hold about them"),
     **SHOWING,
     **SETTLING,
 }
