@@ -16,7 +16,6 @@ from starlette.concurrency import run_in_threadpool
 
 from services.handling.application.cases import Page
 from services.handling.application.looking import own_queue
-from services.handling.application.reading import CASE_WORK
 from services.handling.ports import Clause, Sought
 from services.kernel.errors import UnavailableError
 from services.kernel.vault import KINDS, normalise, searched, spelled
@@ -126,7 +125,6 @@ class Finding:
             ],
             sought=self._digest(clauses),
             hits=len(rows),
-            purpose=CASE_WORK,
         )
         await self._writer.run(lambda: self._readings.note([note]))
         rest = [

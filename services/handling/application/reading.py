@@ -13,7 +13,7 @@ from events.envelope import DocumentRef
 from events.vocabulary import DocumentKind
 from services.handling.ports import Look, Paper, Sheet
 from services.kernel.errors import AmendsError, NotFoundError
-from services.kernel.vault import DamagedError, Reading
+from services.kernel.vault import DamagedError, Reading, usual_purpose
 from services.kernel.vault.files import MANIFEST
 from services.kernel.vault.pieces import count_of
 
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
     from services.kernel.clock import Clock
     from services.kernel.store.writer import Writer
     from services.kernel.vault import Document, File, Files, Readings, Vault
-
-CASE_WORK = "case_work"
-"""What words are read for where nothing else is said: to handle the case."""
 
 _WORDS = frozenset(
     {DocumentKind.STATEMENT, DocumentKind.DESIRED_OUTCOME, DocumentKind.PARTICULARS}
@@ -180,7 +177,7 @@ class Words:
                     actor=look.actor,
                     role=look.role,
                     department=look.department,
-                    purpose=look.purpose or CASE_WORK,
+                    purpose=look.purpose or usual_purpose(look.role),
                 )
                 for look, ref in looks
             ]

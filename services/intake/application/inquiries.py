@@ -5,7 +5,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
 from uuid import UUID
 
 from events.catalogue import ComplaintReceived
@@ -26,11 +25,9 @@ from services.kernel.vault import (
     Files,
     Reading,
     Vault,
+    usual_purpose,
 )
 from services.kernel.vault.files import MANIFEST
-
-CASE_WORK: Final = "case_work"
-"""What words are read for where nothing else is said: to handle the case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +192,7 @@ class Inquiries:
                 actor=wanted.actor,
                 role=wanted.role,
                 department=wanted.department,
-                purpose=wanted.purpose or CASE_WORK,
+                purpose=wanted.purpose or usual_purpose(wanted.role),
                 masked=masked,
             )
         )

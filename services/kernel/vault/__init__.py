@@ -16,6 +16,7 @@ from services.kernel.vault.indexing import Indexing
 from services.kernel.vault.objects import FolderObjects, Objects
 from services.kernel.vault.readings import (
     ACTS,
+    AUDIT,
     NOTHING,
     Act,
     Reading,
@@ -24,6 +25,7 @@ from services.kernel.vault.readings import (
     Wanted,
     exported,
     searched,
+    usual_purpose,
 )
 from services.kernel.vault.uploads import Receiving, Upload, Uploads
 from services.kernel.vault.words import (
@@ -38,6 +40,7 @@ from services.kernel.vault.words import (
 
 __all__ = [
     "ACTS",
+    "AUDIT",
     "CASES_LIMIT",
     "FORM",
     "KINDS",
@@ -75,5 +78,6 @@ __all__ = [
     "searched",
     "spelled",
     "too_common",
+    "usual_purpose",
     "worded_anew",
 ]

@@ -52,6 +52,8 @@ _COLUMNS = (
 
 Act = Literal["read", "search", "export"]
 ACTS: Final[tuple[Act, ...]] = ("read", "search", "export")
+CASE_WORK: Final = "case_work"
+AUDIT: Final = "audit"
 NOTHING: Final = UUID(int=0)
 """In the place of a case, or of a document, where a note is of none."""
 
@@ -80,6 +82,11 @@ class Reading:
     subject_id: UUID | None = None
 
 
+def usual_purpose(role: str) -> str:
+    """Say what people of a role read for where they say nothing else."""
+    return AUDIT if role == "auditor" else CASE_WORK
+
+
 def searched(
     by: Credential,
     *,
@@ -87,7 +94,6 @@ def searched(
     kinds: Sequence[str],
     sought: bytes,
     hits: int,
-    purpose: str,
 ) -> Reading:
     """Make the note of a search."""
     return Reading(
@@ -98,7 +104,7 @@ def searched(
         actor=by.actor,
         role=by.role,
         department=by.department,
-        purpose=purpose,
+        purpose=usual_purpose(by.role),
         act="search",
         hits=hits,
         sought=sought,

@@ -13,6 +13,7 @@ from services.kernel.grants import Code
 from services.kernel.store.writer import Writer
 from services.kernel.tokens import require_role
 from services.kernel.vault import (
+    AUDIT,
     NOTHING,
     Act,
     Reading,
@@ -28,7 +29,6 @@ PAGE_LIMIT: Final = 500
 
 ITSELF: Final = "access_log"
 """The kind of what is read where somebody looks who read what."""
-AUDIT: Final = "audit"
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,6 +94,11 @@ def test_particulars_are_masked_until_somebody_says_what_for(taken: Bench) -> No
     ]
 
 
+def test_an_auditor_reads_to_check_and_sees_no_more_for_it(taken: Bench) -> None:
+    assert opened(taken, wanted(taken, "particulars", role="auditor")).masked
+    assert [each[-2:] for each in noted(taken)] == [("audit", True)]
+
+
 def test_a_document_of_another_complaint_is_none_of_this_one(taken: Bench) -> None:
     for how in ({"case_id": UUID(int=7)}, {"document_id": UUID(int=7)}):
         with pytest.raises(NotFoundError, match=r"intake\.no_document"):

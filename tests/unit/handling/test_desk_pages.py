@@ -358,6 +358,11 @@ def test_our_own_words_are_read_from_our_vault_and_noted(house: DeskHouse) -> No
         "record",
     )
     assert not reading.masked
+    house.sit(Credential("user-ida", "auditor")).get(PAGE)
+    assert {each.actor: each.purpose for each in house.readings.of_case(CASE)} == {
+        ANN.actor: "case_work",
+        "user-ida": "audit",
+    }
 
 
 def test_words_that_were_replaced_are_not_shown(house: DeskHouse) -> None:

@@ -20,7 +20,7 @@ SETTLING: Final = {
 """Why a message in quarantine is opened."""
 PURPOSES: Final = {
     "case_work": msgid("To handle the case"),
-    "audit": msgid("To check who read what"),
+    "audit": msgid("To audit"),
     "data_request": msgid("To tell somebody what we hold about them"),
     **SHOWING,
     **SETTLING,
