@@ -16,6 +16,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from uuid import UUID
 
+import structlog
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -46,6 +47,9 @@ HELD: Final = dt.timedelta(seconds=20)
 """How long a sender of whom nothing is kept keeps others out."""
 RESERVE: Final = 1024**3
 """Bytes of the object store that uploads leave free."""
+
+
+_log = structlog.get_logger(__name__)
 
 
 class Scanner(Protocol):
@@ -121,11 +125,7 @@ class Uploads:
                 "upload.too_large", f"Send a file of at most {self.limit} bytes."
             )
         if self._objects.room() < size + RESERVE:
-            raise UnavailableError(
-                "upload.no_room",
-                "There is no room for files at the moment; words can be sent.",
-                retry_after=60,
-            )
+            raise _no_room()
         now = self._now()
         # Random: whoever knows the id of a stranger's upload may use it.
         upload_id = UUID(bytes=os.urandom(16), version=4)
@@ -374,7 +374,7 @@ class Receiving:
         self.received = received
         piece, there = divmod(received, PIECE)
         self._piece = piece
-        self._grown = bytearray(pieces.get(piece, length=there) if there else b"")
+        self._grown = pieces.get(piece, length=there) if there else b""
 
     @property
     def gap(self) -> int:
@@ -395,12 +395,17 @@ class Receiving:
         while view:
             some = view[: PIECE - len(self._grown)]
             view = view[len(some) :]
-            self._grown += some
-            self._pieces.put(self._piece, bytes(self._grown))
-            if len(self._grown) == PIECE:
-                self._grown.clear()
-                self._piece += 1
+            grown = self._grown + bytes(some)
+            try:
+                self._pieces.put(self._piece, grown)
+            except OSError as error:
+                _log.warning("files.not_kept", reason=error.strerror)
+                raise _no_room() from None
             self._commit(self.received + len(some))
+            whole = len(grown) == PIECE
+            self._grown, self._piece = (
+                (b"", self._piece + 1) if whole else (grown, self._piece)
+            )
 
     def release(self) -> None:
         """Let others go on."""
@@ -470,6 +475,14 @@ def _opened(upload_id: UUID, key: bytes, sealed: Any) -> dict[str, str]:
         ) from None
     facts: dict[str, str] = json.loads(plain)
     return facts
+
+
+def _no_room() -> UnavailableError:
+    return UnavailableError(
+        "upload.no_room",
+        "There is no room for files at the moment; words can be sent.",
+        retry_after=60,
+    )
 
 
 def used_twice(field: str) -> MalformedError:

@@ -28,6 +28,8 @@ STREAMED: Final = ":batch"
 UPLOADS: Final = re.compile(r"/api/[a-z]+/uploads/[^/]+")
 """Where bytes of files come, each upload with its limit."""
 
+_SECRET: Final = frozenset({"upload_id"})
+"""Ids that whoever knows them may use: they are not logged."""
 _HUNG_UP: Final = 499  # nginx's number for a caller who did not wait
 _LONGEST_LENGTH: Final = 18  # digits that anybody needs to state a length
 _TOLD: Final = frozenset({401, 403, 429})  # refusals that an operator wants to see
@@ -122,7 +124,7 @@ def _place(scope: Scope) -> dict[str, str]:
     ids = {
         name: str(value)
         for name, value in scope.get("path_params", {}).items()
-        if _is_uuid(value)
+        if name not in _SECRET and _is_uuid(value)
     }
     return {"route": _route(scope), **ids}
 

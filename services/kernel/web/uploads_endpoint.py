@@ -236,12 +236,17 @@ async def _received(receiving: Receiving, stream: AsyncIterator[bytes]) -> None:
     try:
         async for content in _unless_silent(stream):
             waiting += content
-            while len(waiting) >= receiving.gap > 0 or (
-                waiting and loop.time() - since > _FLUSH
-            ):
+            while len(waiting) >= receiving.gap or loop.time() - since > _FLUSH:
+                # More than was announced has no gap, and is refused here.
                 some = bytes(waiting[: receiving.gap or len(waiting)])
+                if not some:
+                    break
                 del waiting[: len(some)]
-                await asyncio.to_thread(receiving.take, some)
+                try:
+                    await asyncio.to_thread(receiving.take, some)
+                except BaseException:
+                    waiting.clear()  # what comes after a hole is not kept
+                    raise
                 since = loop.time()
     finally:
         if waiting:

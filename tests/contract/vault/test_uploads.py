@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import errno
 import os
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -229,6 +230,41 @@ def test_what_a_crash_left_is_swept(room: Shelf) -> None:
     assert list(room.objects.files()) == []
     with room.keys.read() as tx:
         assert tx.fetchall("SELECT upload_id FROM upload_key") == []
+
+
+def test_a_disk_that_is_full_keeps_what_was_told(
+    make_database: Callable[..., Database], tmp_path: Path
+) -> None:
+    class Filling(FolderObjects):
+        full = False
+
+        def put(self, file_id: UUID, piece: int, content: bytes) -> None:
+            if self.full:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            super().put(file_id, piece, content)
+
+    objects = Filling(tmp_path / "objects")
+    uploads = Uploads(
+        make_database("keys", secure_delete=True),
+        make_database("store"),
+        objects,
+        limit=LIMIT,
+        now=lambda: NOW,
+    )
+    made = uploads.create(owner="ann", size=20, name="a")
+    receiving = uploads.hold(made.upload_id, owner="ann", offset=0)
+    receiving.take(b"0123456789")
+    objects.full = True
+    with pytest.raises(UnavailableError) as told:
+        receiving.take(b"abcdefghij")
+    assert told.value.code == "upload.no_room"
+    receiving.release()
+    assert uploads.find(made.upload_id, owner="ann").received == 10
+    objects.full = False
+    receiving = uploads.hold(made.upload_id, owner="ann", offset=10)
+    receiving.take(b"abcdefghij")
+    receiving.release()
+    assert uploads.inspect(made.upload_id, owner="ann").fingerprint
 
 
 def test_without_room_an_upload_is_put_off(

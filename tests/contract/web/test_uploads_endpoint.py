@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import json
 import os
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import httpx
 import pytest
+import structlog
 from fastapi import FastAPI
 
 from services.intake.api import uploader
 from services.kernel.access import OPERATOR, OperatorTokens
+from services.kernel.vault.labels import clean_name
 from services.kernel.vault.pieces import PIECE
 from services.kernel.web.edge import edge
 from services.kernel.web.limiter import Limiter
@@ -193,6 +196,40 @@ def test_more_bytes_than_were_announced_are_refused(client: Client) -> None:
     assert client.patch(big, 0, endless()).status_code == 413
 
 
+def test_what_is_too_long_is_not_waited_for(client: Client) -> None:
+    """Nothing beyond the announced length gathers in memory."""
+    address = client.create(10).headers["location"]
+    taken = []
+
+    async def endless() -> AsyncIterator[bytes]:
+        for number in range(1_000):
+            taken.append(number)
+            yield b"x" * 1024
+
+    assert client.patch(address, 0, endless()).status_code == 413
+    assert len(taken) < 5
+
+
+def test_nothing_is_kept_behind_a_hole(client: Client, room: Shelf) -> None:
+    """A piece that could not be kept is sent again; what followed it was dropped."""
+    content = os.urandom(3 * PIECE)
+    address = client.create(len(content)).headers["location"]
+    put, tries = room.objects.put, []
+
+    def failing(file_id: UUID, piece: int, sealed: bytes) -> None:
+        tries.append(piece)
+        if len(tries) == 2:
+            raise OSError(28, "No space left on device")
+        put(file_id, piece, sealed)
+
+    room.objects.put = failing
+    answer = client.patch(address, 0, content)
+    assert (answer.status_code, answer.json()["code"]) == (503, "upload.no_room")
+    assert client.head(address).headers["upload-offset"] == str(PIECE)
+    done = client.patch(address, PIECE, content[PIECE:])
+    assert done.headers["amends-fingerprint"] == hashlib.sha256(content).hexdigest()
+
+
 @pytest.mark.parametrize(
     "headers",
     [
@@ -250,3 +287,37 @@ def test_only_uploads_may_be_longer_than_a_body(client: Client) -> None:
     assert client.patch(address, 0, large).status_code == 204
     assert client.ask("POST", ADDRESS, content=large).status_code == 413
     assert client.ask("PATCH", f"{address}/more", content=large).status_code == 413
+
+
+@pytest.mark.real_data
+def test_hostile_names_and_contents_are_taken_harmlessly(
+    client: Client, real_data: Path, room: Shelf
+) -> None:
+    """Each becomes a label and bytes: no path, no type of its own, no failure."""
+    named = json.loads((real_data / "badinput/own/filenames.json").read_text())
+    folders = (real_data / "badinput/own/archives", real_data / "badinput/patt")
+    contents = [
+        path for folder in folders for path in folder.rglob("*") if path.is_file()
+    ]
+    pairs = [(row["name"], b"x") for row in named]
+    pairs += [(str(path), path.read_bytes()[:LIMIT]) for path in contents[:60]]
+    for name, content in pairs:
+        made = client.create(len(content), name=name)
+        assert made.status_code == 201, name
+        address = made.headers["location"]
+        assert client.patch(address, 0, content).status_code == 204, name
+        told = client.head(address)
+        label = base64.b64decode(told.headers["upload-metadata"].split()[1]).decode()
+        assert label == clean_name(name)
+        assert told.headers["amends-media-type"] not in {"text/html", "image/svg+xml"}
+    assert len(list(room.objects.files())) == len(pairs)
+
+
+def test_the_id_of_an_upload_is_not_logged(client: Client) -> None:
+    """Whoever knows a stranger's may use it."""
+    address = client.create(5).headers["location"]
+    with structlog.testing.capture_logs() as lines:
+        assert client.head(address).status_code == 200
+        assert client.head(address, Authorization="Bearer x").status_code == 401
+    assert [line["status"] for line in lines] == [200, 401]
+    assert address.rpartition("/")[2] not in str(lines)
