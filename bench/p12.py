@@ -55,7 +55,7 @@ async def matrix(
         roles = sorted(house.roles() & set(only) if only else house.roles())
         callers = await everybody(house, table, roles, case, departments["lead"])
         await house.signed_in("auditor", None, login="guest")
-        await every_door(house, table, callers, case, found)
+        await every_door(house, table, callers, found, case=case, spare=foreign)
         units = [
             await house.caller(role, code)
             for role in roles

@@ -348,6 +348,23 @@ def case_do(  # noqa: PLR0917 each is a flag, given by its name
     )
 
 
+@case.command(
+    "new-access-code", epilog="Example: amends case new-access-code 4837 2915 0062 7714"
+)
+def case_new_access_code(
+    reference: Annotated[
+        list[str],
+        typer.Argument(metavar="CASE", help="Receipt number or case id."),
+    ],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Make a case's access code anew, shown this once; the old one ends."""
+    from services.cli import codes  # noqa: PLC0415 lazy
+
+    codes.renew(reference, as_json=as_json)
+
+
 @token.command(
     "create",
     epilog="Example: amends access token create --role department_handler"

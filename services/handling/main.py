@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from events import codec, subjects
 from events.subjects import Stream
 from events.vocabulary import Channel
-from services.handling.api import access, cases, commands, departments, feed
+from services.handling.api import access, cases, codes, commands, departments, feed
 from services.handling.api import privacy as privacy_api
 from services.handling.api.commands import uploader
 from services.handling.application.cases import Handling
@@ -29,12 +29,13 @@ from services.handling.messaging.documents import IntakeWords
 from services.handling.messaging.feeds import department_copies
 from services.handling.messaging.finding import AskedIntake
 from services.handling.messaging.people import IntakePeople, erasing_late
-from services.handling.messaging.receipts import IntakeReceipts
+from services.handling.messaging.receipts import IntakeCodes, IntakeReceipts
 from services.handling.pages import access as access_pages
 from services.handling.pages import (
     customer,
     desk,
     desk_case,
+    desk_codes,
     desk_files,
     handling_pages,
 )
@@ -87,6 +88,8 @@ if TYPE_CHECKING:
     from services.kernel.settings import Settings
 
 NAME = "handling"
+ACTS_PER_MINUTE = 300
+"""How often one address may show a receipt and its access code."""
 UPLOADS_PER_MINUTE = 300
 """How often one address may ask about uploads or send a part of one."""
 CHANNEL = "channel"
@@ -190,7 +193,9 @@ class HandlingService(BusService):
             secret=kept_secret(self._keys, "form"),
             time_zone=settings.time_zone,
         )
-        receipts = IntakeReceipts(broker)
+        receipts, access_codes = IntakeReceipts(broker), IntakeCodes(broker)
+        # One count for one address, on the page and by programs.
+        limiter = Limiter(ACTS_PER_MINUTE, code="handling.too_many_acts")
         readings = Readings(database)
         words = Words(
             vault,
@@ -224,7 +229,10 @@ class HandlingService(BusService):
             cases.router(
                 handling, finding, admission, policy=policy, zone=zone, now=now
             ),
-            commands.router(commanding, self._writer, admission, receipts),
+            commands.router(
+                commanding, self._writer, admission, receipts, limiter=limiter
+            ),
+            codes.router(handling, access_codes, admission, policy=policy),
             customer.router(
                 pages,
                 handling,
@@ -234,6 +242,7 @@ class HandlingService(BusService):
                 uploads=uploads,
                 policy=policy,
                 now=now,
+                limiter=limiter,
             ),
             uploads_router(
                 NAME,
@@ -264,6 +273,7 @@ class HandlingService(BusService):
                 names=admission.names,
                 now=now,
             ),
+            desk_codes.router(handling, access_codes, pages, policy=policy),
             desk_files.router(handling, words, pages, policy=policy),
             *access_pages.routers(admission, pages, zone=zone),
             log_router(store, admission),

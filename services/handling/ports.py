@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from events.envelope import Envelope
     from services.handling.domain.case import Case
     from services.handling.domain.privacy import Erasure, Hold, Person
+    from services.kernel.access import Credential
     from services.kernel.vault import Erased, Inventory, Sealed, SealedFile, Worded
 
 
@@ -166,6 +167,27 @@ class Receipts(Protocol):
 
         Raises UnauthenticatedError, the same for a wrong number and a wrong code,
         TooManyError after too many wrong ones, UnavailableError where nobody answers.
+        """
+
+
+class NewCode(NamedTuple):
+    """The code that opens a case from now on; `contact` says, masked, whose it is."""
+
+    receipt_no: str
+    access_code: str
+    contact: Mapping[str, str]
+
+    def __repr__(self) -> str:
+        return f"NewCode({self.receipt_no}, …)"
+
+
+class AccessCodes(Protocol):
+    """Who makes access codes: intake."""
+
+    async def renew(self, case_id: UUID, sender: Credential) -> NewCode:
+        """Make a case's code anew and note who did; the old one ends at once.
+
+        Raises UnavailableError where nobody answers: then it may have ended.
         """
 
 

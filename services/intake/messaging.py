@@ -4,6 +4,7 @@ import asyncio
 import base64
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, Final, cast
 from uuid import UUID
 
@@ -18,7 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 from events import codec, subjects
 from events.envelope import Envelope
 from events.subjects import Stream
-from services.intake.application.inquiries import Inquiries, Person, Wanted
+from services.intake.application.inquiries import Inquiries, Person, Renewal, Wanted
 from services.intake.application.receipt_number import as_receipt_no
 from services.intake.application.submitting import Intake
 from services.intake.ports import Belongings, Sought
@@ -48,6 +49,7 @@ WRONG_CODES_PER_MINUTE: Final = 10
 SUBMIT_DURABLE: Final = "intake-submit"
 
 _WANTED: Final = TypeAdapter(Wanted)
+_RENEWAL: Final = TypeAdapter(Renewal)
 _CLAUSES: Final = TypeAdapter(list[list[Sought]])
 _PERSON: Final = TypeAdapter(Person)
 _ANY: Final = "any"
@@ -153,6 +155,20 @@ def answer_questions(broker: NatsBroker, intake: Intake, inquiries: Inquiries) -
         return await answered(message.headers, work)
 
     @broker.subscriber(
+        subjects.ask("intake", "new-code"),
+        queue="intake",
+        max_workers=_AT_ONCE,
+        decoder=lambda message: message.body,
+        title="A new access code, for a colleague who tells it to the customer",
+    )
+    async def new_code(message: NatsMessage) -> bytes:
+        async def work(_: str) -> dict[str, Any]:
+            made = await inquiries.new_code(renewal_of(strict_json(message.body)))
+            return {"status": 200, **asdict(made)}
+
+        return await answered(message.headers, work)
+
+    @broker.subscriber(
         subjects.ask("intake", "find"),
         queue="intake",
         max_workers=_AT_ONCE,
@@ -225,6 +241,17 @@ async def told_of_file(inquiries: Inquiries, asked: object) -> dict[str, Any]:
         "size": found.size,
         "sha256": found.sha256,
     }
+
+
+def renewal_of(asked: object) -> Renewal:
+    """Read `{"case_id", "actor", "role", "department"?}`; only our own services can ask.
+
+    Raises MalformedError.
+    """
+    try:
+        return _RENEWAL.validate_python(asked)
+    except ValidationError as refused:
+        raise malformed(refused) from None
 
 
 def clauses_of(asked: object) -> list[list[Sought]]:

@@ -59,6 +59,9 @@ TABLES: Final = (
     """CREATE TABLE IF NOT EXISTS step (
         case_id UUID NOT NULL, version BIGINT NOT NULL, type TEXT NOT NULL,
         occurred_at BIGINT NOT NULL, PRIMARY KEY (case_id, version))""",
+    """CREATE TABLE IF NOT EXISTS access_code_renewal (
+        case_id UUID NOT NULL, number BIGINT NOT NULL, renewed_at BIGINT NOT NULL,
+        actor TEXT NOT NULL, role TEXT NOT NULL, PRIMARY KEY (case_id, number))""",
 )
 """DDL of the room. Instants are microseconds UTC. `step` is what a customer may see."""
 
@@ -301,9 +304,37 @@ class IntakeRecord:
             raise too_common()
         return found
 
+    def renewals(self, case_id: UUID) -> int:
+        with _told(), self._database.read() as tx:
+            return _renewals(tx, case_id)
+
+    def renew(self, reading: Reading) -> int:
+        with _told(), self._database.write() as tx:
+            number = _renewals(tx, reading.case_id) + 1
+            tx.execute(
+                "INSERT INTO access_code_renewal (case_id, number, renewed_at, actor,"
+                " role) VALUES (?, ?, ?, ?, ?)",
+                (
+                    reading.case_id,
+                    number,
+                    micros(reading.read_at),
+                    reading.actor,
+                    reading.role,
+                ),
+            )
+            self._readings.put(tx, [reading])
+        return number
+
     def note(self, reading: Reading) -> None:
         with _told():
             self._readings.note([reading])
+
+
+def _renewals(tx: Tx, case_id: UUID) -> int:
+    row = tx.fetchone(
+        "SELECT MAX(number) FROM access_code_renewal WHERE case_id = ?", (case_id,)
+    )
+    return row[0] or 0 if row else 0
 
 
 def _advance(tx: Tx, events: Sequence[Envelope[Any]]) -> None:

@@ -143,6 +143,15 @@ class Record(Protocol):
     ) -> None:
         """Erase people with their cases, who had been erased at a time, once more."""
 
+    def renewals(self, case_id: UUID) -> int:
+        """Count how often the access code of a case was made anew."""
+
+    def renew(self, reading: Reading) -> int:
+        """Make the code of a case anew, commit who did it and when, and count.
+
+        Raises `TakenError` where two do it at once.
+        """
+
     def note(self, reading: Reading) -> None:
         """Commit who read which document."""
 

@@ -16,9 +16,15 @@ from services.handling.application.cases import Handling
 from services.handling.application.commanding import Asked, Commanding, Done
 from services.handling.application.finding import Finding
 from services.handling.application.reading import Words
-from services.handling.pages import desk, desk_case, desk_files, handling_pages
+from services.handling.pages import (
+    desk,
+    desk_case,
+    desk_codes,
+    desk_files,
+    handling_pages,
+)
 from services.handling.persistence import HandlingRecord, WorkList
-from services.handling.ports import Clause, Look, Paper, Sheet
+from services.handling.ports import Clause, Look, NewCode, Paper, Sheet
 from services.kernel.access import Credential
 from services.kernel.clock import new_uuid7
 from services.kernel.errors import UnavailableError
@@ -107,6 +113,17 @@ class FakeIntake:
         return content[number * PIECE : (number + 1) * PIECE]
 
 
+class FakeCodes:
+    """Makes a new code for any case, and notes for whom."""
+
+    def __init__(self) -> None:
+        self.made: list[tuple[UUID, str]] = []
+
+    async def renew(self, case_id: UUID, sender: Credential) -> NewCode:
+        self.made.append((case_id, sender.actor))
+        return NewCode(RECEIVED.data.receipt_no, "NEWC-ODEN-EWCO", MASKED["contact"])
+
+
 def _spelled(kind: str, value: str) -> str:
     found = normalise(kind, value, region="CN") if kind in KINDS else spelled(value)
     assert found, (kind, value)
@@ -118,7 +135,7 @@ class DeskHouse:
 
     def __init__(self, make_database: Callable[[str], Database]) -> None:
         self._sitting = STRANGER
-        self.intake = FakeIntake()
+        self.intake, self.codes = FakeIntake(), FakeCodes()
         self.database = make_database("handling")
         self.store: EventStore[Any] = open_store(
             self.database, name="handling", codec=codec, now=lambda: NOW
@@ -178,6 +195,9 @@ class DeskHouse:
         )
         app.include_router(
             desk_files.router(self.handling, words, pages, policy=DEFAULT_POLICY)
+        )
+        app.include_router(
+            desk_codes.router(self.handling, self.codes, pages, policy=DEFAULT_POLICY)
         )
         app.include_router(
             desk_case.router(

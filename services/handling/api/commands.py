@@ -25,6 +25,7 @@ from services.kernel.errors import UnauthenticatedError
 from services.kernel.store.writer import Writer
 from services.kernel.web.batch import NDJSON, answer_lines
 from services.kernel.web.caller import Bearer, caller
+from services.kernel.web.limiter import Limiter
 from services.kernel.web.reading import Line, strict_json
 
 _VERSION: Final = re.compile(r'"([0-9]{1,9})"')
@@ -47,6 +48,8 @@ def router(
     writer: Writer,
     authenticator: Authenticator,
     receipts: Receipts,
+    *,
+    limiter: Limiter,
 ) -> APIRouter:
     """Build the routes. Bodies are read by hand, strictly and once (hot path 7)."""
     routes = APIRouter(prefix="/api/handling", tags=["commands"])
@@ -64,7 +67,9 @@ def router(
         case_id: UUID,
         command: str,
         request: Request,
-        sender: Annotated[Credential, Depends(_Sender(authenticator, receipts))],
+        sender: Annotated[
+            Credential, Depends(_Sender(authenticator, receipts, limiter))
+        ],
     ) -> JSONResponse:
         body = await request.body()
         payload = require_object("", strict_json(body) if body else {})
@@ -107,12 +112,17 @@ def router(
 class _Sender(Bearer):
     """Knows the sender by a token, or as the one who holds the case's receipt."""
 
-    def __init__(self, authenticator: Authenticator, receipts: Receipts) -> None:
+    def __init__(
+        self, authenticator: Authenticator, receipts: Receipts, limiter: Limiter
+    ) -> None:
+        self._limiter = limiter
         self._authenticator = authenticator
         self._receipts = receipts
 
     async def __call__(self, case_id: UUID, request: Request) -> Credential:
         header = request.headers.get("authorization")
+        if _shows_receipt(header):
+            self._limiter.hit(request)
         own = await _opened(self._receipts, header)
         if own is None:
             return self._authenticator.authenticate(header)
@@ -121,11 +131,15 @@ class _Sender(Bearer):
         return Credential(actor=f"receipt-{own.receipt_no}", role="complainant")
 
 
+def _shows_receipt(header: str | None) -> bool:
+    return (header or "").partition(" ")[0].lower() == "receipt"
+
+
 async def _opened(receipts: Receipts, header: str | None) -> Opened | None:
     """Give what `Receipt NUMBER CODE` opens; None where the header shows no receipt."""
-    scheme, _, shown = (header or "").partition(" ")
-    if scheme.lower() != "receipt":
+    if header is None or not _shows_receipt(header):
         return None
+    _, _, shown = header.partition(" ")
     number, _, code = shown.strip().rpartition(" ")
     return await receipts.opened(number, code)
 

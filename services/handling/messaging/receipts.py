@@ -10,7 +10,7 @@ import nats.errors
 from faststream.exceptions import FastStreamException
 
 from events import subjects
-from services.handling.ports import Opened
+from services.handling.ports import NewCode, Opened
 from services.kernel.errors import (
     TooManyError,
     UnauthenticatedError,
@@ -21,6 +21,8 @@ from services.kernel.questions import CORRELATION_HEADER
 
 if TYPE_CHECKING:
     from faststream.nats import NatsBroker
+
+    from services.kernel.access import Credential
 
 WITHIN: Final = 2.0
 """Seconds that intake has to answer."""
@@ -72,3 +74,50 @@ def _nobody_answers() -> UnavailableError:
         "Access codes cannot be checked at the moment; nothing was done: try again.",
         retry_after=5,
     )
+
+
+class IntakeCodes:
+    """`ports.AccessCodes` over the bus; the code is never stored on its way."""
+
+    def __init__(self, broker: NatsBroker, *, within: float = WITHIN) -> None:
+        self._broker = broker
+        self._within = within
+
+    async def renew(self, case_id: UUID, sender: Credential) -> NewCode:
+        """Ask; UnavailableError within two seconds."""
+        question = {
+            "case_id": str(case_id),
+            "actor": sender.actor,
+            "role": sender.role,
+            "department": sender.department,
+        }
+        known = correlation_id()
+        try:
+            reply = await self._broker.request(
+                json.dumps(question).encode(),
+                subjects.ask("intake", "new-code"),
+                headers={CORRELATION_HEADER: known} if known else None,
+                timeout=self._within,
+            )
+            answer = json.loads(reply.body)
+            return NewCode(
+                str(answer["receipt_no"]),
+                str(answer["access_code"]),
+                {str(name): str(value) for name, value in answer["contact"].items()},
+            )
+        except (
+            OSError,
+            TimeoutError,
+            nats.errors.Error,
+            FastStreamException,
+            ValueError,
+            LookupError,
+            TypeError,
+            AttributeError,
+        ):
+            raise UnavailableError(
+                "handling.no_new_code",
+                "No new code could be made, or it did not arrive: try again; only the"
+                " last one opens the case.",
+                retry_after=5,
+            ) from None

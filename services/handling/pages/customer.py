@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from services.kernel.clock import Clock
     from services.kernel.store.writer import Writer
     from services.kernel.vault import Upload, Uploads
+    from services.kernel.web.limiter import Limiter
     from services.kernel.web.pages import Pages
     from services.kernel.web.pages.multipart import SentFile
 
@@ -105,7 +106,7 @@ _TOO_LONG: Final = msgid("This is too long. Please shorten it.")
 _WRONG: Final = msgid(
     "Number and access code do not belong together. Please read both once more."
 )
-_TOO_OFTEN: Final = msgid("Too many wrong codes. Please try again in a minute.")
+_TOO_OFTEN: Final = msgid("Too many attempts. Please try again in a minute.")
 _AWAY: Final = msgid("This cannot be checked at the moment. Please try again.")
 _NOT_YET: Final = msgid(
     "Your complaint is just being passed on. Please try again in a minute."
@@ -125,6 +126,7 @@ def router(
     uploads: Uploads,
     policy: Policy,
     now: Clock,
+    limiter: Limiter,
     new_key: Callable[[], str] = random_key,
 ) -> APIRouter:
     routes = pages.router()
@@ -137,6 +139,7 @@ def router(
         uploads=uploads,
         policy=policy,
         now=now,
+        limiter=limiter,
         new_key=new_key,
     )
     routes.get("/answer")(customer.ask)
@@ -158,6 +161,7 @@ class _Customer:
         uploads: Uploads,
         policy: Policy,
         now: Clock,
+        limiter: Limiter,
         new_key: Callable[[], str],
     ) -> None:
         self._uploads = uploads
@@ -168,6 +172,7 @@ class _Customer:
         self._receipts = receipts
         self._policy = policy
         self._now = now
+        self._limiter = limiter
         self._new_key = new_key
 
     async def ask(self, request: Request) -> Response:
@@ -178,6 +183,7 @@ class _Customer:
         """Show what may be said now. The code stays out of the address."""
         form = await self._pages.form(request)
         try:
+            self._limiter.hit(request)
             case = await self._case(form)
         except AmendsError as error:
             return self._door(request, form, error)
@@ -192,6 +198,7 @@ class _Customer:
                 f"There is no such command: use one of {', '.join(OFFERED)}.",
             )
         try:
+            self._limiter.hit(request)
             case = await self._case(form)
         except AmendsError as error:
             return self._door(request, form, error)

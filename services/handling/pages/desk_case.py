@@ -13,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from events.vocabulary import DocumentKind
 from services.handling.application.asking import asked, carried_out
 from services.handling.application.cases import AsOf, Handling, History
+from services.handling.application.codes import RENEWING
 from services.handling.application.commanding import Commanding
 from services.handling.application.looking import look, read_as_of, sees, told
 from services.handling.application.reading import Words, documents_of
@@ -258,6 +259,7 @@ class _CasePage:
             purpose_missing=self._pages.text(request, NO_PURPOSE)
             if purpose_missing
             else None,
+            renewing=not history.past and viewer.role in RENEWING,
             evidence=[
                 each for each in papers if each.ref.kind is not DocumentKind.PARTICULARS
             ],

@@ -2,9 +2,10 @@
 
 import hmac
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Final
 from uuid import UUID
 
 from events.catalogue import ComplaintReceived
@@ -14,9 +15,9 @@ from services.intake.application.receipt_number import as_receipt_no
 from services.intake.domain.masking import masked
 from services.intake.domain.receipt import access_code
 from services.intake.domain.submission import canonical
-from services.intake.ports import Belongings, Progress, Record, Sought
+from services.intake.ports import Belongings, Progress, Record, Sought, TakenError
 from services.kernel.clock import Clock
-from services.kernel.errors import NotFoundError, UnauthenticatedError
+from services.kernel.errors import NotFoundError, UnauthenticatedError, UnavailableError
 from services.kernel.store.writer import Writer
 from services.kernel.vault import (
     DamagedError,
@@ -28,6 +29,11 @@ from services.kernel.vault import (
     usual_purpose,
 )
 from services.kernel.vault.files import MANIFEST
+
+ACCESS_CODE: Final = "access_code"
+"""The kind of what is noted where an access code is made anew."""
+CONTACTS: Final = ("name", "phone", "email")
+"""What is told, masked, of whom to reach with a new code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +53,25 @@ class Person:
     """Whose belongings are asked for."""
 
     subject_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """Of which case the access code is to be made anew, and who wants it."""
+
+    case_id: UUID
+    actor: str
+    role: str
+    department: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewCode:
+    """The code that opens a case from now on; `contact` says, masked, whose it is."""
+
+    receipt_no: str
+    access_code: str
+    contact: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +130,51 @@ class Inquiries:
         number = as_receipt_no(typed)
         progress = self._record.progress(number) if number else None
         case = progress.case_id if progress else UUID(int=0)
-        wanted = access_code(self._record.access_secret, case)
+        renewals = self._record.renewals(case)
+        wanted = access_code(self._record.access_secret, case, renewals)
         if not hmac.compare_digest(_letters(wanted), _letters(code)) or not progress:
             raise UnauthenticatedError(
                 "intake.access_refused",
                 "Number and access code do not belong together: read both once more.",
             )
         return progress
+
+    async def new_code(self, wanted: Renewal) -> NewCode:
+        """Make the access code of a case anew for a colleague; the old one ends.
+
+        Who asked is noted with it. Raises NotFoundError, ErasedError,
+        UnavailableError; whether they may is for the service that has the case to say.
+        """
+        return await self._writer.run(partial(self._renewed, wanted))
+
+    def _renewed(self, wanted: Renewal) -> NewCode:
+        received = self._record.received(wanted.case_id)
+        if received is None:
+            raise NotFoundError("intake.no_case", "No such complaint was received.")
+        contact: dict[str, str] = {}
+        if received.particulars is not None:
+            document = self._vault.open(received.particulars.document_id)
+            shown = masked(json.loads(document.plaintext)).get("contact", {})
+            contact = {name: shown[name] for name in CONTACTS if shown.get(name)}
+        try:
+            renewals = self._record.renew(
+                Reading(
+                    read_at=self._now(),
+                    case_id=wanted.case_id,
+                    document_id=UUID(int=0),
+                    kind=ACCESS_CODE,
+                    actor=wanted.actor,
+                    role=wanted.role,
+                    department=wanted.department,
+                    purpose=usual_purpose(wanted.role),
+                )
+            )
+        except TakenError:
+            raise UnavailableError(
+                "intake.contended", "Somebody else makes one now: look who, then ask."
+            ) from None
+        code = access_code(self._record.access_secret, wanted.case_id, renewals)
+        return NewCode(received.receipt_no, code, contact)
 
     def find(self, clauses: Sequence[Sequence[Sought]]) -> list[set[UUID]]:
         """Give for each clause the cases that have one of its alternatives.

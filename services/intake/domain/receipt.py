@@ -46,14 +46,15 @@ def spoken(number: str) -> str:
     return " ".join(number[at : at + 4] for at in range(0, len(number), 4))
 
 
-def access_code(secret: bytes, case: UUID) -> str:
+def access_code(secret: bytes, case: UUID, renewals: int = 0) -> str:
     """Give the 12 places (58 bits) that open more of a case than its number does.
 
     Derived and stored nowhere: a repeated submission gets the same code again, and
     there is no table of hashes to steal. `secret` therefore lies with the keys, apart
-    from the complaints and their backups.
+    from the complaints and their backups. Each of its `renewals` makes another code.
     """
-    number = int.from_bytes(keyed(secret, "access", case.bytes))
+    fields = (case.bytes, renewals.to_bytes(4)) if renewals else (case.bytes,)
+    number = int.from_bytes(keyed(secret, "access", *fields))
     places = []
     for _ in range(_ACCESS_PLACES):
         number, place = divmod(number, len(_ACCESS_ALPHABET))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from services.kernel.access import Credential
-    from services.kernel.store.database import Database, Dialect
+    from services.kernel.store.database import Database, Dialect, Tx
 
 TABLES = (
     """CREATE TABLE IF NOT EXISTS document_reading (
@@ -177,28 +177,33 @@ class Readings:
     def note(self, readings: Sequence[Reading]) -> None:
         """Commit before anything is given: nothing is read, found or sent unnoted."""
         with self._database.write() as tx:
-            tx.executemany(
-                f"INSERT INTO document_reading ({_COLUMNS})"  # noqa: S608 fixed words
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                [
-                    (
-                        micros(each.read_at),
-                        each.case_id,
-                        each.document_id,
-                        each.kind,
-                        each.actor,
-                        each.role,
-                        each.department,
-                        each.purpose,
-                        each.masked,
-                        each.act,
-                        each.hits,
-                        each.sought,
-                        each.subject_id,
-                    )
-                    for each in readings
-                ],
-            )
+            self.put(tx, readings)
+
+    @staticmethod
+    def put(tx: Tx, readings: Sequence[Reading]) -> None:
+        """Note them in the caller's transaction."""
+        tx.executemany(
+            f"INSERT INTO document_reading ({_COLUMNS})"  # noqa: S608 fixed words
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                (
+                    micros(each.read_at),
+                    each.case_id,
+                    each.document_id,
+                    each.kind,
+                    each.actor,
+                    each.role,
+                    each.department,
+                    each.purpose,
+                    each.masked,
+                    each.act,
+                    each.hits,
+                    each.sought,
+                    each.subject_id,
+                )
+                for each in readings
+            ],
+        )
 
     def page(
         self, wanted: Wanted, *, cursor: str | None = None, limit: int

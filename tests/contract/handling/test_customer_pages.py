@@ -27,6 +27,7 @@ from services.kernel.errors import (
 from services.kernel.store.application import EventStore, open_store
 from services.kernel.store.writer import Writer
 from services.kernel.vault import Vault, WordIndex
+from services.kernel.web.limiter import Limiter
 from services.kernel.web.pages import Strangers
 from services.kernel.web.problems import install
 from tests.support.browsing import Browser, hidden
@@ -62,7 +63,9 @@ class Receipts:
 class Visit(Browser):
     """The customer of one received complaint."""
 
-    def __init__(self, make_database: Callable[..., Database]) -> None:
+    def __init__(
+        self, make_database: Callable[..., Database], per_minute: int = 300
+    ) -> None:
         database = make_database("handling")
         self.store: EventStore[Any] = open_store(
             database, name="handling", codec=codec, now=lambda: NOW
@@ -101,6 +104,7 @@ class Visit(Browser):
                 uploads=self.uploads,
                 policy=DEFAULT_POLICY,
                 now=lambda: NOW,
+                limiter=Limiter(per_minute, code="handling.too_many_acts"),
             )
         )
         install(app)
@@ -169,7 +173,7 @@ def test_the_code_opens_what_may_be_said_now(visit: Visit) -> None:
     ("failure", "status", "told"),
     [
         (None, 403, "do not belong together"),
-        (TooManyError("intake.too_many_codes", "x"), 429, "Too many wrong codes"),
+        (TooManyError("intake.too_many_codes", "x"), 429, "Too many attempts"),
         (UnavailableError("handling.intake_away", "x"), 503, "cannot be checked"),
     ],
 )
@@ -310,3 +314,17 @@ def test_what_cannot_be_added_is_told_at_its_field(
     assert answer.status_code == 422
     assert f'id="add-evidence-{field}-fault">{told}' in answer.text
     assert visit.added() == []
+
+
+def test_one_address_may_not_try_for_ever(
+    make_database: Callable[..., Database],
+) -> None:
+    visit = Visit(make_database, per_minute=3)
+    statuses = [
+        visit.enter(number=number, code="WRONG").status_code
+        for number in (NUMBER, "4837291500627722", NUMBER)
+    ]
+    assert 429 not in statuses
+    answer = visit.enter()  # with the right code, too
+    assert answer.status_code == 429
+    assert "Too many attempts" in answer.text

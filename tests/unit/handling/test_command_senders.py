@@ -17,6 +17,7 @@ from services.kernel.errors import (
     UnavailableError,
 )
 from services.kernel.store.writer import Writer
+from services.kernel.web.limiter import Limiter
 from services.kernel.web.problems import install
 from tests.support.asgi import ask
 from tests.support.given import CASE_ID
@@ -54,10 +55,14 @@ class Commanding:
         return [Done(each.case_id, 2, "ACCEPTED", ()) for each in batch]
 
 
-def command(header: str | None, *, case_id: UUID = CASE_ID, receipts=None):
+def command(
+    header: str | None, *, case_id: UUID = CASE_ID, receipts=None, per_minute=300
+):
     commanding, writer, app = Commanding(), Writer("test"), FastAPI()
     tokens = OperatorTokens({"token": OPERATOR})
-    app.include_router(router(commanding, writer, tokens, receipts or Receipts()))
+    limiter = Limiter(per_minute, code="handling.too_many_acts")
+    receipts = receipts or Receipts()
+    app.include_router(router(commanding, writer, tokens, receipts, limiter=limiter))
     install(app)
     writer.start()
     try:
@@ -132,3 +137,11 @@ def test_tokens_go_on_as_before():
     answer, seen = command(None)
     assert (answer.status_code, answer.json()["code"]) == (401, "access.token_needed")
     assert not seen
+
+
+def test_receipts_are_limited_by_address_and_tokens_are_not():
+    answer, seen = command(f"Receipt {NUMBER} CODE", per_minute=0)
+    assert (answer.status_code, seen) == (429, [])
+    assert answer.json()["code"] == "handling.too_many_acts"
+    answer, _ = command("Bearer token", per_minute=0)
+    assert answer.status_code == 200

@@ -495,3 +495,20 @@ def test_the_address_of_a_form_leads_to_its_case(house: DeskHouse, form: str) ->
     answer = house.sit(ANN).get(f"{PAGE}/{form}")
     assert answer.status_code == 303
     assert answer.headers["location"] == PAGE
+
+
+def test_an_agent_makes_a_new_access_code_and_nobody_else(house: DeskHouse):
+    page = house.sit(ANN).get(PAGE).text
+    assert "New access code for the customer" in page
+    answer = house.browser.post(f"{PAGE}/access-code", {"csrf": hidden(page, "csrf")})
+    assert answer.status_code == 200
+    assert "NEWC-ODEN-EWCO" in answer.text
+    assert "\u2022\u2022\u2022\u20225521" in answer.text  # of the contact on file
+    assert house.codes.made == [(CASE, "user-ann")]
+    auditor = house.sit(Credential("user-au", "auditor"))
+    page = auditor.get(PAGE).text
+    assert "New access code for the customer" not in page
+    refused = auditor.post(f"{PAGE}/access-code", {"csrf": "proof"})
+    assert refused.status_code == 403
+    assert len(house.codes.made) == 1
+    assert auditor.get(f"{PAGE}/access-code").headers["location"] == PAGE

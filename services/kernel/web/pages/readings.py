@@ -36,6 +36,7 @@ FILTERS: Final = ("case_id", "actor", "act", "from", "until")
 _KINDS: Final = {
     KIND: msgid("A message in quarantine"),
     ITSELF: msgid("This access log"),
+    "access_code": msgid("A new access code was made"),
     "receipt_no": msgid("Receipt number"),
     "phone": msgid("Telephone number"),
     "email": msgid("E-mail address"),

@@ -1,0 +1,53 @@
+"""`/desk/cases/…/access-code`: a new access code, shown once to who tells it on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from uuid import UUID  # noqa: TC003 FastAPI reads it from the signature
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request  # noqa: TC002 as above
+from starlette.responses import Response  # noqa: TC002 as above
+
+from services.handling.application.codes import renewable
+from services.handling.pages.desk import QUEUE
+from services.handling.pages.desk_case import grouped
+
+if TYPE_CHECKING:
+    from fastapi import APIRouter
+
+    from services.handling.application.cases import Handling
+    from services.handling.domain.policy import Policy
+    from services.handling.ports import AccessCodes
+    from services.kernel.web.pages import Pages
+
+
+def router(
+    handling: Handling, codes: AccessCodes, pages: Pages, *, policy: Policy
+) -> APIRouter:
+    routes = pages.router()
+
+    @routes.post(f"{QUEUE}/{{case_id}}/access-code")
+    async def renew(request: Request, case_id: UUID) -> Response:
+        viewer = pages.require_known(request)
+        case = await run_in_threadpool(
+            renewable, handling, str(case_id), sender=viewer, policy=policy
+        )
+        await pages.form(request)
+        made = await codes.renew(case.id, viewer)
+        # Rendered, not redirected to: an address would keep what is shown once.
+        return pages.render(
+            request,
+            "desk/access_code.html",
+            case=case,
+            number=grouped(made.receipt_no),
+            code=made.access_code,
+            contact=made.contact,
+        )
+
+    # Opened from the history, say, the address of the form leads to its page.
+    @routes.get(f"{QUEUE}/{{case_id}}/access-code")
+    def back(case_id: UUID) -> Response:
+        return pages.redirect(f"{QUEUE}/{case_id}")
+
+    return routes
