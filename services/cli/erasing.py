@@ -117,9 +117,7 @@ def _tell_plan(found: dict[str, Any]) -> None:
             typer.echo(f"  {name}: does not answer now; it erases when it is back")
             continue
         for each in part["documents"]:
-            typer.echo(
-                f"  {name}: {each['documents']} {each['kind']}, {each['bytes']} bytes"
-            )
+            typer.echo(f"  {name}: {each['documents']} {each['kind']}")
         if part.get("marks"):
             typer.echo(f"  {name}: {part['marks']} marks that find them")
     typer.echo("Stays: what happened to the cases, in codes, and the figures.")

@@ -32,6 +32,7 @@ from services.handling.messaging.people import IntakePeople, erasing_late
 from services.handling.messaging.receipts import IntakeCodes, IntakeReceipts
 from services.handling.pages import access as access_pages
 from services.handling.pages import (
+    access_privacy,
     customer,
     desk,
     desk_case,
@@ -276,6 +277,11 @@ class HandlingService(BusService):
             desk_codes.router(handling, access_codes, pages, policy=policy),
             desk_files.router(handling, words, pages, policy=policy),
             *access_pages.routers(admission, pages, zone=zone),
+            access_privacy.router(
+                access_privacy.Office(
+                    privacy, exporting, at_intake, self._writer, pages
+                )
+            ),
             log_router(store, admission),
             quarantine_router(NAME, ward, admission),
             quarantine_pages(NAME, ward, pages),

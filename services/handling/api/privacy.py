@@ -1,8 +1,7 @@
 """A person's own data over HTTP: what there is, erased, held; for the privacy officer."""
 
-from collections.abc import AsyncIterator, Sequence
 from datetime import date
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends
@@ -12,28 +11,27 @@ from starlette.concurrency import run_in_threadpool
 
 from events.envelope import Code
 from events.vocabulary import ErasureBasis
-from services.handling.application.asking import actor_of
 from services.handling.application.exporting import Exporting
+from services.handling.application.personal import (
+    ACTING,
+    HOLD_TEXT,
+    LOOKING,
+    ZIP,
+    correlation,
+    erase_now,
+    erasure_json,
+    export_headers,
+    hold_json,
+    overview,
+)
 from services.handling.application.privacy import Privacy
-from services.handling.domain.privacy import Erasure, Hold, HoldReason, Person
-from services.handling.domain.visibility import OFFICER
+from services.handling.domain.privacy import Erasure, HoldReason, Person
 from services.handling.ports import PeopleAtIntake
 from services.kernel.access import Authenticator, Credential
-from services.kernel.clock import rfc3339
-from services.kernel.errors import RefusedError, UnavailableError
-from services.kernel.logs import correlation_id, new_correlation_id
+from services.kernel.errors import RefusedError
 from services.kernel.store.writer import Writer
 from services.kernel.tokens import require_role
-from services.kernel.vault import Erased, Inventory
 from services.kernel.web.caller import caller
-
-ACTING: Final = ("operator", OFFICER)
-LOOKING: Final = (*ACTING, "auditor")
-"""Who sees the register and the holds; nothing in them tells who somebody is."""
-
-ZIP: Final = "application/zip"
-HOLD_TEXT: Final = 2_000
-"""Characters that may be written about the reason of a hold."""
 
 
 class Erasing(BaseModel):
@@ -98,7 +96,9 @@ def router(
     async def export(person: str, by: Annotated[Credential, who]) -> Response:
         require_role(by, *ACTING)
         found = await run_in_threadpool(privacy.person, person)
-        return zipped(found, await exporting.begin(found, by=by))
+        content = await exporting.begin(found, by=by)
+        headers = export_headers(found)
+        return StreamingResponse(content, media_type=ZIP, headers=headers)
 
     @routes.get("/register", summary="Who was erased, when, on what basis; in codes")
     def register(by: Annotated[Credential, who]) -> dict[str, Any]:
@@ -117,7 +117,7 @@ def router(
         }
         known = list((kept | ours).values())
         done = await writer.run(
-            lambda: privacy.apply_again(known, correlation_id=_correlation())
+            lambda: privacy.apply_again(known, correlation_id=correlation())
         )
         register = await run_in_threadpool(privacy.register)
         return {"applied": done, "rows": [erasure_json(each) for each in register]}
@@ -151,35 +151,6 @@ def _people(
         require_same(found, wanted.subject_id)
         erased = await erase_now(privacy, writer, found, wanted.basis, by=by)
         return erasure_json(erased)
-
-
-async def erase_now(
-    privacy: Privacy,
-    writer: Writer,
-    person: Person,
-    basis: ErasureBasis,
-    *,
-    by: Credential,
-) -> Erasure:
-    """Have the writer erase somebody; raises as `Privacy.erase`."""
-    return await writer.run(
-        lambda: privacy.erase(
-            person.subject_id, basis, by=actor_of(by), correlation_id=_correlation()
-        )
-    )
-
-
-def zipped(person: Person, content: AsyncIterator[bytes]) -> Response:
-    """Send a person's data as it is put together."""
-    name = f"personal-data-{person.subject_id}.zip"
-    return StreamingResponse(
-        content,
-        media_type=ZIP,
-        headers={
-            "Content-Disposition": f'attachment; filename="{name}"',
-            "Cache-Control": "no-store",
-        },
-    )
 
 
 def require_same(person: Person, subject_id: UUID) -> None:
@@ -223,82 +194,3 @@ def _holds(routes: APIRouter, privacy: Privacy, writer: Writer, who: Any) -> Non
     async def end(hold_id: UUID, by: Annotated[Credential, who]) -> dict[str, Any]:
         require_role(by, *ACTING)
         return hold_json(await writer.run(lambda: privacy.end(hold_id, by=by.actor)))
-
-
-async def overview(
-    privacy: Privacy, intake: PeopleAtIntake, person: Person
-) -> dict[str, Any]:
-    """Give all that there is of a person, in codes and numbers.
-
-    `intake` is None where intake does not answer: nothing is known of it then.
-    """
-    documents, state = await run_in_threadpool(privacy.inventory, person.subject_id)
-    try:
-        there = dict(await intake.inventory(person.subject_id))
-    except UnavailableError:
-        there = None
-    until = person.held_until(privacy.now())
-    return {
-        "subject_id": str(person.subject_id),
-        "cases": [
-            {
-                "case_id": str(case.id),
-                "receipt_no": case.receipt_no,
-                "state": case.state,
-                "received_at": rfc3339(case.received_at),
-            }
-            for case in person.cases
-        ],
-        "open_cases": len(person.open_cases),
-        "held_until": rfc3339(until) if until else None,
-        "erasure": erasure_json(person.erasure) if person.erasure else None,
-        "handling": {
-            "documents": inventory_json(documents),
-            **erased_json(state),
-        },
-        "intake": there,
-    }
-
-
-def inventory_json(documents: Sequence[Inventory]) -> list[dict[str, Any]]:
-    return [
-        {"kind": each.kind, "documents": each.documents, "bytes": each.size}
-        for each in documents
-    ]
-
-
-def erased_json(state: Erased | None) -> dict[str, str | None]:
-    """Say when a service erased somebody, and when its files were clean of them."""
-    cleaned = state.cleaned_at if state else None
-    return {
-        "erased_at": rfc3339(state.erased_at) if state else None,
-        "cleaned_at": rfc3339(cleaned) if cleaned else None,
-    }
-
-
-def erasure_json(erasure: Erasure) -> dict[str, Any]:
-    return {
-        "subject_id": str(erasure.subject_id),
-        "basis": erasure.basis.value,
-        "actor": erasure.actor,
-        "role": erasure.role,
-        "erased_at": rfc3339(erasure.erased_at),
-        "case_ids": [str(case_id) for case_id in erasure.case_ids],
-    }
-
-
-def hold_json(hold: Hold) -> dict[str, Any]:
-    return {
-        "hold_id": str(hold.hold_id),
-        "subject_id": str(hold.subject_id),
-        "reason": hold.reason.value,
-        "until": rfc3339(hold.until),
-        "placed_at": rfc3339(hold.placed_at),
-        "placed_by": hold.placed_by,
-        "ended_at": rfc3339(hold.ended_at) if hold.ended_at else None,
-        "ended_by": hold.ended_by,
-    }
-
-
-def _correlation() -> str:
-    return correlation_id() or new_correlation_id()

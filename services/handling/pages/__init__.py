@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Final
 
 from events import words
-from services.handling.pages import desk_refusals, desk_words, matters
+from services.handling.pages import access_privacy, desk_refusals, desk_words, matters
 from services.handling.pages.access_faults import REMEDIES
 from services.kernel.web.pages import Pages, Viewers
 from services.kernel.web.pages.roles import ROLES
@@ -26,6 +26,10 @@ def handling_pages(*, viewers: Viewers, secret: bytes, time_zone: str) -> Pages:
             **matters.WORDS,
             **desk_words.WORDS,
         },
-        remedies={**REMEDIES, **desk_refusals.REMEDIES},
+        remedies={
+            **REMEDIES,
+            **desk_refusals.REMEDIES,
+            **access_privacy.REMEDIES,
+        },
         locales=[words.LOCALE],
     )

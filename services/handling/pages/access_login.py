@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from services.handling.domain.visibility import OFFICER
 from services.handling.pages.access_faults import by_field, faults_of
 from services.kernel.admission import Admission
 from services.kernel.errors import (
@@ -236,4 +237,6 @@ def address_of(request: Request) -> str:
 
 
 def _home(role: str) -> str:
+    if role == OFFICER:
+        return "/access/privacy"
     return HOME if role == ADMIN else "/desk"

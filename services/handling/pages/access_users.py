@@ -8,8 +8,10 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from services.handling.domain.visibility import OFFICER
 from services.handling.pages.access_faults import by_field, faults_of, require_admin
 from services.handling.pages.access_login import HOME, OWN_PASSWORD
+from services.handling.pages.access_privacy import PRIVACY
 from services.kernel.admission import Admission
 from services.kernel.errors import (
     AmendsError,
@@ -45,8 +47,9 @@ def router(admission: Admission, pages: Pages) -> APIRouter:
 def _listing(routes: APIRouter, admission: Admission, pages: Pages) -> None:
     @routes.get(HOME)
     def people(request: Request) -> Response:
-        if pages.require_known(request).role != ADMIN:
-            return pages.redirect(OWN_PASSWORD)
+        role = pages.require_known(request).role
+        if role != ADMIN:
+            return pages.redirect(PRIVACY if role == OFFICER else OWN_PASSWORD)
         everybody = admission.users.all()
         return pages.render(
             request,
