@@ -275,3 +275,49 @@ def test_the_customer_s_timeline_follows_the_case(own_nats, tmp_path):
             ]
 
     asyncio.run(main())
+
+
+def test_an_erasure_that_comes_twice_is_applied_once_and_cleaned_up(own_nats, tmp_path):
+    async def main():
+        async with running(own_nats, tmp_path / "data") as (service, client):
+            receipt = await ask(client, PHONE)
+            case_id = UUID(receipt["case_id"])
+            received = codec.decode(service._record.store.log(0, 1)[0].body)
+            subject = received.data.subject_id
+            example = EXAMPLES["SubjectErased"]
+            erased = example.model_copy(
+                update={
+                    "case_id": case_id,
+                    "version": 2,
+                    "data": example.data.model_copy(update={"subject_id": subject}),
+                }
+            )
+
+            async def prepared():
+                return service._consumer is not None
+
+            await eventually(prepared)
+            for event in (received, erased, erased):
+                await client.jetstream().publish(
+                    subjects.case_event(case_id, event.type),
+                    codec.encode(event),
+                    headers=subjects.headers(event) | {"Amends-Position": "1"},
+                )
+
+            async def cleaned():
+                found = service._intake_record.of_person(subject)
+                return found if found.erased and found.erased.cleaned_at else None
+
+            found = await eventually(cleaned)
+            assert (found.documents, found.marks) == ((), 0)
+
+            async def read():
+                state = await client.jetstream().consumer_info(Stream.CASES, "intake")
+                return state.num_pending == 0 and state.num_ack_pending == 0
+
+            await eventually(read)
+            assert service._intake_record.of_person(subject) == found
+            steps = service._inquiries.progress(receipt["receipt_no"]).steps
+            assert [step.type for step in steps].count("SubjectErased") == 1
+
+    asyncio.run(main())

@@ -302,6 +302,7 @@ def test_after_a_restore_the_register_erases_again(office: Office) -> None:
     known = office.privacy.register()
     assert [each.subject_id for each in known] == [ANN]
     assert office.privacy.apply_again(known, correlation_id="c3") == 1
+    assert office.types(case_id).count("SubjectErased") == 1  # told before
     assert office.record.erasures.finish()
     assert key_of(office.keys, ANN) is None
 
