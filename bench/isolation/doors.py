@@ -197,4 +197,6 @@ class _Probes:
             return {"login": "guest", "password": PASSWORD}
         if path.endswith("/do/{command}"):
             return EVIDENCE
+        if path.endswith("/access-code"):
+            return {"key": self.house.key(), "verified": "knew_details"}
         return {"purpose": "clarify", "present": "not this one"}

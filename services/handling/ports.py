@@ -184,10 +184,20 @@ class NewCode(NamedTuple):
 class AccessCodes(Protocol):
     """Who makes access codes: intake."""
 
-    async def renew(self, case_id: UUID, sender: Credential) -> NewCode:
+    async def renew(
+        self,
+        case_id: UUID,
+        sender: Credential,
+        *,
+        key: str | None = None,
+        verified: str | None = None,
+    ) -> NewCode:
         """Make a case's code anew and note who did; the old one ends at once.
 
-        Raises UnavailableError where nobody answers: then it may have ended.
+        `verified` is the code of how the sender made sure of the customer. Sent again
+        with the same `key` it gives the same code, or raises RefusedError where that
+        was replaced. Raises UnavailableError where nobody answers: then it may have
+        ended.
         """
 
 

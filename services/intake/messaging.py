@@ -244,9 +244,9 @@ async def told_of_file(inquiries: Inquiries, asked: object) -> dict[str, Any]:
 
 
 def renewal_of(asked: object) -> Renewal:
-    """Read `{"case_id", "actor", "role", "department"?}`; only our own services can ask.
+    """Read `{"case_id", "actor", "role", "department"?, "key"?, "verified"?}`.
 
-    Raises MalformedError.
+    Only our own services can ask. Raises MalformedError.
     """
     try:
         return _RENEWAL.validate_python(asked)

@@ -62,6 +62,9 @@ TABLES: Final = (
     """CREATE TABLE IF NOT EXISTS access_code_renewal (
         case_id UUID NOT NULL, number BIGINT NOT NULL, renewed_at BIGINT NOT NULL,
         actor TEXT NOT NULL, role TEXT NOT NULL, PRIMARY KEY (case_id, number))""",
+    """CREATE TABLE IF NOT EXISTS access_code_renewal_key (
+        case_id UUID NOT NULL, actor TEXT NOT NULL, key TEXT NOT NULL,
+        number BIGINT NOT NULL, PRIMARY KEY (case_id, actor, key))""",
 )
 """DDL of the room. Instants are microseconds UTC. `step` is what a customer may see."""
 
@@ -308,9 +311,24 @@ class IntakeRecord:
         with _told(), self._database.read() as tx:
             return _renewals(tx, case_id)
 
-    def renew(self, reading: Reading) -> int:
+    def renew(self, reading: Reading, key: str | None = None) -> int:
+        by = (reading.case_id, reading.actor, key)
         with _told(), self._database.write() as tx:
+            if key and (
+                row := tx.fetchone(
+                    "SELECT number FROM access_code_renewal_key"
+                    " WHERE case_id = ? AND actor = ? AND key = ?",
+                    by,
+                )
+            ):
+                return int(row[0])
             number = _renewals(tx, reading.case_id) + 1
+            if key:
+                tx.execute(
+                    "INSERT INTO access_code_renewal_key (case_id, actor, key, number)"
+                    " VALUES (?, ?, ?, ?)",
+                    (*by, number),
+                )
             tx.execute(
                 "INSERT INTO access_code_renewal (case_id, number, renewed_at, actor,"
                 " role) VALUES (?, ?, ?, ?, ?)",

@@ -146,9 +146,10 @@ class Record(Protocol):
     def renewals(self, case_id: UUID) -> int:
         """Count how often the access code of a case was made anew."""
 
-    def renew(self, reading: Reading) -> int:
+    def renew(self, reading: Reading, key: str | None = None) -> int:
         """Make the code of a case anew, commit who did it and when, and count.
 
+        The same `key` of the same actor again makes none: it gives the number it gave.
         Raises `TakenError` where two do it at once.
         """
 

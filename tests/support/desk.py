@@ -117,10 +117,17 @@ class FakeCodes:
     """Makes a new code for any case, and notes for whom."""
 
     def __init__(self) -> None:
-        self.made: list[tuple[UUID, str]] = []
+        self.made: list[tuple[UUID, str, str | None, str | None]] = []
 
-    async def renew(self, case_id: UUID, sender: Credential) -> NewCode:
-        self.made.append((case_id, sender.actor))
+    async def renew(
+        self,
+        case_id: UUID,
+        sender: Credential,
+        *,
+        key: str | None = None,
+        verified: str | None = None,
+    ) -> NewCode:
+        self.made.append((case_id, sender.actor, key, verified))
         return NewCode(RECEIVED.data.receipt_no, "NEWC-ODEN-EWCO", MASKED["contact"])
 
 

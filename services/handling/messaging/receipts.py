@@ -12,6 +12,7 @@ from faststream.exceptions import FastStreamException
 from events import subjects
 from services.handling.ports import NewCode, Opened
 from services.kernel.errors import (
+    RefusedError,
     TooManyError,
     UnauthenticatedError,
     UnavailableError,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 WITHIN: Final = 2.0
 """Seconds that intake has to answer."""
 
+_REFUSED: Final = 409
 _FAMILIES: Final = {401: UnauthenticatedError, 429: TooManyError}
 
 
@@ -83,13 +85,22 @@ class IntakeCodes:
         self._broker = broker
         self._within = within
 
-    async def renew(self, case_id: UUID, sender: Credential) -> NewCode:
-        """Ask; UnavailableError within two seconds."""
+    async def renew(
+        self,
+        case_id: UUID,
+        sender: Credential,
+        *,
+        key: str | None = None,
+        verified: str | None = None,
+    ) -> NewCode:
+        """Ask; raises as the port says, UnavailableError within two seconds."""
         question = {
             "case_id": str(case_id),
             "actor": sender.actor,
             "role": sender.role,
             "department": sender.department,
+            "key": key,
+            "verified": verified,
         }
         known = correlation_id()
         try:
@@ -100,6 +111,8 @@ class IntakeCodes:
                 timeout=self._within,
             )
             answer = json.loads(reply.body)
+            if answer["status"] == _REFUSED:
+                raise RefusedError(str(answer["code"]), str(answer["detail"]))
             return NewCode(
                 str(answer["receipt_no"]),
                 str(answer["access_code"]),

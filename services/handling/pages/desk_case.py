@@ -259,7 +259,10 @@ class _CasePage:
             purpose_missing=self._pages.text(request, NO_PURPOSE)
             if purpose_missing
             else None,
-            renewing=not history.past and viewer.role in RENEWING,
+            renewing=self._new_key()
+            if not history.past and viewer.role in RENEWING
+            else None,
+            verifying=tuple(WORDS["verified"]),
             evidence=[
                 each for each in papers if each.ref.kind is not DocumentKind.PARTICULARS
             ],

@@ -12,6 +12,8 @@ from starlette.responses import Response  # noqa: TC002 as above
 from services.handling.application.codes import renewable
 from services.handling.pages.desk import QUEUE
 from services.handling.pages.desk_case import grouped
+from services.handling.pages.desk_words import WORDS
+from services.kernel.errors import RefusedError
 
 if TYPE_CHECKING:
     from fastapi import APIRouter
@@ -33,8 +35,17 @@ def router(
         case = await run_in_threadpool(
             renewable, handling, str(case_id), sender=viewer, policy=policy
         )
-        await pages.form(request)
-        made = await codes.renew(case.id, viewer)
+        form = await pages.form(request)
+        verified = form.one("verified")
+        if verified not in WORDS["verified"]:
+            raise RefusedError(
+                "handling.customer_not_verified",
+                "Say how you made sure that it is the customer.",
+            )
+        # A page loaded anew sends its form again: with the key it makes no other code.
+        made = await codes.renew(
+            case.id, viewer, key=form.one("key") or None, verified=verified
+        )
         # Rendered, not redirected to: an address would keep what is shown once.
         return pages.render(
             request,

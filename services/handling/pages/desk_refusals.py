@@ -138,6 +138,13 @@ REMEDIES: Final[Mapping[str, str]] = {
     "handling.busy": msgid(
         "Others change this case at the same time. Send it again in a moment."
     ),
+    "handling.customer_not_verified": msgid(
+        "Nothing was done. Go back and choose how you made sure that it is the customer."
+    ),
+    "intake.code_replaced": msgid(
+        "Nothing was done: a newer code was made for this case. Open the case again to"
+        " make another."
+    ),
     "handling.intake_away": msgid(
         "Access codes cannot be checked at the moment. Nothing was done: try again."
     ),

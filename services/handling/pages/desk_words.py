@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Final
 
 from services.kernel.i18n import msgid
-from services.kernel.web.pages.purposes import SHOWING
+from services.kernel.web.pages.purposes import SHOWING, VERIFYING
 
 WORDS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
     {
@@ -146,6 +146,7 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             "severity": msgid("Only where it is graver than the rules say"),
         },
         "purpose": SHOWING,
+        "verified": VERIFYING,
         "particular": {
             "contact.name": msgid("Name"),
             "contact.email": msgid("E-mail"),

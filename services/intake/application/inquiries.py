@@ -17,7 +17,12 @@ from services.intake.domain.receipt import access_code
 from services.intake.domain.submission import canonical
 from services.intake.ports import Belongings, Progress, Record, Sought, TakenError
 from services.kernel.clock import Clock
-from services.kernel.errors import NotFoundError, UnauthenticatedError, UnavailableError
+from services.kernel.errors import (
+    NotFoundError,
+    RefusedError,
+    UnauthenticatedError,
+    UnavailableError,
+)
 from services.kernel.store.writer import Writer
 from services.kernel.vault import (
     DamagedError,
@@ -57,12 +62,18 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Renewal:
-    """Of which case the access code is to be made anew, and who wants it."""
+    """Of which case the access code is to be made anew, and who wants it.
+
+    The same `key` again makes no other; `verified` is the code of how the colleague
+    made sure of the customer.
+    """
 
     case_id: UUID
     actor: str
     role: str
     department: str | None = None
+    key: str | None = None
+    verified: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +153,8 @@ class Inquiries:
     async def new_code(self, wanted: Renewal) -> NewCode:
         """Make the access code of a case anew for a colleague; the old one ends.
 
-        Who asked is noted with it. Raises NotFoundError, ErasedError,
-        UnavailableError; whether they may is for the service that has the case to say.
+        Who asked is noted with it. Raises NotFoundError, ErasedError, RefusedError
+        where the key's code was replaced by a later one, UnavailableError; whether they may is for the service that has the case to say.
         """
         return await self._writer.run(partial(self._renewed, wanted))
 
@@ -166,13 +177,19 @@ class Inquiries:
                     actor=wanted.actor,
                     role=wanted.role,
                     department=wanted.department,
-                    purpose=usual_purpose(wanted.role),
-                )
+                    purpose=wanted.verified or usual_purpose(wanted.role),
+                ),
+                wanted.key,
             )
         except TakenError:
             raise UnavailableError(
                 "intake.contended", "Somebody else makes one now: look who, then ask."
             ) from None
+        if renewals != self._record.renewals(wanted.case_id):
+            raise RefusedError(
+                "intake.code_replaced",
+                "A newer code was made for this case: open the case again.",
+            )
         code = access_code(self._record.access_secret, wanted.case_id, renewals)
         return NewCode(received.receipt_no, code, contact)
 

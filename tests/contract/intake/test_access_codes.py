@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from services.intake.application.inquiries import NewCode, Renewal
-from services.kernel.errors import NotFoundError, UnauthenticatedError
+from services.kernel.errors import NotFoundError, RefusedError, UnauthenticatedError
 from services.kernel.store.database import Database
 from services.kernel.vault import Readings, Wanted
 from tests.support.intake import GOOD, Bench, bench
@@ -46,6 +46,24 @@ def test_the_last_code_alone_opens_the_case(desk: Bench) -> None:
             True,
         ]
     assert opens(desk, other.receipt_no, other.access_code)
+
+
+def test_the_same_form_again_makes_no_other_code(desk: Bench) -> None:
+    case_id = desk.one(REACHED).case_id
+
+    def sent(key: str, actor: str = "user-ann") -> NewCode:
+        wanted = Renewal(case_id, actor, "agent", key=key, verified="called_on_file")
+        return asyncio.run(desk.inquiries.new_code(wanted))
+
+    made = sent("k1")
+    assert sent("k1") == made
+    (noted,) = Readings(desk.store.database).page(Wanted(), limit=9).rows
+    assert noted.purpose == "called_on_file"
+    later = sent("k1", "user-bob")  # a key is one person's
+    assert later != made
+    with pytest.raises(RefusedError):
+        sent("k1")
+    assert opens(desk, later.receipt_no, later.access_code)
 
 
 def test_the_contact_on_file_is_told_masked(desk: Bench) -> None:

@@ -500,11 +500,16 @@ def test_the_address_of_a_form_leads_to_its_case(house: DeskHouse, form: str) ->
 def test_an_agent_makes_a_new_access_code_and_nobody_else(house: DeskHouse):
     page = house.sit(ANN).get(PAGE).text
     assert "New access code for the customer" in page
-    answer = house.browser.post(f"{PAGE}/access-code", {"csrf": hidden(page, "csrf")})
+    shut = page[page.index('id="new-access-code"') :]
+    sent = {name: hidden(shut, name) for name in ("csrf", "key")}
+    assert house.browser.post(f"{PAGE}/access-code", sent).status_code == 409
+    assert not house.codes.made  # nobody said how the customer was verified
+    sent["verified"] = "called_on_file"
+    answer = house.browser.post(f"{PAGE}/access-code", sent)
     assert answer.status_code == 200
     assert "NEWC-ODEN-EWCO" in answer.text
     assert "\u2022\u2022\u2022\u20225521" in answer.text  # of the contact on file
-    assert house.codes.made == [(CASE, "user-ann")]
+    assert house.codes.made == [(CASE, "user-ann", sent["key"], "called_on_file")]
     auditor = house.sit(Credential("user-au", "auditor"))
     page = auditor.get(PAGE).text
     assert "New access code for the customer" not in page

@@ -18,10 +18,18 @@ SETTLING: Final = {
     "inquiry": msgid("Because somebody asked about it"),
 }
 """Why a message in quarantine is opened."""
+VERIFYING: Final = {
+    "called_on_file": msgid("I called the number on file"),
+    "wrote_on_file": msgid("I wrote to the address on file"),
+    "knew_details": msgid("They knew what only the customer knows of the case"),
+    "showed_document": msgid("They showed a document of theirs, in person"),
+}
+"""How it was made sure that whoever asks for a new access code is the customer."""
 PURPOSES: Final = {
     "case_work": msgid("To handle the case"),
     "audit": msgid("To audit"),
     "data_request": msgid("To tell somebody what we hold about them"),
     **SHOWING,
     **SETTLING,
+    **VERIFYING,
 }
