@@ -257,7 +257,7 @@ def _rows_left(data: Path, gone: Sequence[Somebody]) -> Counter[str]:
     for service in _SERVICES:
         for table, condition in (
             ("vault_document", "nonce <> zeroblob(12)"),
-            ("worded_document", "1"),
+            ("worded_document", "digests <> zeroblob(length(digests))"),
             ("vault_file", "1"),
             ("blind_mark", "1"),
         ):

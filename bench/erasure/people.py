@@ -29,6 +29,8 @@ BASES: Final = ("request", "court_order", "unlawful")
 """On which basis somebody is erased: their case has ended, or goes on, or just came."""
 
 _FILE_EVERY: Final = 5
+_FILES: Final = 60
+"""As many files at most: an address may not upload more in a minute."""
 _HOLD_EVERY: Final = 10
 _LONG: Final = 600_000
 """Bytes of a file: more than one piece."""
@@ -69,7 +71,7 @@ class Crowd:
 
     def upload(self) -> None:
         """Upload a file for some of them, in two requests."""
-        for somebody in self.people[::_FILE_EVERY]:
+        for somebody in self.people[::_FILE_EVERY][:_FILES]:
             line = self._marks.both(somebody.number, "in a file").encode() + b"\n"
             content = line * (_LONG // len(line))
             name = base64.b64encode(self._marks.both(somebody.number, "name").encode())

@@ -146,7 +146,8 @@ class WordIndex:
             return
         tx.executemany(
             "INSERT INTO worded_document (document_id, subject_id, digests)"
-            " VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+            " VALUES (?, ?, ?) ON CONFLICT (document_id)"
+            " DO UPDATE SET digests = excluded.digests",
             [
                 (each.document_id, each.subject_id, b"".join(each.digests))
                 for each in given
@@ -212,7 +213,12 @@ class WordIndex:
                 for at in range(0, len(digests), _DIGEST_SIZE)
             ],
         )
-        tx.execute("DELETE FROM worded_document WHERE subject_id = ?", (subject_id,))
+        # Overwritten where it lies: see `Vault.blank` on rows that go.
+        blank = "''::bytea" if tx.dialect == "postgres" else "zeroblob(length(digests))"
+        tx.execute(
+            f"UPDATE worded_document SET digests = {blank} WHERE subject_id = ?",  # noqa: S608 fixed words
+            (subject_id,),
+        )
 
     def _cases(self, run: str) -> tuple[str, list[bytes]]:
         """Select the cases with this run as one word, or else with all of its words.
