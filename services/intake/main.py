@@ -40,6 +40,7 @@ from services.kernel.store.database import open_database
 from services.kernel.store.secret import kept_secret
 from services.kernel.vault import (
     FORM,
+    MARKS,
     BlindIndex,
     Cleaner,
     Indexing,
@@ -130,7 +131,7 @@ class IntakeService(BusService):
             store,
             database,
             self._writer,
-            form=f"{FORM} {settings.phone_region or ''}",
+            form=f"{FORM} {MARKS} {settings.phone_region or ''}",
             take=self._intake_record.index,
         )
         registrar = Registrar(

@@ -232,7 +232,7 @@ class Settings(pydantic_settings.BaseSettings):
     phone_region: Annotated[str, AfterValidator(_known_region)] | None = _setting(
         None,
         "Where a phone number without a country code is at home; without it such "
-        "numbers find nobody.",
+        "numbers find cases by their digits, and tell no person.",
         allowed="an ISO 3166 region such as CN",
     )
 

@@ -30,7 +30,7 @@ from services.kernel.clock import new_uuid7
 from services.kernel.errors import UnavailableError
 from services.kernel.store.application import EventStore, open_store
 from services.kernel.store.writer import Writer
-from services.kernel.vault import KINDS, Readings, Vault, WordIndex, normalise, spelled
+from services.kernel.vault import KINDS, Readings, Vault, WordIndex, searchable, spelled
 from services.kernel.vault.labels import sniff
 from services.kernel.vault.pieces import PIECE
 from services.kernel.web.pages import STRANGER, Viewer
@@ -132,7 +132,7 @@ class FakeCodes:
 
 
 def _spelled(kind: str, value: str) -> str:
-    found = normalise(kind, value, region="CN") if kind in KINDS else spelled(value)
+    found = searchable(kind, value, region="CN") if kind in KINDS else spelled(value)
     assert found, (kind, value)
     return found
 

@@ -76,8 +76,7 @@ IN_Q: Final = (RECEIPT_NO, WORDS)
 
 Typed = Annotated[str | None, Query(min_length=1, max_length=LONGEST)]
 _REMEDIES: Final = {
-    "phone": "Give it with the country code, +86 138 0013 8000; without one only where"
-    " AMENDS_PHONE_REGION is set.",
+    "phone": "Give a whole telephone number, best as +86 138 0013 8000.",
     "email": "Give it whole, as name@example.org.",
 }
 

@@ -18,7 +18,7 @@ from services.handling.application.cases import Page
 from services.handling.application.looking import own_queue
 from services.handling.ports import Clause, Sought
 from services.kernel.errors import UnavailableError
-from services.kernel.vault import KINDS, normalise, searched, spelled
+from services.kernel.vault import KINDS, searchable, searched, spelled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -177,7 +177,7 @@ class Finding:
             return spelled(text) or None
         if kind == RECEIPT_NO:
             return _bare(text) if _DIGITS.fullmatch(text.strip()) else None
-        return normalise(kind, text, region=self._region)
+        return searchable(kind, text, region=self._region)
 
     def _digest(self, clauses: Sequence[Clause]) -> bytes:
         told = [

@@ -41,8 +41,7 @@ TONES: Final[Mapping[str, str]] = {
 }
 NO_DAY: Final = msgid("Write the day as 2026-03-04.")
 NOT_TO_FIND: Final = msgid(
-    "Nothing can be found by this as it is: give the whole number or address, a"
-    " telephone number with its country code."
+    "Nothing can be found by this as it is: give the whole number or address."
 )
 
 _FILTERS: Final = ("state", "department", "channel", "category", "severity")

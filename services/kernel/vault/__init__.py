@@ -11,7 +11,7 @@ from services.kernel.vault.documents import (
 )
 from services.kernel.vault.erasures import Cleaner, Erased, Erasures
 from services.kernel.vault.files import File, Files, SealedFile, Uploaded
-from services.kernel.vault.index import KINDS, BlindIndex, normalise
+from services.kernel.vault.index import KINDS, MARKS, BlindIndex, normalise, searchable
 from services.kernel.vault.indexing import Indexing
 from services.kernel.vault.objects import FolderObjects, Objects
 from services.kernel.vault.readings import (
@@ -44,6 +44,7 @@ __all__ = [
     "CASES_LIMIT",
     "FORM",
     "KINDS",
+    "MARKS",
     "NOTHING",
     "Act",
     "BlindIndex",
@@ -75,6 +76,7 @@ __all__ = [
     "Worded",
     "exported",
     "normalise",
+    "searchable",
     "searched",
     "spelled",
     "too_common",

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 PERSONAL: Final = ("customer_no", "email", "phone")
 """The kinds that tell a person, the surest first: families share a telephone."""
 KINDS: Final = (*PERSONAL, "order_no", "serial", "lot", "upstream_no")
+MARKS: Final = 2
+"""Number of the form of what is kept of marks; with a new one all are entered anew."""
 
 _SECRET_SIZE = 32
 _SECRETS = """CREATE TABLE IF NOT EXISTS vault_secret (
@@ -39,6 +41,9 @@ TABLES: dict[Dialect, tuple[str, ...]] = {
     "sqlite": (f"{_MARK} WITHOUT ROWID", _BY_SUBJECT),  # narrow rows: one b-tree less
     "postgres": (_MARK, _BY_SUBJECT),
 }
+_BARE, _NATIONAL = "phone_bare", "phone_national"
+_BETWEEN = frozenset(" -\u2013/.()\u00a0\t")
+_SHORTEST, _LONGEST = 5, 15  # digits of a telephone number
 _SEPARATORS = {"Cc", "Cf", "Pd", "Zl", "Zp", "Zs"}  # spaces, dashes, invisible ones
 
 
@@ -58,7 +63,7 @@ class BlindIndex:
     ) -> None:
         """`region` (`CN`) is where a phone number without a country code is at home.
 
-        Without it such numbers are not indexed.
+        Without it such numbers find cases, by their digits, but tell no person.
         """
         keys.migrate((_SECRETS,))
         documents.migrate(TABLES[documents.dialect])
@@ -80,9 +85,38 @@ class BlindIndex:
         Raises KeyError for a kind that does not exist.
         """
         normal = normalise(kind, value, region=self._region)
-        if normal is None:
-            return None
+        return None if normal is None else self._keyed(kind, normal)
+
+    def _keyed(self, kind: str, normal: str) -> bytes:
         return hmac.digest(self._secret, f"{kind}\0{normal}".encode(), "sha256")
+
+    def _entered(self, kind: str, value: str) -> set[bytes]:
+        """Give all under which a mark is entered: a phone number also by its digits."""
+        found = {self.digest(kind, value)}
+        if kind == "phone":
+            national = _national(value, self._region)
+            bare = None if national else _digits(value)
+            found |= {
+                self._keyed(form, digits)
+                for form, digits in ((_NATIONAL, national), (_BARE, bare))
+                if digits
+            }
+        return {digest for digest in found if digest is not None}
+
+    def _looked_up(self, kind: str, value: str) -> set[bytes]:
+        """Give all under which what is looked for may have been entered.
+
+        With its country a number is also looked for among those given without one;
+        without, among the national parts of all.
+        """
+        found = {self.digest(kind, value)}
+        if kind == "phone":
+            national = _national(value, self._region)
+            if national:
+                found.add(self._keyed(_BARE, national))
+            elif digits := _digits(value):
+                found |= {self._keyed(form, digits) for form in (_BARE, _NATIONAL)}
+        return {digest for digest in found if digest is not None}
 
     def identity(self, marks: Mapping[str, str | None]) -> tuple[bytes, ...]:
         """Give the digests of the marks that tell a person, the surest first."""
@@ -111,19 +145,15 @@ class BlindIndex:
 
     def find_cases(self, tx: Tx, kind: str, value: str) -> list[UUID]:
         """Give the cases that a mark was given for, in order of their ids."""
-        digest = self.digest(kind, value)
-        return (
-            []
-            if digest is None
-            else sorted(case for _, case in _select(tx, "case_id", [digest]))
-        )
+        digests = self._looked_up(kind, value)
+        return sorted({case for _, case in _select(tx, "case_id", digests)})
 
     def put(self, tx: Tx, marks: Iterable[tuple[str, str, UUID, UUID]]) -> None:
         """Enter (kind, value, subject, case); what is unfit or known is passed over."""
         rows = [
             (digest, case_id, subject_id)
             for kind, value, subject_id, case_id in marks
-            if (digest := self.digest(kind, value)) is not None
+            for digest in self._entered(kind, value)
         ]
         tx.executemany(
             "INSERT INTO blind_mark (digest, case_id, subject_id) VALUES (?, ?, ?)"
@@ -156,13 +186,46 @@ def normalise(kind: str, value: str, *, region: str | None) -> str | None:
     return _email(value) if kind == "email" else _code(value)
 
 
-def _phone(value: str, region: str | None) -> str | None:
-    """E.164, and the extension where one was given: a switchboard is many people."""
+def searchable(kind: str, value: str, *, region: str | None) -> str | None:
+    """Give the one spelling of what cases can be found by; as `normalise`, and digits.
+
+    A phone number without its country tells no person, but finds cases.
+    """
+    normal = normalise(kind, value, region=region)
+    return normal or (_digits(value) if kind == "phone" else None)
+
+
+def _parsed(value: str, region: str | None) -> phonenumbers.PhoneNumber | None:
+    """Read a number that can be dialled; `00` before the country is as good as `+`."""
+    bare = value.strip()
+    if region is None and bare.startswith("00"):
+        bare = f"+{bare[2:]}"
     try:
-        number = phonenumbers.parse(value, region)
+        number = phonenumbers.parse(bare, region)
     except phonenumbers.NumberParseException:
         return None
-    if not phonenumbers.is_valid_number(number):
+    return number if phonenumbers.is_valid_number(number) else None
+
+
+def _national(value: str, region: str | None) -> str | None:
+    """Give the digits of a number behind its country's."""
+    number = _parsed(value, region)
+    return None if number is None else phonenumbers.national_significant_number(number)
+
+
+def _digits(value: str) -> str | None:
+    """Give the digits of a number without its country, as it is written anywhere."""
+    wide = unicodedata.normalize("NFKC", value)
+    if not all(c.isdecimal() or c in _BETWEEN for c in wide):
+        return None
+    digits = "".join(str(int(c)) for c in wide if c.isdecimal()).lstrip("0")
+    return digits if _SHORTEST <= len(digits) <= _LONGEST else None
+
+
+def _phone(value: str, region: str | None) -> str | None:
+    """E.164, and the extension where one was given: a switchboard is many people."""
+    number = _parsed(value, region)
+    if number is None:
         return None
     e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
     return f"{e164};ext={number.extension}" if number.extension else e164

@@ -201,7 +201,7 @@ def test_a_mark_that_can_find_nobody_is_refused_with_what_would_do(
         assert refused.status_code == 422, name
         assert refused.json()["errors"][0]["field"] == name
         assert value not in json.dumps(refused.json()["errors"])
-    assert "country code" in house.api(ANN, phone="12").json()["detail"]
+    assert "whole telephone number" in house.api(ANN, phone="12").json()["detail"]
     assert house.api(ANN, q="x" * 201).status_code == 422
     assert house.api(ANN, q="").status_code == 422
     assert house.noted() == []

@@ -394,6 +394,35 @@ def test_unfit_marks_are_passed_over(store: Database, index: BlindIndex) -> None
     assert index.digest("phone", "none") is None
 
 
+def test_a_number_without_its_country_finds_cases_and_tells_no_person(keys, store):
+    index = BlindIndex(keys, store)
+    enter(
+        store,
+        index,
+        ("phone", "138 0013 8000", 1, 11),
+        ("phone", "+86 138-0013-8000", 2, 12),
+        ("phone", "0086 13800138000", 3, 13),
+        ("phone", "010 1234 5678", 4, 14),
+        ("phone", "+49 30 12345678", 5, 15),
+    )
+
+    def found(value: str) -> list[int]:
+        with store.read() as tx:
+            return [case.int for case in index.find_cases(tx, "phone", value)]
+
+    assert found("13800138000") == [11, 12, 13]
+    assert found("+8613800138000") == found("0086 138 0013 8000") == [11, 12, 13]
+    assert found("(010) 1234-5678") == [14]
+    assert found("030 12345678") == found("+493012345678") == [15]
+    assert found("+1 213 800 1380") == found("1234") == []
+    assert who(store, index, phone="13800138000") is None
+    assert who(store, index, phone="+8613800138000") == 2
+    with store.write() as tx:
+        for subject in range(1, 6):
+            index.erase(tx, UUID(int=subject))
+    assert found("13800138000") == found("+493012345678") == []
+
+
 def test_marks_go_with_the_person(store: Database, index: BlindIndex) -> None:
     enter(store, index, ("serial", "S1", 1, 11), ("serial", "S1", 2, 12))
     with store.write() as tx:
