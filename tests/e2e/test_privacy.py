@@ -46,7 +46,7 @@ def erased_and_told(amends: RunningAmends, house: House) -> None:
         "particulars",
         "statement",
     }
-    assert plan["intake"]["marks"] == 2  # telephone and order
+    assert plan["intake"]["marks"] == 3  # telephone, its digits, and order
     assert plan["erasure"] is None
     confirmed = ("erase", number, "--confirm", subject)
     assert "privacy.open_cases" in refusal(amends, *confirmed)
