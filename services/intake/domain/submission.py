@@ -8,6 +8,7 @@ import binascii
 import datetime as dt
 import difflib
 import json
+import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Final, Literal, Self
@@ -365,7 +366,7 @@ def _translated(error: Any) -> FieldError:
             return _fault_of(field, "is not a field", _nearest(place))
         case "enum" | "literal_error":
             return _fault_of(
-                field, "is not a known code", f"Use one of {context['expected']}."
+                field, "is not a known code", f"Use one of {_codes(error)}."
             )
         case "string_too_long" | "too_long":
             limit = context["max_length"]
@@ -380,6 +381,11 @@ def _translated(error: Any) -> FieldError:
                 "cannot be read",
                 f"{error['msg']}, see /api/openapi.json.",
             )
+
+
+def _codes(error: Any) -> str:
+    """List the codes that would do, as they are sent."""
+    return re.sub(r"<[^:>]+: ('[^']*')>", r"\1", error["ctx"]["expected"])
 
 
 def _is_branch(part: object) -> bool:

@@ -1,6 +1,7 @@
 """What a channel must hand in, and that every fault is told at once, without echo."""
 
 import datetime as dt
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -262,3 +263,11 @@ def test_whatever_an_unknown_field_is_called_it_is_a_fault(name):
 def test_a_field_that_is_called_like_a_type_is_a_fault():
     for name in ("(", "[", "date-from[x]"):
         assert faults({**GOOD, name: None})
+
+
+@pytest.mark.parametrize("form", [{"name": "a.txt"}, {"upload": str(UUID(int=1))}])
+def test_the_kinds_of_an_attachment_are_told_as_they_are_sent(form):
+    told = faults({"channel": "web", "attachments": [form | {"kind": ""}]})
+    remedy = told["attachments[0].kind"].remedy
+    assert "'proof_of_purchase', " in remedy
+    assert "DocumentKind" not in remedy
