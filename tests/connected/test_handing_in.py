@@ -52,7 +52,7 @@ def run(program: str, *arguments: str, token: str = "") -> str:
         [runner[Path(program).suffix], str(SHOWN / program), *arguments],
         env={
             **{k: v for k, v in os.environ.items() if "proxy" not in k.lower()},
-            "AMENDS_CHANNEL_TOKEN": token,
+            "CHANNEL_TOKEN": token,
         },
         capture_output=True,
         text=True,

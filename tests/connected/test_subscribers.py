@@ -55,7 +55,7 @@ class Subscriber:
         ]  # fmt: skip
         self._environment = {
             **{k: v for k, v in os.environ.items() if "proxy" not in k.lower()},
-            "AMENDS_FEED_TOKEN": token,
+            "FEED_TOKEN": token,
         }
         self._log = folder / "log"
         self.process: subprocess.Popen[bytes] | None = None

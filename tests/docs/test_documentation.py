@@ -1,7 +1,9 @@
 """The documentation is complete, true to the code, and fetches nothing."""
 
 import json
+import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -18,6 +20,15 @@ from tests.support.running import RunningAmends
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
+RUNNERS = {".py": sys.executable, ".mjs": "node", ".sh": "sh"}
+PROGRAMS = [
+    each
+    for folder in ("follow", "submit")
+    for each in sorted((DOCS / "how-to" / folder).iterdir())
+    if each.suffix in RUNNERS
+]
+INCLUDE = re.compile(r'--8<-- "([^"]+)"')
+LIKE_ONE = re.compile(r"\s*-+\s*8\s*<")  # also a damaged one
 OUTSIDE_SCHEMA = {"GET /metrics", "GET /docs", "GET /asyncapi"}
 
 
@@ -70,6 +81,35 @@ def test_every_page_is_in_the_navigation():
     )
     there = {str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md")}
     assert set(listed) == there
+
+
+@pytest.mark.parametrize(
+    "page", sorted(DOCS.rglob("*.md")), ids=lambda page: str(page.relative_to(DOCS))
+)
+def test_what_a_page_includes_is_there(page: Path):
+    """A formatter can take an include for Python, and then nothing is included."""
+    lines = [line for line in page.read_text().splitlines() if LIKE_ONE.match(line)]
+    included = [INCLUDE.fullmatch(line) for line in lines]
+    assert None not in included, lines
+    assert [named[1] for named in included if not (ROOT / named[1]).is_file()] == []
+
+
+@pytest.mark.parametrize(
+    "program", PROGRAMS, ids=lambda each: f"{each.parent.name}-{each.name}"
+)
+def test_a_shown_program_says_how_it_is_called(program: Path):
+    if shutil.which(RUNNERS[program.suffix]) is None:
+        pytest.skip("no node here")
+    done = subprocess.run(
+        [RUNNERS[program.suffix], program],
+        env={k: v for k, v in os.environ.items() if not k.endswith("_TOKEN")},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "usage: " in done.stderr
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

@@ -1,5 +1,5 @@
 // Keep a department's events over HTTP: `node over_http.mjs URL kept.ndjson`.
-// The token is in AMENDS_FEED_TOKEN. Each line of the file is one answer, with its
+// The token is in FEED_TOKEN. Each line of the file is one answer, with its
 // events and its cursor; a line that a crash cut off is dropped at the next start.
 // Needs Node 18 or newer and no packages.
 
@@ -7,7 +7,11 @@ import { appendFileSync, existsSync, readFileSync, truncateSync } from "node:fs"
 import { setTimeout as sleep } from "node:timers/promises";
 
 const [address, file] = process.argv.slice(2);
-const headers = { Authorization: `Bearer ${process.env.AMENDS_FEED_TOKEN}` };
+if (!file || !process.env.FEED_TOKEN) {
+  console.error("usage: FEED_TOKEN=… node over_http.mjs URL FILE");
+  process.exit(2);
+}
+const headers = { Authorization: `Bearer ${process.env.FEED_TOKEN}` };
 
 function lastCursor() {
   if (!existsSync(file)) return null;

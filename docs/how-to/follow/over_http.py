@@ -1,9 +1,10 @@
 """Keep a department's events over HTTP: `python over_http.py URL kept.sqlite`.
 
-The token is in `AMENDS_FEED_TOKEN`. Events and cursor are one commit. Needs nothing
+The token is in `FEED_TOKEN`. Events and cursor are one commit. Needs nothing
 but Python.
 """
 
+import argparse
 import json
 import os
 import sqlite3
@@ -18,10 +19,10 @@ from urllib.request import Request, urlopen
 WAIT = 30
 
 
-def read(address: str, cursor: str | None) -> dict:
+def read(address: str, token: str, cursor: str | None) -> dict:
     query = {"wait": WAIT} | ({"after": cursor} if cursor else {})
     request = Request(f"{address}/api/handling/feed?{urlencode(query)}")
-    request.add_header("Authorization", f"Bearer {os.environ['AMENDS_FEED_TOKEN']}")
+    request.add_header("Authorization", f"Bearer {token}")
     with urlopen(request, timeout=2 * WAIT) as answer:
         return json.load(answer)
 
@@ -36,7 +37,12 @@ def keep(kept: sqlite3.Connection, page: dict) -> None:
 
 
 def main() -> None:
-    address, kept = sys.argv[1], sqlite3.connect(sys.argv[2])
+    parser = argparse.ArgumentParser()
+    parser.add_argument("url")
+    parser.add_argument("kept")
+    given = parser.parse_args()
+    token = os.environ.get("FEED_TOKEN") or parser.error("set FEED_TOKEN")
+    kept = sqlite3.connect(given.kept)
     kept.execute(
         "CREATE TABLE IF NOT EXISTS events"
         " (position INTEGER PRIMARY KEY, event_id TEXT UNIQUE, event TEXT)"
@@ -48,7 +54,7 @@ def main() -> None:
     cursor = found[0] if found else None
     while True:
         try:
-            page = read(address, cursor)
+            page = read(given.url, token, cursor)
         except HTTPError as refused:
             if (
                 refused.code == HTTPStatus.CONFLICT

@@ -1,8 +1,12 @@
 #!/bin/sh
 # Keep a department's events over HTTP: `sh over_http.sh URL FOLDER`.
-# The token is in AMENDS_FEED_TOKEN. Each file of the folder is one answer, with its
+# The token is in FEED_TOKEN. Each file of the folder is one answer, with its
 # events and the cursor behind them: to rename it is to keep both. Needs curl.
 set -eu
+if [ $# != 2 ] || [ -z "${FEED_TOKEN:-}" ]; then
+  echo "usage: FEED_TOKEN=… sh over_http.sh URL FOLDER" >&2
+  exit 2
+fi
 address=$1 folder=$2
 mkdir -p "$folder"
 
@@ -15,7 +19,7 @@ if [ -n "$last" ]; then
   number=$(expr "${last%.json}" + 1)
 fi
 while :; do
-  status=$(printf 'header = "Authorization: Bearer %s"\n' "$AMENDS_FEED_TOKEN" |
+  status=$(printf 'header = "Authorization: Bearer %s"\n' "$FEED_TOKEN" |
     curl --silent --config - --max-time 60 --output "$folder/.answer" \
       --write-out '%{http_code}' \
       "$address/api/handling/feed?wait=30${cursor:+&after=$cursor}") || status=000

@@ -5,10 +5,10 @@ An event is acknowledged after the commit; one that comes twice is kept once. Wh
 in hand when the program died comes again after what is new: `position` is the order.
 """
 
+import argparse
 import asyncio
 import json
 import sqlite3
-import sys
 from pathlib import Path
 
 import nats
@@ -55,8 +55,12 @@ async def follow(access: dict[str, str], kept: sqlite3.Connection) -> None:
 
 
 def main() -> None:
-    access = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
-    kept = sqlite3.connect(sys.argv[2])
+    parser = argparse.ArgumentParser()
+    parser.add_argument("access", type=Path)
+    parser.add_argument("kept")
+    given = parser.parse_args()
+    access = json.loads(given.access.read_text(encoding="utf-8"))
+    kept = sqlite3.connect(given.kept)
     kept.execute(
         "CREATE TABLE IF NOT EXISTS events"
         " (event_id TEXT PRIMARY KEY, position INTEGER, event TEXT)"

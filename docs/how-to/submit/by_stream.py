@@ -6,10 +6,10 @@ Prints the answers. The key of a line is made from its words: running it again h
 nothing in twice.
 """
 
+import argparse
 import asyncio
 import hashlib
 import json
-import sys
 from pathlib import Path
 
 import nats
@@ -40,9 +40,13 @@ async def leave(access: dict[str, str], complaints: list[bytes]) -> None:
 
 
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("access", type=Path)
+    parser.add_argument("complaints", type=Path)
+    given = parser.parse_args()
     asyncio.run(
         leave(
-            json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")),
-            Path(sys.argv[2]).read_bytes().splitlines(),
+            json.loads(given.access.read_text(encoding="utf-8")),
+            given.complaints.read_bytes().splitlines(),
         )
     )

@@ -1,9 +1,13 @@
 // Hand a complaint in over HTTP: `node over_http.mjs URL complaint.json KEY`.
-// The channel's token is in AMENDS_CHANNEL_TOKEN. Prints the receipt; asks again with the
+// The channel's token is in CHANNEL_TOKEN. Prints the receipt; asks again with the
 // same key until amends has answered. Node 18 or newer, no packages.
 import { readFile } from "node:fs/promises";
 
 const [address, file, key] = process.argv.slice(2);
+if (!key || !process.env.CHANNEL_TOKEN) {
+  console.error("usage: CHANNEL_TOKEN=… node over_http.mjs URL COMPLAINT KEY");
+  process.exit(2);
+}
 const body = await readFile(file);
 for (;;) {
   let answer;
@@ -11,7 +15,7 @@ for (;;) {
     answer = await fetch(`${address}/api/intake/complaints`, {
       method: "POST",
       headers: {
-        "Authorization": `Bearer ${process.env.AMENDS_CHANNEL_TOKEN}`,
+        "Authorization": `Bearer ${process.env.CHANNEL_TOKEN}`,
         "Content-Type": "application/json",
         "Idempotency-Key": key,
       },

@@ -4,6 +4,7 @@
 the receipt. No answer means unknown: run it again with the same key.
 """
 
+import argparse
 import asyncio
 import json
 import sys
@@ -37,9 +38,13 @@ async def handed_in(access: dict[str, str], complaint: bytes, key: str) -> bytes
 
 
 def main() -> None:
-    access = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
-    complaint = Path(sys.argv[2]).read_bytes()
-    answer = asyncio.run(handed_in(access, complaint, sys.argv[3]))
+    parser = argparse.ArgumentParser()
+    parser.add_argument("access", type=Path)
+    parser.add_argument("complaint", type=Path)
+    parser.add_argument("key")
+    given = parser.parse_args()
+    access = json.loads(given.access.read_text(encoding="utf-8"))
+    answer = asyncio.run(handed_in(access, given.complaint.read_bytes(), given.key))
     print(answer.decode())
     sys.exit(json.loads(answer)["status"] >= 400)
 
