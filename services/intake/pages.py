@@ -135,6 +135,7 @@ _FAULTS: Final[Mapping[tuple[str, str], str]] = {
         "A file is not taken: a check of files refuses it. The others are kept."
     ),
     ("files", "is too large"): msgid("A file is too large."),
+    ("files", "is empty"): msgid("A file is empty. Please choose it again."),
     ("files", "is too long"): msgid("These are too many files."),
     ("dealer", "has not the right form"): msgid(
         "Write the dealer's code in letters and digits, without spaces."
@@ -225,6 +226,7 @@ class _Complaint:
             status=200 if receipt.repeated else 201,
             receipt=receipt,
             number=spoken(receipt.receipt_no),
+            files=len(set(given.many(FILES))),
             key=given.one("key"),
         )
 
@@ -237,6 +239,8 @@ class _Complaint:
             raise _fault_of_files("is too large")
         if len(files) + len(given.many(FILES)) > ATTACHMENTS:
             raise _fault_of_files("is too long")
+        if not all(each.content for each in files):
+            raise _fault_of_files("is empty")
         for each in files:
             keep = partial(
                 self._uploads.keep,

@@ -96,10 +96,18 @@ _FILE_REFUSED: Final = msgid(
     "A file is not taken: a check of files refuses it. The others are kept."
 )
 _FILE_LARGE: Final = msgid("A file is too large.")
+_FILE_EMPTY: Final = msgid("A file is empty. Please choose it again.")
 _FILES_MANY: Final = msgid("These are too many files.")
 _FILES_TOLD: Final = {
     each: each
-    for each in (_NOTHING, _FILE_GONE, _FILE_REFUSED, _FILE_LARGE, _FILES_MANY)
+    for each in (
+        _NOTHING,
+        _FILE_GONE,
+        _FILE_REFUSED,
+        _FILE_LARGE,
+        _FILE_EMPTY,
+        _FILES_MANY,
+    )
 }
 _WORDS: Final = "words"
 _TOO_LONG: Final = msgid("This is too long. Please shorten it.")
@@ -234,6 +242,8 @@ class _Customer:
             raise _fault(_FILE_LARGE)
         if len(files) + len(form.many(FILES)) > MOST_FILES:
             raise _fault(_FILES_MANY)
+        if not all(each.content for each in files):
+            raise _fault(_FILE_EMPTY)
         for each in files:
             keep = partial(
                 self._uploads.keep,

@@ -152,6 +152,9 @@ REMEDIES: Final[Mapping[str, str]] = {
         "This form was sent before with other words. See in the history what came of"
         " it, then send it again."
     ),
+    "handling.receipt_mistyped": msgid(
+        "A digit is wrong, missing or swapped. Read the 16 digits once more."
+    ),
     "handling.no_case": msgid(
         "There is no such case, or it is not one that you may look at."
     ),

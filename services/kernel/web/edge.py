@@ -166,7 +166,7 @@ class BodyLimit:
             return
         headers = Headers(scope=scope)
         limit = self._limit
-        if headers.get("content-type", "").startswith(MULTIPART):
+        if _brings_files(headers):
             limit = max(limit, FORM_LIMIT)
         stated = headers.get("content-length", "")
         if not (stated.isascii() and stated.isdigit()):
@@ -187,7 +187,7 @@ class BodyLimit:
             size += len(message.get("body", b""))
             if size > limit:
                 exceeded = True
-                raise _too_large(limit)
+                raise _too_large(scope, limit)
             return message
 
         async def send_unless_exceeded(message: Message) -> None:
@@ -208,10 +208,19 @@ class BodyLimit:
         self, scope: Scope, receive: Receive, send: Send, limit: int
     ) -> None:
         headers = {"Connection": "close"}  # the rest of the body is not awaited
-        await problem(_too_large(limit), headers=headers)(scope, receive, send)
+        await problem(_too_large(scope, limit), headers=headers)(scope, receive, send)
 
 
-def _too_large(limit: int) -> TooLargeError:
+def _brings_files(headers: Headers) -> bool:
+    return headers.get("content-type", "").startswith(MULTIPART)
+
+
+def _too_large(scope: Scope, limit: int) -> TooLargeError:
+    if _brings_files(Headers(scope=scope)):
+        return TooLargeError(
+            "http.form_too_large",
+            f"Send files of at most {limit} bytes together; larger ones by upload.",
+        )
     return TooLargeError(
         "http.too_large", f"Send a body of at most {limit} bytes; more by `{STREAMED}`."
     )

@@ -446,6 +446,7 @@ def test_a_form_at_fault_keeps_its_files(make_database: Make) -> None:
         first, _ = kept(refused.text)
         answer = customer.fill(refused.text, {**GOOD, "files": [first]})
         assert answer.status_code == 201
+        assert "<dt>Files received with it</dt>\n    <dd>1</dd>" in answer.text
         assert attached(customer) == [("a.txt", "text/plain", b"one")]
 
 
@@ -453,6 +454,7 @@ def test_a_form_at_fault_keeps_its_files(make_database: Make) -> None:
     ("files", "words"),
     [
         ([("a", b"x" * 10_000_001)], "A file is too large."),
+        ([("a", b"x"), ("b", b"")], "A file is empty. Please choose it again."),
         ([(f"{n}.txt", b"x") for n in range(11)], "These are too many files."),
     ],
 )

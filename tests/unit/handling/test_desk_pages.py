@@ -480,7 +480,7 @@ def test_people_are_named_and_policies_too(house: DeskHouse) -> None:
     house.sit(ANN)
     assert house.send("accept", **ACCEPT).status_code == 303
     page = text(house.browser.get(PAGE).text)
-    assert "Ann Li · Front office agent, Front office" in page
+    assert "Ann Li · Front office agent · Front office" in page
     assert "Policy 2026.1" in page
 
 
@@ -509,6 +509,7 @@ def test_an_agent_makes_a_new_access_code_and_nobody_else(house: DeskHouse):
     assert answer.status_code == 200
     assert "NEWC-ODEN-EWCO" in answer.text
     assert "\u2022\u2022\u2022\u20225521" in answer.text  # of the contact on file
+    assert "<dt>Telephone</dt>" in answer.text
     assert house.codes.made == [(CASE, "user-ann", sent["key"], "called_on_file")]
     auditor = house.sit(Credential("user-au", "auditor"))
     page = auditor.get(PAGE).text

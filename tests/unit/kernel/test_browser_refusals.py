@@ -11,6 +11,7 @@ from services.kernel.errors import UnavailableError
 from services.kernel.web.edge import edge
 from services.kernel.web.metrics import HttpMetrics, new_registry
 from services.kernel.web.pages import Pages, Strangers, Viewer
+from services.kernel.web.pages.multipart import FORM_LIMIT
 from services.kernel.web.problems import install
 from tests.support.browsing import Browser
 
@@ -92,6 +93,22 @@ def test_the_page_is_in_the_language_and_for_the_person_of_the_browser(
     assert "此处没有内容" in page.text
     assert "Ann Li" in page.text
     assert 'href="/desk"' in page.text
+
+
+def test_too_many_bytes_of_files_are_told_as_files(tmp_path: Path) -> None:
+    page = browser(tmp_path).ask(
+        "POST",
+        "/sent",
+        content=b"a" * (FORM_LIMIT + 1),
+        headers={**HTML, "Content-Type": "multipart/form-data; boundary=b"},
+    )
+    assert page.status_code == 413
+    assert "The files together have more than 10 MB" in page.text
+
+
+def test_the_zone_of_the_times_has_a_name_that_people_know(tmp_path: Path) -> None:
+    there = browser(tmp_path, Somebody())
+    assert "Times of day: UTC<" in there.ask("GET", "/nowhere", headers=HTML).text
 
 
 def test_who_cannot_be_known_now_is_told_as_a_stranger(tmp_path: Path) -> None:

@@ -107,6 +107,10 @@ _REMEDIES: Final[Mapping[str, str]] = {
         "Nothing was kept. Go back: what you typed is still there. Make the longest text"
         " shorter, and send it again."
     ),
+    "http.form_too_large": msgid(
+        "The files together have more than 10 MB: nothing was kept. Go back, leave some"
+        " out and send it again. Add the others later, with the access code."
+    ),
     "form.stale": msgid(
         "This page was open too long, or cookies are off. Send it again."
     ),
@@ -354,9 +358,8 @@ class Pages:
             "asset": self._asset,
             "languages": [(each, tag(each), own) for each, own in LANGUAGES.items()],
             "lang": tag(locale),
-            "zone_name": dates.get_timezone_name(
-                self.zone, "long", zone_variant="generic", locale=locale
-            ),
+            "zone_name": _zone_name(self.zone, locale),
+            "colon": "\uff1a" if locale.startswith("zh") else ":",
         }
         environment.filters |= {
             "word": lambda code, kind: self._word(translations, kind, code),
@@ -438,6 +441,12 @@ def _address(request: Request, changed: Mapping[str, object]) -> str:
 def _day(locale: str, day: dt.date) -> Markup:
     text = dates.format_date(day, "medium", locale=locale)
     return Markup('<time datetime="{}">{}</time>').format(day.isoformat(), text)
+
+
+def _zone_name(zone: zoneinfo.ZoneInfo, locale: str) -> str:
+    if zone.key in {"UTC", "Etc/UTC"}:
+        return "UTC"  # its generic name is that of an unknown region
+    return dates.get_timezone_name(zone, "long", zone_variant="generic", locale=locale)
 
 
 def _bytes(locale: str, size: int) -> str:

@@ -102,6 +102,11 @@
       removable(line);
       return;
     }
+    if (file.size === 0) {
+      failed(line, say("empty"));
+      removable(line);
+      return;
+    }
     if (list.children.length > Number(place.dataset.most)) {
       failed(line, say("many"));
       removable(line);
