@@ -75,7 +75,11 @@ def replay(document_id: str | None, *, as_json: bool) -> None:
         ]
         return {name: sum(each[name] for each in done) for name in ("applied", "left")}
 
-    _tell(with_services(ask), as_json=as_json)
+    done = with_services(ask)
+    refused = document_id is not None and not done["applied"]
+    counted = f"Applied: {done['applied']}. {_left(done)}"
+    human = "Still refused: it stays in quarantine." if refused else counted
+    show(done, as_json=as_json, human=human)
 
 
 def discard(document_id: str, cause: str, *, sure: bool, as_json: bool) -> None:
@@ -86,7 +90,9 @@ def discard(document_id: str, cause: str, *, sure: bool, as_json: bool) -> None:
         wanted = {"cause": cause}
         return answer(client.post(f"{_path(message)}/discard", json=wanted))
 
-    _tell(with_services(ask), as_json=as_json)
+    done = with_services(ask)
+    followed = f"Applied behind it: {done['applied']}. " if done["applied"] else ""
+    show(done, as_json=as_json, human=f"Discarded. {followed}{_left(done)}")
 
 
 def _confirm(message: dict[str, Any]) -> None:
@@ -108,10 +114,8 @@ def _confirm(message: dict[str, Any]) -> None:
     )
 
 
-def _tell(outcome: dict[str, int], *, as_json: bool) -> None:
-    applied, left = outcome["applied"], outcome["left"]
-    human = f"Applied: {applied}. Left in quarantine: {left}."
-    show(outcome, as_json=as_json, human=human)
+def _left(done: dict[str, int]) -> str:
+    return f"Left in quarantine: {done['left']}."
 
 
 def _all(client: httpx.Client) -> list[dict[str, Any]]:

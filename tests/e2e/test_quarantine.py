@@ -99,12 +99,14 @@ def test_one_bad_message_waits_alone_until_it_is_let_go(amends: RunningAmends) -
             assert (looked, tried) == (200 if who == "auditor" else 403, 403)
     assert amends.json("quarantine", "replay") == {"applied": 0, "left": 1}
     document = message["document_id"]
+    tried_again = amends.run("quarantine", "replay", document)
+    assert tried_again.stdout == "Still refused: it stays in quarantine.\n"
     unsure = amends.run(
         "quarantine", "discard", document, "--cause", "corrupt", check=False
     )
     assert (unsure.returncode, "--yes" in unsure.stderr) == (2, True)
-    done = amends.json("quarantine", "discard", document, "--cause", "corrupt", "--yes")
-    assert done == {"applied": 0, "left": 0}
+    done = amends.run("quarantine", "discard", document, "--cause", "corrupt", "--yes")
+    assert done.stdout == "Discarded. Left in quarantine: 0.\n"
     amends.stop()
     assert MARKER not in amends.log.read_text()
     kept = (amends.data / "handling" / "store.sqlite").read_bytes()
