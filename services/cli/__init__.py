@@ -59,6 +59,18 @@ class ServiceName(StrEnum):
     ANALYTICS = "analytics"
 
 
+def _as_path(given: Any) -> Any:
+    """Refuse what cannot be one part of an address: nothing, or several parts."""
+    for word in given if isinstance(given, list) else [given]:
+        if word is None:
+            continue
+        if not word.strip():
+            raise typer.BadParameter("it is empty")
+        if "/" in word or word in {".", ".."}:
+            raise typer.BadParameter(f"{word!r} is no code, number or id")
+    return given
+
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 
@@ -221,7 +233,10 @@ def migrate(*, as_json: AsJson = False) -> None:
 @app.command("follow", epilog="Example: amends follow quality --json")
 def follow_department(
     department: Annotated[
-        str, typer.Argument(metavar="DEPARTMENT", help="Its code, such as quality.")
+        str,
+        typer.Argument(
+            metavar="DEPARTMENT", help="Its code, such as quality.", callback=_as_path
+        ),
     ],
     *,
     as_json: Annotated[
@@ -238,7 +253,9 @@ def follow_department(
 def case_show(
     reference: Annotated[
         list[str],
-        typer.Argument(metavar="CASE", help="Receipt number or case id."),
+        typer.Argument(
+            metavar="CASE", help="Receipt number or case id.", callback=_as_path
+        ),
     ],
     as_of: Annotated[
         str | None,
@@ -312,7 +329,10 @@ def case_find(
 )
 def case_do(  # noqa: PLR0917 each is a flag, given by its name
     reference: Annotated[
-        str, typer.Argument(metavar="CASE", help="Receipt number or case id.")
+        str,
+        typer.Argument(
+            metavar="CASE", help="Receipt number or case id.", callback=_as_path
+        ),
     ],
     command: Annotated[
         str, typer.Argument(metavar="COMMAND", help="accept, assign, sign-for, …")
@@ -354,7 +374,9 @@ def case_do(  # noqa: PLR0917 each is a flag, given by its name
 def case_new_access_code(
     reference: Annotated[
         list[str],
-        typer.Argument(metavar="CASE", help="Receipt number or case id."),
+        typer.Argument(
+            metavar="CASE", help="Receipt number or case id.", callback=_as_path
+        ),
     ],
     *,
     as_json: AsJson = False,
@@ -412,7 +434,10 @@ def token_list(*, as_json: AsJson = False) -> None:
 )
 def token_revoke(
     token_id: Annotated[
-        str, typer.Argument(metavar="TOKEN_ID", help="Its id, from `token list`.")
+        str,
+        typer.Argument(
+            metavar="TOKEN_ID", help="Its id, from `token list`.", callback=_as_path
+        ),
     ],
     *,
     as_json: AsJson = False,
@@ -473,7 +498,9 @@ def user_depart(
     "credentials", epilog="Example: amends access channel credentials phone --json"
 )
 def channel_credentials(
-    code: Annotated[str, typer.Argument(metavar="CHANNEL", help="Its code.")],
+    code: Annotated[
+        str, typer.Argument(metavar="CHANNEL", help="Its code.", callback=_as_path)
+    ],
     *,
     as_json: AsJson = False,
 ) -> None:
@@ -520,7 +547,8 @@ def audit_checkpoint(*, as_json: AsJson = False) -> None:
 def audit_readings(
     *,
     case: Annotated[
-        str | None, typer.Option(help="Of this case: its receipt number or id.")
+        str | None,
+        typer.Option(help="Of this case: its receipt number or id.", callback=_as_path),
     ] = None,
     actor: Annotated[
         str | None, typer.Option(help="By this person: their id in events.")
@@ -656,7 +684,9 @@ def quarantine_discard(
 Person = Annotated[
     list[str],
     typer.Argument(
-        metavar="PERSON", help="A receipt number, a case id, or the person's own id."
+        metavar="PERSON",
+        help="A receipt number, a case id, or the person's own id.",
+        callback=_as_path,
     ),
 ]
 
@@ -768,7 +798,10 @@ def hold_list(*, as_json: AsJson = False) -> None:
 @hold.command("end", epilog="Example: amends privacy hold end HOLD_ID")
 def hold_end(
     hold_id: Annotated[
-        str, typer.Argument(metavar="HOLD_ID", help="Its id, from `hold list`.")
+        str,
+        typer.Argument(
+            metavar="HOLD_ID", help="Its id, from `hold list`.", callback=_as_path
+        ),
     ],
     *,
     as_json: AsJson = False,

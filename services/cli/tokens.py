@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import typer
 
@@ -55,7 +56,7 @@ def listing(*, as_json: bool) -> None:
 
 def revoke(token_id: str, *, as_json: bool) -> None:
     def ask(client: httpx.Client, _: Settings) -> Any:
-        return answer(client.post(f"{_PATH}/{token_id}/revoke"))
+        return answer(client.post(f"{_PATH}/{quote(token_id, safe='')}/revoke"))
 
     ended = with_services(ask)
     show(ended, as_json=as_json, human=f"{ended['token_id']} has ended.")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import typer
+from typer.testing import CliRunner
 
 from services.cli import _tell, app, read_reference
 from services.kernel.errors import FieldError, MalformedError
@@ -103,6 +104,31 @@ def test_misuse_is_told_as_such(words: tuple[str, ...]) -> None:
     assert done.returncode == 2, done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "argument"),
+    [
+        (("privacy", "erase", ""), "PERSON"),
+        (("privacy", "erase", "4837", " "), "PERSON"),
+        (("privacy", "hold", "end", "../x"), "HOLD_ID"),
+        (("follow", ""), "DEPARTMENT"),
+        (("follow", "../../x"), "DEPARTMENT"),
+        (("follow", ".."), "DEPARTMENT"),
+        (("access", "channel", "credentials", ""), "CHANNEL"),
+        (("access", "token", "revoke", "a/b"), "TOKEN_ID"),
+        (("case", "show", ""), "CASE"),
+        (("case", "do", "", "accept"), "CASE"),
+        (("case", "new-access-code", ""), "CASE"),
+        (("audit", "readings", "--case", ""), "--case"),
+    ],
+)
+def test_what_would_make_another_address_is_refused_by_its_name(
+    words: tuple[str, ...], argument: str
+) -> None:
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 2
+    assert f"Invalid value for '{argument}" in done.stderr
 
 
 def test_a_receipt_number_may_come_in_the_groups_in_which_it_is_read() -> None:
