@@ -286,7 +286,13 @@ class HandlingService(BusService):
             quarantine_router(NAME, ward, admission),
             quarantine_pages(NAME, ward, pages),
             readings_router(NAME, access_log, admission),
-            readings_pages(NAME, access_log, pages, names=admission.names),
+            readings_pages(
+                NAME,
+                access_log,
+                pages,
+                names=admission.names,
+                case_of=handling.of_receipt,
+            ),
         ]
 
     async def start(self) -> None:

@@ -202,7 +202,13 @@ class IntakeService(BusService):
             quarantine_router(NAME, ward, authenticator),
             quarantine_pages(NAME, ward, pages),
             readings_router(NAME, access_log, authenticator),
-            readings_pages(NAME, access_log, pages, names=names),
+            readings_pages(
+                NAME,
+                access_log,
+                pages,
+                names=names,
+                case_of=self._intake_record.case_of,
+            ),
         ]
 
     async def start(self) -> None:

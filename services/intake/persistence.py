@@ -307,6 +307,11 @@ class IntakeRecord:
             raise too_common()
         return found
 
+    def case_of(self, number: str) -> UUID | None:
+        """Give the case of the 16 digits of a receipt number."""
+        found = self.progress(number)
+        return found.case_id if found else None
+
     def renewals(self, case_id: UUID) -> int:
         with _told(), self._database.read() as tx:
             return _renewals(tx, case_id)

@@ -132,6 +132,10 @@ class Handling:
         last = self._store.last_position()
         return last if as_of is None else min(as_of, last)
 
+    def of_receipt(self, number: str) -> UUID | None:
+        """Give the case of the 16 digits of a receipt number."""
+        return self._cases.find(number)
+
     def _case_id(self, reference: str) -> UUID:
         digits = reference.replace(" ", "").replace("-", "")
         if digits.isdecimal() and len(digits) == RECEIPT_DIGITS:

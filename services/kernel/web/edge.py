@@ -27,6 +27,8 @@ STREAMED: Final = ":batch"
 """Ending of the paths whose bodies are read line by line, each line with its limit."""
 UPLOADS: Final = re.compile(r"/api/[a-z]+/uploads/[^/]+")
 """Where bytes of files come, each upload with its limit."""
+PROGRAMS: Final = "/api/"
+"""Under this HEAD is answered only by the routes that have it; elsewhere as GET is."""
 
 _SECRET: Final = frozenset({"upload_id"})
 """Ids that whoever knows them may use: they are not logged."""
@@ -69,6 +71,8 @@ class Edge:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        if scope["method"] == "HEAD" and not scope["path"].startswith(PROGRAMS):
+            scope, send = {**scope, "method": "GET"}, _without_body(send)
         claimed = Headers(scope=scope).get(CORRELATION_HEADER)
         correlation = accepted_correlation_id(claimed)
         with correlated(correlation):
@@ -114,6 +118,17 @@ class Edge:
             milliseconds=round(seconds * 1000, 1),
             **place,
         )
+
+
+def _without_body(send: Send) -> Send:
+    """Send the head of an answer alone."""
+
+    async def sent(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            message = {**message, "body": b""}
+        await send(message)
+
+    return sent
 
 
 def _place(scope: Scope) -> dict[str, str]:

@@ -229,7 +229,10 @@ def house(readings: Readings) -> Iterator[House]:
     app = FastAPI()
     app.include_router(readings_router("intake", log, TOKENS))
     names = {"lin": "Lin Yan"}
-    app.include_router(readings_pages("intake", log, pages, names=lambda: names))
+    cases = {"4837291500627714": reading(1).case_id}
+    app.include_router(
+        readings_pages("intake", log, pages, names=lambda: names, case_of=cases.get)
+    )
     install(app)
     yield House(app, readings)
     writer.stop()
@@ -316,11 +319,20 @@ def test_the_page_tells_them_in_words(house: House) -> None:
     assert "To audit" in again
 
 
+def test_the_page_knows_a_case_by_its_receipt_number_too(house: House) -> None:
+    house.readings.note([reading(1)])
+    page = house.page("auditor", "?case_id=4837+2915-0062+7714")
+    assert page.status_code == 200
+    assert f'/access/readings/handling?case_id={reading(1).case_id}"' in page.text
+    assert "Lin Yan</a>" in page.text
+
+
 def test_the_page_is_honest_about_nothing(house: House) -> None:
     assert "Nobody has read, searched or exported" in house.page("auditor").text
     assert "Nothing fits" in house.page("auditor", "?actor=nobody").text
     for query, fault in (
-        ("?case_id=12", "no id of a case"),
+        ("?case_id=12", "No case is known by this"),
+        ("?case_id=4837291500627722", "No case is known by this"),
         ("?from=yesterday", "Give a day"),
         ("?until=9999-12-31", "Give a day"),
     ):

@@ -139,6 +139,16 @@ def test_a_page_keeps_its_own_policy() -> None:
     assert response.headers.get_list("content-security-policy") == ["own"]
 
 
+def test_head_is_answered_as_get_without_the_body() -> None:
+    got, asked = (ask(APP, method, "/health/live") for method in ("GET", "HEAD"))
+    assert (asked.status_code, asked.content) == (200, b"")
+    assert got.content
+    for name in ("content-type", "content-length", "x-content-type-options"):
+        assert asked.headers[name] == got.headers[name]
+    assert ask(APP, "HEAD", "/nothing").status_code == 404
+    assert ask(APP, "HEAD", "/api/intake/page").status_code == 405
+
+
 @pytest.mark.parametrize("path", ["/complaints", "/parsed", "/unread", "/nothing"])
 def test_a_body_with_its_length_stated_is_refused_unread(path: str) -> None:
     response = ask(APP, "POST", f"/api/intake{path}", content=b"x" * (LIMIT + 1))

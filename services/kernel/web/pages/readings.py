@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode
 from uuid import UUID
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 READINGS: Final = "/access/readings"
 FILTERS: Final = ("case_id", "actor", "act", "from", "until")
+_NUMBER: Final = re.compile(r"[0-9]{16}")
 
 _KINDS: Final = {
     KIND: msgid("A message in quarantine"),
@@ -55,18 +57,27 @@ _ACTS: Final = {
     "export": msgid("Exported"),
 }
 _FAULTS: Final = {
-    "case_id": msgid("This is no id of a case. The address of its page ends with it."),
+    "case_id": msgid(
+        "No case is known by this here. Give its receipt number, or the id with which"
+        " the address of its page ends."
+    ),
     "from": msgid("Give a day."),
     "until": msgid("Give a day."),
 }
 
 
 def readings_pages(
-    name: str, log: AccessLog, pages: Pages, *, names: Callable[[], Mapping[str, str]]
+    name: str,
+    log: AccessLog,
+    pages: Pages,
+    *,
+    names: Callable[[], Mapping[str, str]],
+    case_of: Callable[[str], UUID | None] = lambda _: None,
 ) -> APIRouter:
     """Build one service's part, for auditors and administrators.
 
-    `names` gives people's names by the ids that the log has.
+    `names` gives people's names by the ids that the log has; `case_of` the case of a
+    receipt number, where the service knows them.
     """
     routes = pages.router()
 
@@ -76,6 +87,10 @@ def readings_pages(
         require_role(by, *LOOKING)
         asked = request.query_params
         given = {each: asked.get(each, "").strip() for each in FILTERS}
+        number = given["case_id"].replace(" ", "").replace("-", "")
+        if _NUMBER.fullmatch(number):
+            found_case = await run_in_threadpool(case_of, number)
+            given["case_id"] = str(found_case or number)
         wanted, faults = _wanted(given, pages.zone)
         found = None
         if not faults:
