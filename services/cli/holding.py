@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
 from services.cli import read_reference, show, show_rows
 from services.cli.client import answer, with_services
 from services.cli.erasing import PRIVACY
+from services.kernel.clock import last_day, parse_rfc3339
 from services.kernel.errors import MisuseError
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ _COLUMNS: Final = {
     "hold_id": "id",
     "subject_id": "person",
     "reason": "reason",
-    "until": "until",
+    "until": "last day",
     "placed_at": "placed",
     "placed_by": "by",
     "ended_at": "ended",
@@ -39,23 +41,33 @@ def place(
         )
     wanted = {"person": person, "reason": reason, "until": until, "text": text}
 
-    def ask(client: httpx.Client, _: Settings) -> Any:
-        return answer(client.post(f"{PRIVACY}/holds", json=wanted))
+    def ask(client: httpx.Client, settings: Settings) -> Any:
+        hold = answer(client.post(f"{PRIVACY}/holds", json=wanted))
+        return hold if as_json else _with_day(hold, settings)
 
     hold = with_services(ask)
     show(
         hold,
         as_json=as_json,
-        human=f"Nothing of person {hold['subject_id']} is erased before"
+        human=f"Nothing of person {hold['subject_id']} is erased before the end of"
         f" {hold['until']}. To end it: amends privacy hold end {hold['hold_id']}",
     )
 
 
 def listing(*, as_json: bool) -> None:
-    def ask(client: httpx.Client, _: Settings) -> Any:
-        return answer(client.get(f"{PRIVACY}/holds"))
+    def ask(client: httpx.Client, settings: Settings) -> Any:
+        found = answer(client.get(f"{PRIVACY}/holds"))
+        if as_json:
+            return found
+        return {"rows": [_with_day(hold, settings) for hold in found["rows"]]}
 
     show_rows(with_services(ask), _COLUMNS, as_json=as_json, empty="No hold yet.")
+
+
+def _with_day(hold: dict[str, Any], settings: Settings) -> dict[str, Any]:
+    """Give the last day of a hold in place of the instant at which it ends."""
+    end = parse_rfc3339(hold["until"])
+    return hold | {"until": str(last_day(end, ZoneInfo(settings.time_zone)))}
 
 
 def end(hold_id: str, *, as_json: bool) -> None:

@@ -55,6 +55,11 @@ def point_in_time(text: str, zone: dt.tzinfo) -> int | dt.datetime:
     return parse_rfc3339(text)
 
 
+def last_day(end: dt.datetime, zone: dt.tzinfo) -> dt.date:
+    """Give the day that `end` closes: for a midnight the day before."""
+    return (end.astimezone(zone) - dt.timedelta(microseconds=1)).date()
+
+
 def rfc3339(instant: dt.datetime) -> str:
     """`2026-01-02T03:04:05.000006Z`: always UTC, always six digits, so it sorts."""
     utc = from_micros(micros(instant)).replace(tzinfo=None)

@@ -4,6 +4,7 @@ import datetime as dt
 import json
 import pickle
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from services.kernel.clock import (
     from_micros,
+    last_day,
     micros,
     new_uuid7,
     parse_rfc3339,
@@ -100,3 +102,11 @@ def test_a_naive_datetime_has_no_number_and_no_id() -> None:
     for ask in (micros, rfc3339, new_uuid7):
         with pytest.raises(ValueError, match="no time zone"):
             ask(dt.datetime(2026, 3, 1))  # noqa: DTZ001 - that is the point
+
+
+def test_the_last_day_before_a_midnight_is_the_day_that_ends_then() -> None:
+    shanghai = ZoneInfo("Asia/Shanghai")
+    midnight = dt.datetime(2027, 6, 30, 16, tzinfo=dt.UTC)
+    assert last_day(midnight, shanghai) == dt.date(2027, 6, 30)
+    assert last_day(midnight, dt.UTC) == dt.date(2027, 6, 30)
+    assert last_day(midnight + dt.timedelta(hours=1), shanghai) == dt.date(2027, 7, 1)

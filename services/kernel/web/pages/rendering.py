@@ -21,6 +21,7 @@ from markupsafe import Markup
 from starlette.requests import Request
 
 from services.kernel.access import Credential
+from services.kernel.clock import last_day
 from services.kernel.errors import (
     AmendsError,
     NotFoundError,
@@ -373,6 +374,7 @@ class Pages:
             "translated": translations.ugettext,
             "when": lambda instant, form="long": self._when(locale, instant, form),
             "day": lambda day: _day(locale, day),
+            "last_day": lambda end: _day(locale, last_day(end, self.zone)),
             "number": lambda value: numbers.format_decimal(value, locale=locale),
             "bytes": lambda size: _bytes(locale, size),
             "percent": lambda value, digits=0: _percent(locale, value, digits),
