@@ -26,6 +26,8 @@ _COLUMNS = {
     "hits": "found",
     "purpose": "what for",
     "case_id": "case",
+    "subject_id": "whose",
+    "masked": "masked",
 }
 
 
@@ -54,8 +56,9 @@ def listing(
         return {"rows": rows[:limit], "more": more}
 
     found = with_services(ask)
+    rows = [row | {"masked": "yes" if row["masked"] else None} for row in found["rows"]]
     show_rows(
-        found,
+        found if as_json else {"rows": rows},
         _COLUMNS,
         as_json=as_json,
         empty="Nobody read, searched or exported such a thing.",

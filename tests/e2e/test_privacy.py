@@ -64,6 +64,7 @@ def erased_and_told(amends: RunningAmends, house: House) -> None:
     )  # fmt: skip
     assert "privacy.held" in refusal(amends, *confirmed)
     privacy(amends, "hold", "end", held["hold_id"])
+    assert "  2999-12-31  " in amends.run("privacy", "hold", "list").stdout
     (on_record,) = privacy(amends, "hold", "list")["rows"]
     assert (on_record["placed_by"], on_record["ended_by"]) == ("operator",) * 2
     # Without a terminal nobody types the word, and nothing happens by itself.
@@ -138,3 +139,5 @@ def exported(amends: RunningAmends, number: str, words: list[str]) -> None:
     assert [path for path in to.parent.iterdir() if path.name.startswith(".")] == []
     (note, *_) = amends.json("audit", "readings", "--act", "export")["rows"]
     assert (note["act"], note["actor"]) == ("export", "operator")
+    table = amends.run("audit", "readings", "--act", "export").stdout
+    assert note["subject_id"] in table

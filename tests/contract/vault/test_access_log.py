@@ -130,6 +130,7 @@ def test_searches_and_exports_stand_beside_what_was_read(house: House) -> None:
     assert "One person's data" in page.replace("&#39;", "'")
     only = house.page("auditor", "?act=export").text
     assert '<td data-label="Did what">Searched</td>' not in only
+    assert f'<td data-label="Whose data"><code>{UUID(int=7)}</code></td>' in only
 
 
 OLD_TABLE = """CREATE TABLE document_reading (
