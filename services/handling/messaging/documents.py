@@ -3,96 +3,45 @@
 from __future__ import annotations
 
 import base64
-import json
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-import nats.errors
-from faststream.exceptions import FastStreamException
-
-from events import subjects
+from services.handling.messaging.asking import WITHIN, Intake
 from services.handling.ports import Paper, Sheet
-from services.kernel.errors import NotFoundError, UnavailableError
-from services.kernel.logs import correlation_id
-from services.kernel.questions import CORRELATION_HEADER
+from services.kernel.errors import UnavailableError
 
 if TYPE_CHECKING:
     from faststream.nats import NatsBroker
 
     from services.handling.ports import Look
 
-WITHIN: Final = 2.0
-"""Seconds that intake has to answer."""
-
-_FOUND: Final = 200
-_NOT_FOUND: Final = 404
-_UNREADABLE: Final = (ValueError, LookupError, TypeError)
-
 
 class IntakeWords:
-    """`ports.IntakeDocuments` over the bus; neither question nor answer is stored."""
+    """`ports.IntakeDocuments` over the bus."""
 
     def __init__(self, broker: NatsBroker, *, within: float = WITHIN) -> None:
-        self._broker = broker
-        self._within = within
+        self._intake = Intake(broker, within)
 
     async def open(self, look: Look) -> Paper:
-        """Ask; raises as the port says, UnavailableError within two seconds."""
-        answer = await self._asked("document", _question(look))
-        try:
-            return Paper(
-                str(answer["kind"]),
-                str(answer["media_type"]),
-                base64.b64decode(answer["content"], validate=True),
-                bool(answer["masked"]),
-            )
-        except _UNREADABLE:
-            raise _away() from None
+        return await self._intake.asked(
+            "document", _question(look), _paper, away=words_away()
+        )
 
     async def file(self, look: Look) -> Sheet:
-        answer = await self._asked("file", _question(look))
-        try:
-            return Sheet(
-                str(answer["kind"]),
-                str(answer["name"]),
-                str(answer["media_type"]),
-                int(answer["size"]),
-                str(answer["sha256"]),
-            )
-        except _UNREADABLE:
-            raise _away() from None
+        return await self._intake.asked(
+            "file", _question(look), _sheet, away=words_away()
+        )
 
     async def piece(self, look: Look, number: int) -> bytes:
-        answer = await self._asked("file", _question(look) | {"piece": number})
-        try:
-            return base64.b64decode(answer["content"], validate=True)
-        except _UNREADABLE:
-            raise _away() from None
+        question = _question(look) | {"piece": number}
+        return await self._intake.asked("file", question, _content, away=words_away())
 
-    async def _asked(self, what: str, question: dict[str, Any]) -> dict[str, Any]:
-        known = correlation_id()
-        try:
-            reply = await self._broker.request(
-                json.dumps(question).encode(),
-                subjects.ask("intake", what),
-                headers={CORRELATION_HEADER: known} if known else None,
-                timeout=self._within,
-            )
-            answer: dict[str, Any] = json.loads(reply.body)
-            status = int(answer["status"])
-            if status == _FOUND:
-                return answer
-            refused = str(answer["code"]), str(answer["detail"])
-        except (
-            OSError,
-            TimeoutError,
-            nats.errors.Error,
-            FastStreamException,
-            *_UNREADABLE,
-        ):
-            raise _away() from None
-        if status == _NOT_FOUND:
-            raise NotFoundError(*refused)
-        raise _away()
+
+def words_away() -> UnavailableError:
+    return UnavailableError(
+        "handling.words_away",
+        "What was handed in cannot be shown at the moment; all else can be done.",
+        retry_after=5,
+    )
 
 
 def _question(look: Look) -> dict[str, Any]:
@@ -102,9 +51,24 @@ def _question(look: Look) -> dict[str, Any]:
     }
 
 
-def _away() -> UnavailableError:
-    return UnavailableError(
-        "handling.words_away",
-        "What was handed in cannot be shown at the moment; all else can be done.",
-        retry_after=5,
+def _content(answer: dict[str, Any]) -> bytes:
+    return base64.b64decode(answer["content"], validate=True)
+
+
+def _paper(answer: dict[str, Any]) -> Paper:
+    return Paper(
+        str(answer["kind"]),
+        str(answer["media_type"]),
+        _content(answer),
+        bool(answer["masked"]),
+    )
+
+
+def _sheet(answer: dict[str, Any]) -> Sheet:
+    return Sheet(
+        str(answer["kind"]),
+        str(answer["name"]),
+        str(answer["media_type"]),
+        int(answer["size"]),
+        str(answer["sha256"]),
     )

@@ -117,7 +117,7 @@ def test_a_failed_batch_comes_again_until_only_the_culprit_is_left(open_bus):
                 done.extend(bodies)
 
             task = asyncio.create_task(pull.run(handle))
-            await until(lambda: len(done) == 7)
+            await until(lambda: len(done) == 7 and pull.fault is not None)
             fault = str(pull.fault)
             culprit = b""
             await until(lambda: len(done) == 8)
