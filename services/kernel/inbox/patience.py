@@ -11,6 +11,7 @@ import ctypes
 import sys
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -88,11 +89,11 @@ class _Watch:
         self._some.set()
 
     def remove(self, job: _Job) -> None:
-        """Look after it no more; an error that is under way to it is taken back."""
+        """Look after it no more; an error that is under way to it is met here."""
         with self._lock:
             self._jobs.discard(job)
-            if job.cut:
-                _raise_in(job.thread, None)
+        if job.cut:
+            _meet(job.thread)
 
     def _look(self) -> None:
         while True:
@@ -107,10 +108,23 @@ class _Watch:
                         _raise_in(job.thread, HungError)
 
 
-def _raise_in(thread: int, error: type[BaseException] | None) -> None:
+def _raise_in(thread: int, error: type[BaseException]) -> None:
     ctypes.pythonapi.PyThreadState_SetAsyncExc(
-        ctypes.c_ulong(thread), ctypes.py_object(error) if error else None
+        ctypes.c_ulong(thread), ctypes.py_object(error)
     )
+
+
+def _meet(this_thread: int) -> None:
+    """Let an error that may be under way to this thread strike here and nowhere else.
+
+    One that was already met is sent anew. Taking it back (`SetAsyncExc` with no error)
+    leaves the interpreter looking for it ever after; with a tracer such as coverage,
+    Python 3.11 then never gets past its next call.
+    """
+    with suppress(HungError):
+        _raise_in(this_thread, HungError)
+        while True:
+            pass
 
 
 _watch = _Watch()
