@@ -1,6 +1,7 @@
 """Fixtures that any test may ask for; nothing is imported from here."""
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from itertools import count
@@ -27,6 +28,10 @@ settings.register_profile("nightly", max_examples=5_000, deadline=None)
 settings.load_profile(
     os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if "CI" in os.environ else "dev")
 )
+
+# A shell that runs the tests in the background has them ignore Ctrl-C, and so would
+# every program that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
