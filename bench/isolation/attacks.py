@@ -17,6 +17,7 @@ from events import subjects
 from events.subjects import Stream
 from services.kernel.broker.server import API_PREFIX
 from tests.support.feeds import department_bus
+from tests.support.nats import settled
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -94,7 +95,7 @@ async def push_to_the_commands_of_others(on: Attempt) -> bool:
     """Have the server itself publish forged commands."""
     target = subjects.do("logistics", "investigate")
     heard = await on.bus.services.subscribe(target)
-    await on.bus.services.flush()
+    await settled(on.bus.services)
     name = "CONSUMER.CREATE.DEPARTMENTS.forger"
     await asked(on, name, consumer(name="forger", deliver_subject=target))
     return await came(heard)
@@ -129,7 +130,7 @@ async def purge_the_stream(on: Attempt) -> bool:
 async def listen_to_their_answers(on: Attempt) -> bool:
     inboxes = (f"{on.bus.logistics.feed.user.inbox_prefix}.>", "_INBOX.>", ">")
     ears = [await on.client.subscribe(inbox) for inbox in inboxes]
-    await on.client.flush()
+    await settled(on.client)
     fetching = await on.bus.logistics.subscription()
     await fetching.fetch(1, timeout=1)
     await on.bus.services.request("$JS.API.INFO")  # and those of the services
@@ -139,7 +140,7 @@ async def listen_to_their_answers(on: Attempt) -> bool:
 async def discard_what_they_have_in_hand(on: Attempt) -> bool:
     (message,) = await (await on.bus.logistics.subscription()).fetch(1, timeout=1)
     await on.client.publish(message.reply, b"+TERM")
-    await on.client.flush()
+    await settled(on.client)
     await asyncio.sleep(PATIENCE)
     known = await on.bus.logistics.js.consumer_info("DEPARTMENTS", "dept_logistics")
     pending: int | None = known.num_ack_pending
@@ -156,16 +157,16 @@ async def publish_events(on: Attempt) -> bool:
     before = {stream: await on.bus.count(stream) for stream in wanted}
     for subject in wanted.values():
         await on.client.publish(subject, b"{}")
-    await on.client.flush()
+    await settled(on.client)
     await asyncio.sleep(PATIENCE)
     return any([await on.bus.count(stream) > before[stream] for stream in wanted])
 
 
 async def command_for_another_department(on: Attempt) -> bool:
     heard = await on.bus.services.subscribe(subjects.commands_of("logistics"))
-    await on.bus.services.flush()
+    await settled(on.bus.services)
     await on.client.publish(subjects.do("logistics", "sign-for"), b"{}")
-    await on.client.flush()
+    await settled(on.client)
     return await came(heard)
 
 
@@ -176,7 +177,7 @@ async def have_the_server_publish_into_a_stream(on: Attempt) -> bool:
         b'{"batch":2,"no_wait":true}',
         reply="amends.case.0.ComplaintClosed",
     )
-    await on.client.flush()
+    await settled(on.client)
     await asyncio.sleep(PATIENCE)
     return await on.bus.count(Stream.CASES) > 0
 
@@ -188,11 +189,11 @@ async def have_handling_publish_into_a_stream(on: Attempt) -> bool:
         await message.respond(b"{}")
 
     await on.bus.services.subscribe(subjects.commands_of("quality"), cb=answer)
-    await on.bus.services.flush()
+    await settled(on.bus.services)
     await on.client.publish(
         subjects.do("quality", "sign-for"), b"", reply="amends.case.0.ComplaintClosed"
     )
-    await on.client.flush()
+    await settled(on.client)
     await asyncio.sleep(PATIENCE)
     return await on.bus.count(Stream.CASES) > 0
 
@@ -205,10 +206,10 @@ async def have_handling_command_for_another(on: Attempt) -> bool:
 
     await on.bus.services.subscribe(subjects.commands_of("quality"), cb=answer)
     heard = await on.bus.services.subscribe(subjects.commands_of("logistics"))
-    await on.bus.services.flush()
+    await settled(on.bus.services)
     reply = subjects.do("logistics", "sign-for")
     await on.client.publish(subjects.do("quality", "sign-for"), b"", reply=reply)
-    await on.client.flush()
+    await settled(on.client)
     return await came(heard)
 
 

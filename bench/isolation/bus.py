@@ -16,6 +16,7 @@ from events.subjects import Stream
 from events.vocabulary import Channel
 from services.kernel.broker.server import API_PREFIX
 from tests.support.feeds import department_server
+from tests.support.nats import settled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -62,7 +63,7 @@ async def every_subject(bus: Bus, insiders: Sequence[Insider], leaks: Leaks) -> 
                 heard.append((message.subject, message.data))
 
         await services.subscribe(">", cb=hear)
-        await services.flush()
+        await settled(services)
         clients = {
             each.user.name: await _connected(bus, each, stack) for each in insiders
         }
@@ -73,7 +74,7 @@ async def every_subject(bus: Bus, insiders: Sequence[Insider], leaks: Leaks) -> 
                 if not _own(subject, each.user.uses):
                     await client.publish(subject, MARK + b" " + each.user.name.encode())
                     leaks.subjects += 1
-            await client.flush()
+            await settled(client)
         await asyncio.sleep(_SETTLED)
         leaks.leaks += [f"{body.decode()} published to {to}" for to, body in heard]
         await _listened(services, insiders, clients, theirs, leaks)
@@ -101,7 +102,7 @@ async def _listened(
         for subject in ears:
             await clients[each.user.name].subscribe(subject, cb=hear)
             leaks.subjects += 1
-        await clients[each.user.name].flush()
+        await settled(clients[each.user.name])
     streamed = (
         "amends.case.",
         "amends.intake.",
@@ -112,7 +113,7 @@ async def _listened(
     for subject in theirs:
         if not subject.startswith(streamed):  # these would stay in a stream of ours
             await services.publish(subject, MARK)
-    await services.flush()
+    await settled(services)
     await asyncio.sleep(_SETTLED)
     leaks.leaks += came
 

@@ -28,7 +28,7 @@ from services.kernel.broker.server import (
     new_seed,
     public_key,
 )
-from tests.support.nats import client_of
+from tests.support.nats import client_of, settled
 
 pytestmark = pytest.mark.connected
 
@@ -179,15 +179,15 @@ def test_a_user_reaches_what_it_may_use_and_nothing_else(tmp_path: Path):
 
         async with client_of(server) as services:
             await services.subscribe(">", cb=hear)
-            await services.flush()
+            await settled(services)
             for name, secret in (("u", seed), ("silent", other)):
                 broker = build_broker(server.url, name=name, seed=secret)
                 client = await broker.connect()
                 for subject in ("forbidden.x", "allowed.x"):
                     await client.publish(subject, name.encode())
-                await client.flush()
+                await settled(client)
                 await stop_broker(broker)
-            await services.flush()
+            await settled(services)
         return heard
 
     server = NatsServer(tmp_path, users=users)
@@ -215,14 +215,14 @@ def test_an_answer_never_leaves_the_account_of_the_user_who_asked(tmp_path: Path
         async with client_of(server) as services:
             await services.subscribe("ask", cb=answer)
             await services.subscribe("events", cb=hear)
-            await services.flush()
+            await settled(services)
             broker = build_broker(server.url, name="u", seed=seed)
             client = await broker.connect()
             await client.publish("ask", b"user", reply="events")
-            await client.flush()
+            await settled(client)
             await services.publish("ask", b"control", reply="events")
             await until(lambda: forged)
-            await services.flush()
+            await settled(services)
             await stop_broker(broker)
         return forged
 

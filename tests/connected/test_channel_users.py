@@ -23,6 +23,7 @@ from bench.isolation.house import opened
 from events import subjects
 from events.subjects import Stream
 from services.kernel.errors import UnavailableError
+from tests.support.nats import settled
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -128,7 +129,7 @@ async def have_the_stream_answer_into_another(client, services):
 
 async def grown(client, services, stream):
     """Tell whether the stream holds what is no event."""
-    await client.flush()
+    await settled(client)
     await asyncio.sleep(PATIENCE)
     js = services.jetstream()
     last = (await js.stream_info(stream)).state.last_seq
@@ -144,17 +145,17 @@ async def hear_the_answers_of_another_channel(client, services):
         await client.subscribe(subject)
         for subject in ("_INBOX_channel_email.>", "_INBOX.>", ">")
     ]
-    await client.flush()
+    await settled(client)
     await services.publish("_INBOX_channel_email.x", b"a receipt and its code")
-    await services.flush()
+    await settled(services)
     return any([await came(ear) for ear in ears])
 
 
 async def hear_complaints_of_others(client, services):
     ears = [await client.subscribe(subject) for subject in ("amends.>", ">")]
-    await client.flush()
+    await settled(client)
     await services.publish(subjects.ask_submit("email"), b"{}")
-    await services.flush()
+    await settled(services)
     return any([await came(ear) for ear in ears])
 
 
@@ -191,7 +192,7 @@ def test_intake_answers_a_channel_at_its_own_inbox_alone(tmp_path):
     async def main():
         async with at_the_phone(tmp_path / "data") as (services, phone):
             ear = await services.subscribe(">")
-            await services.flush()
+            await settled(services)
             own = phone.new_inbox()
             for number, to in enumerate(
                 ["_INBOX_channel_email.x", "_INBOX.x", "amends.case.0.X", "x", own]

@@ -10,6 +10,7 @@ from events import subjects
 from services.bus import Feed
 from services.kernel.broker.server import API_PREFIX, NatsServer
 from tests.support.feeds import department_bus, department_server
+from tests.support.nats import settled
 
 pytestmark = pytest.mark.connected
 
@@ -40,7 +41,7 @@ def test_what_a_department_may_do_works(broker):
                 await message.respond(message.subject.encode())
 
             await bus.services.subscribe(subjects.commands_of("quality"), cb=answer)
-            await bus.services.flush()
+            await settled(bus.services)
             fetching = await bus.quality.subscription()
             await bus.services.jetstream().publish(
                 subjects.dept_event("quality", "ComplaintReopened"), b"again"

@@ -18,6 +18,7 @@ import nats.errors
 import pytest
 
 from services.kernel.broker.server import find_binary, new_seed
+from tests.support.children import dying_with_us
 from tests.support.house import ACCEPT, House
 from tests.support.running import RunningAmends, free_port
 
@@ -48,6 +49,7 @@ class Following:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            preexec_fn=dying_with_us(),  # noqa: PLW1509 - see there
             bufsize=0,  # what waits is in the pipe alone, where `select` sees it
         )
 
@@ -261,7 +263,8 @@ def test_a_broker_of_one_s_own_lets_departments_in(tmp_path):
             'include "accounts.conf"\n'
         )
         with subprocess.Popen(
-            [find_binary(), "-c", config, "-l", "/dev/null"]
+            [find_binary(), "-c", config, "-l", "/dev/null"],
+            preexec_fn=dying_with_us(),  # noqa: PLW1509 - see there
         ) as broker:
             try:
                 house = House(amends)

@@ -20,7 +20,7 @@ from services.kernel.errors import RefusedError, UnavailableError
 from services.kernel.logs import configure
 from services.kernel.vault import words
 from tests.support.intake import bench
-from tests.support.nats import client_of, running_nats
+from tests.support.nats import client_of, running_nats, settled
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -93,7 +93,7 @@ async def answering(
                     await message.respond(answer)  # type: ignore[attr-defined]
 
                 await client.subscribe(subjects.ask("intake", "find"), cb=reply)
-                await client.flush()
+                await settled(client)
             yield AskedIntake(broker, within=PATIENCE)
     finally:
         await broker.stop()

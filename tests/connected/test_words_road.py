@@ -13,7 +13,7 @@ from services.handling.messaging.documents import IntakeWords
 from services.handling.ports import Look, Paper, Sheet
 from services.kernel.broker.connection import build_broker
 from services.kernel.errors import NotFoundError, UnavailableError
-from tests.support.nats import client_of, running_nats
+from tests.support.nats import client_of, running_nats, settled
 
 pytestmark = pytest.mark.connected
 
@@ -52,7 +52,7 @@ async def asking(server, answer=None, *, silent=False):
             if answer is not None or silent:
                 for what in ("document", "file"):
                     await client.subscribe(subjects.ask("intake", what), cb=reply)
-                await client.flush()
+                await settled(client)
             yield IntakeWords(broker, within=0.5 if silent else PATIENCE), asked
     finally:
         await broker.stop()

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from services.intake.cli.importing import load_mapping
+from tests.support.children import dying_with_us
 from tests.support.running import PATIENCE
 from tests.support.terminal import on_a_terminal
 
@@ -123,6 +124,7 @@ def test_an_interrupted_import_ends_and_goes_on_later(
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=dying_with_us(),  # noqa: PLW1509 - see there
     )
     store = amends.data / "intake" / "store.sqlite"
     amends.until(lambda: received(store) > 2, "some rows are received")

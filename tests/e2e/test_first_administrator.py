@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.children import dying_with_us
 from tests.support.running import PATIENCE
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ def test_the_link_is_shown_on_a_terminal_alone_and_works(
         stdout=theirs,
         stderr=theirs,
         start_new_session=True,
+        preexec_fn=dying_with_us(),  # noqa: PLW1509 - see there
     )
     os.close(theirs)
     shown, end = "", time.monotonic() + PATIENCE

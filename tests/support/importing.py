@@ -7,6 +7,8 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Final
 
+from tests.support.children import dying_with_us
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -51,4 +53,5 @@ def importing(amends: RunningAmends, file: Path) -> subprocess.Popen[bytes]:
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        preexec_fn=dying_with_us(),  # noqa: PLW1509 - see there
     )

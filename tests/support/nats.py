@@ -22,6 +22,16 @@ def running_nats(folder: Path) -> Iterator[NatsServer]:
         server.stop()
 
 
+async def settled(client: Client) -> None:
+    """Wait until the server has read what the client sent, and sent what it has for it.
+
+    nats-py writes the PING of a `flush` past commands that still wait to be written,
+    so that the answer to a first one tells nothing of a subscription made before it.
+    """
+    await client.flush()
+    await client.flush()
+
+
 async def _quiet(_: Exception) -> None:
     """Say nothing of the outages that the tests make themselves."""
 

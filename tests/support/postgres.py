@@ -1,13 +1,11 @@
 """A real PostgreSQL on loopback for the length of a block, from a wheel."""
 
-import ctypes
 import os
 import secrets
 import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -18,9 +16,10 @@ from typing import Any, Final
 
 import psycopg
 
+from tests.support.children import dying_with_us
+
 START_SECONDS: Final = 30
 STOP_SECONDS: Final = 10
-PR_SET_PDEATHSIG: Final = 1
 NOBODY: Final = 65534
 
 
@@ -126,15 +125,9 @@ def _start(
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,  # Ctrl-C is for pytest, which then stops us
-            preexec_fn=_die_with_parent,  # noqa: PLW1509 - one call, no locks taken
+            preexec_fn=dying_with_us(signal.SIGQUIT),  # noqa: PLW1509 - see there
             **account,
         )
-
-
-def _die_with_parent() -> None:
-    """Ask Linux for an immediate shutdown when pytest is killed."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGQUIT)
 
 
 def _wait_until_ready(server: "subprocess.Popen[bytes]", url: str, log: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -13,6 +14,7 @@ import httpx
 
 from services.building import SERVICES
 from services.kernel.broker.server import find_binary, kept_seed
+from tests.support.children import dying_with_us
 from tests.support.running import PATIENCE, RunningAmends, free_port
 
 if TYPE_CHECKING:
@@ -132,6 +134,7 @@ class Processes:
                 [find_binary(), "-c", str(config)],
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
+                preexec_fn=dying_with_us(),  # noqa: PLW1509 - see there
             )
         )
         self._until(f"http://127.0.0.1:{self._monitor_port}/healthz")
@@ -166,7 +169,16 @@ class Processes:
         assert nginx is not None
         self._others.append(
             subprocess.Popen(
-                [nginx, "-p", str(place), "-e", f"{place}/error.log", "-c", str(config)]
+                [
+                    nginx,
+                    "-p",
+                    str(place),
+                    "-e",
+                    f"{place}/error.log",
+                    "-c",
+                    str(config),
+                ],
+                preexec_fn=dying_with_us(signal.SIGTERM),  # noqa: PLW1509 - it tells its workers
             )
         )
         self._until(f"{self.proxy}/status")
