@@ -39,6 +39,9 @@ CASE_VERSION: Final = "ce-caseversion"
 SCHEMA_VERSION: Final = "ce-schemaversion"
 CORRELATION_ID: Final = "ce-correlationid"
 
+UNSTATED: Final = "unstated"
+"""In place of a channel where an imported complaint's source does not state it."""
+
 _TOKEN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 

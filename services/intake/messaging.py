@@ -62,10 +62,9 @@ _AT_ONCE: Final = 100
 def received_message(entry: LogEntry) -> tuple[Outgoing]:
     """Publish every received complaint on INTAKE, under its channel."""
     about = codec.heading(entry.body)
-    assert about.channel is not None  # noqa: S101 intake stores no event without
     return (
         Outgoing(
-            subject=subjects.intake_event(about.channel),
+            subject=subjects.intake_event(about.channel or subjects.UNSTATED),
             body=entry.body,
             headers=subjects.headers(about),
         ),

@@ -110,3 +110,24 @@ def door(make_database: Callable[..., Database], **options: int) -> Iterator[Doo
         yield Door(made, **options)
     finally:
         made.writer.stop()
+
+
+@contextmanager
+def operator(door: Door) -> Iterator[httpx.Client]:
+    """Give the operator a synchronous client whose requests go through the real edge."""
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        headers = dict(request.headers)
+        headers["authorization"] = "Bearer operator-token"
+        answer = door.ask(
+            request.method, request.url.raw_path.decode(), content=request.read(),
+            headers=headers,
+        )  # fmt: skip
+        return httpx.Response(
+            answer.status_code, headers=answer.headers, content=answer.content
+        )
+
+    with httpx.Client(
+        transport=httpx.MockTransport(handle), base_url="http://t"
+    ) as made:
+        yield made

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Final
 from uuid import UUID
 
+from events import subjects
 from events.envelope import Actor
 from events.vocabulary import Origin
 from services.intake.application.registering import Receipt, Registrar, Request
@@ -112,7 +113,7 @@ class Intake:
         _allow(submission, caller)
         migrated = submission.origin is Origin.MIGRATION
         scope = Key(
-            channel=submission.channel,
+            channel=submission.channel or subjects.UNSTATED,
             client=IMPORT_CLIENT if migrated else caller.actor,
             key=self._key(key, caller, now),
         )
@@ -141,7 +142,7 @@ class Intake:
 
 def _allow(submission: Submission, caller: Credential) -> None:
     """Raise `ForbiddenError` for a channel, an origin or a time not theirs to give."""
-    if not caller.may_submit_on(submission.channel):
+    if not caller.may_submit_on(submission.channel or subjects.UNSTATED):
         raise ForbiddenError(
             "intake.channel_not_yours",
             "Use the channel of your credential; without one, only web is open.",

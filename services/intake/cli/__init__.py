@@ -117,7 +117,10 @@ def add_verbs(
             Path, typer.Argument(metavar="FILE", help="CSV, also gzipped; - for stdin.")
         ],
         format_: Annotated[
-            str, typer.Option("--format", help="cfpb, or a mapping file (.toml).")
+            str,
+            typer.Option(
+                "--format", help="cfpb, boston311, …, or a mapping file (.toml)."
+            ),
         ],
         *,
         dry_run: Annotated[

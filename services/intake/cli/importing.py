@@ -60,6 +60,8 @@ class Summary:
     accepted: int = 0
     duplicates: int = 0
     rejected: int = 0
+    continued: int = 0
+    """Rows that go on with the complaint of the row above (`several_rows`)."""
     reasons: Counter[str] = field(default_factory=Counter, compare=False)
     """How many rows each reason rejected; a row may have several."""
 
@@ -167,11 +169,17 @@ def run_import(
             progress(summary.read, total)
 
         batch = _Batch()
+        above = None
         for row in rows_of(path, mapping.columns()):
             summary.read += 1
             try:
                 if row.fault is not None:
                     raise row.fault
+                if mapping.several_rows:
+                    if (key := mapping.key_of(row.values)) == above:
+                        summary.continued += 1
+                        continue
+                    above = key
                 line = _line(submission_of(mapping, row.values, coder))
             except MalformedError as fault:
                 _reject(summary, rejected, row, fault, row.values)
@@ -227,6 +235,8 @@ def as_json(summary: Summary) -> str:
         "duplicates": summary.duplicates,
         "rejected": summary.rejected,
     }
+    if summary.continued:
+        counts["continued"] = summary.continued
     if summary.rejected:
         counts["reasons"] = summary.reasons
     return json.dumps(counts, ensure_ascii=False)
@@ -241,6 +251,10 @@ def printed(summary: Summary, *, dry_run: bool, rejects: Path | None) -> str:
         + ("  (not known before they are sent)" if dry_run else ""),
         f"  rejected    {summary.rejected:>9,}",
     ]
+    if summary.continued:
+        lines.append(
+            f"  continued   {summary.continued:>9,}  (more rows of a complaint above)"
+        )
     if summary.rejected:
         lines += [
             f"  {count:>9,} × {reason}"  # noqa: RUF001 the sign, for people

@@ -6,15 +6,23 @@ texts never share a code, unless the mapping file says that they mean the same; 
 it happen all the same, `Coder` names both.
 """
 
-import datetime as dt
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Final, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from events.vocabulary import Channel
+from services.intake.domain.dates import (
+    ISO_FORMS,
+    DateForm,
+    Stated,
+    UnreadDateError,
+    read_date,
+    written,
+)
 from services.kernel.errors import FieldError, MalformedError
 
 CODE_LENGTH: Final = 64
@@ -79,6 +87,26 @@ def _known_zone(name: str) -> str:
     return name
 
 
+NotOurs = Literal[""]
+"""A word of the source that names none of our channels: none is recorded."""
+
+AsIs = Literal[
+    "contact.name",
+    "contact.email",
+    "contact.phone",
+    "contact.customer_no",
+    "order_no",
+    "upstream_no",
+    "product.serial",
+    "product.lot",
+    "desired_outcome",
+]
+"""Fields of a submission that take a cell as it stands."""
+
+Dated = Literal["purchase_date", "event_at"]
+"""Fields of a submission that take a date."""
+
+
 class TableMapping(BaseModel):
     """Which column of a table is which field; texts to channels and codes."""
 
@@ -86,19 +114,25 @@ class TableMapping(BaseModel):
 
     format: str
     zone: Annotated[str, AfterValidator(_known_zone)]
+    dates: Annotated[tuple[DateForm, ...], Field(min_length=1)] = ISO_FORMS[:1]
+    """How the table writes its dates: the first form that fits a cell counts."""
     key: Annotated[str, Field(pattern=r"\{[^{}]+\}")]
+    several_rows: bool = False
+    """A complaint may fill several rows, one below the other: the first is taken."""
     occurred_on: str
-    statement: str
-    channel: str
-    model: Annotated[tuple[str, ...], Field(min_length=1)]
-    supplier: str
-    category: Annotated[tuple[str, ...], Field(max_length=4)]
-    channels: Mapping[str, str]
-    codes: Mapping[Kind, Mapping[str, PlainCode]]
+    statement: str | None = None
+    channel: str | None = None
+    model: tuple[str, ...] = ()
+    supplier: str | None = None
+    category: Annotated[tuple[str, ...], Field(max_length=4)] = ()
+    fields: Mapping[AsIs | Dated, str] = Field(default_factory=dict)
+    """Further fields of a submission, and their columns."""
+    channels: Mapping[str, Channel | NotOurs] = Field(default_factory=dict)
+    codes: Mapping[Kind, Mapping[str, PlainCode]] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _models_leave_room(self) -> Self:
-        room = room_of(len(self.model))
+        room = room_of(max(1, len(self.model)))
         for code in self.codes.get("model", {}).values():
             if len(code) > room:
                 message = f"the model code {code} is longer than {room} places"
@@ -107,88 +141,118 @@ class TableMapping(BaseModel):
 
     def columns(self) -> tuple[str, ...]:
         """Name every column that a table must have."""
-        keys = re.findall(r"\{([^{}]+)\}", self.key)
-        named = (self.occurred_on, self.statement, self.channel, self.supplier)
-        return tuple(dict.fromkeys((*keys, *named, *self.model, *self.category)))
+        one = (self.occurred_on, self.statement, self.channel, self.supplier)
+        named = (name for name in one if name is not None)
+        others = (*self.model, *self.category, *self.fields.values())
+        return tuple(dict.fromkeys((*_keys(self.key), *named, *others)))
+
+    def key_of(self, row: Mapping[str, str]) -> str:
+        """Give what tells the row's complaint from all others, whatever file it is in."""
+        return re.sub(r"\{([^{}]+)\}", lambda found: row[found[1]], self.key)
 
 
 def submission_of(
     mapping: TableMapping, row: Mapping[str, str], coder: Coder
 ) -> dict[str, Any]:
-    """Give the batch line for one row: a submission with its key, channel and day.
+    """Give the batch line for one row: a submission with its key, channel and time.
 
     A row without words becomes a submission without a statement: nothing is invented.
-    The day is local midnight in the mapping's zone. Raises `MalformedError` naming the
+    A day begins at midnight in the mapping's zone. Raises `MalformedError` naming the
     columns at fault.
     """
     faults: list[FieldError] = []
-    channel = mapping.channels.get(row[mapping.channel])
+    line: dict[str, Any] = {"idempotency_key": mapping.key_of(row)}
+    if mapping.channel is not None:
+        _put_channel(line, mapping, row[mapping.channel], faults)
+    line["origin"] = "migration"
+    if occurred := _date(mapping, mapping.occurred_on, row, faults):
+        line["occurred_at"] = occurred.at.isoformat()
+        line["occurred_precision"] = occurred.precision.value
+    for field in ("purchase_date", "event_at"):
+        column = mapping.fields.get(field)
+        if column is None or not row[column].strip():
+            continue
+        if stated := _date(mapping, column, row, faults):
+            local = stated.at.astimezone(ZoneInfo(mapping.zone))
+            day = field == "purchase_date"
+            line[field] = (local.date() if day else stated.at).isoformat()
+    faults.extend(
+        FieldError(column, "is empty", "Give the row its identifier.")
+        for column in _keys(mapping.key)
+        if not row[column].strip()
+    )
+    if faults:
+        raise MalformedError(
+            "import.row", "Correct the named columns of this row.", errors=faults
+        )
+    if mapping.statement is not None and (words := row[mapping.statement]).strip():
+        line["statement"] = words
+    for path, value in _goods(mapping, row, coder):
+        _put(line, path, value)
+    if levels := [text for column in mapping.category if (text := row[column]).strip()]:
+        line["category"] = "/".join(coder.code("category", text) for text in levels)
+    return line
+
+
+def _keys(template: str) -> list[str]:
+    return re.findall(r"\{([^{}]+)\}", template)
+
+
+def _put_channel(
+    line: dict[str, Any], mapping: TableMapping, text: str, faults: list[FieldError]
+) -> None:
+    channel = mapping.channels.get(text)
     if channel is None:
         faults.append(
             FieldError(
-                mapping.channel,
+                mapping.channel or "",
                 "is no channel that the mapping file knows",
                 f"Use one of {', '.join(mapping.channels)}, or name it under"
                 " [channels] of the mapping file.",
             )
         )
-    occurred_at = _local_midnight(row[mapping.occurred_on], mapping.zone)
-    if occurred_at is None:
-        faults.append(
-            FieldError(
-                mapping.occurred_on,
-                "is no day written as YYYY-MM-DD",
-                "Write the day as 2015-03-19.",
-            )
-        )
-    keys = re.findall(r"\{([^{}]+)\}", mapping.key)
-    faults.extend(
-        FieldError(column, "is empty", "Give the row its identifier.")
-        for column in keys
-        if not row[column].strip()
-    )
-    if faults or occurred_at is None:
-        raise MalformedError(
-            "import.row", "Correct the named columns of this row.", errors=faults
-        )
-    line: dict[str, Any] = {
-        "idempotency_key": re.sub(
-            r"\{([^{}]+)\}", lambda found: row[found[1]], mapping.key
-        ),
-        "channel": channel,
-        "origin": "migration",
-        "occurred_at": occurred_at.isoformat(),
-        "occurred_precision": "day",
-    }
-    if (words := row[mapping.statement]).strip():
-        line["statement"] = words
-    product = {
-        "model": _joined(mapping.model, row, coder),
-        "supplier": _coded("supplier", row[mapping.supplier], coder),
-    }
-    if product := {name: code for name, code in product.items() if code}:
-        line["product"] = product
-    if levels := [text for column in mapping.category if (text := row[column])]:
-        line["category"] = "/".join(coder.code("category", text) for text in levels)
-    return line
+    elif channel:
+        line["channel"] = str(channel)
 
 
-def _coded(kind: Kind, text: str, coder: Coder) -> str | None:
-    return coder.code(kind, text) if text else None
+def _date(
+    mapping: TableMapping,
+    column: str,
+    row: Mapping[str, str],
+    faults: list[FieldError],
+) -> Stated | None:
+    try:
+        return read_date(row[column], mapping.dates, mapping.zone, also=ISO_FORMS)
+    except UnreadDateError as error:
+        kind = "date" if any("h" in form for form in mapping.dates) else "day"
+        remedy = f"Write the {kind} as {written(mapping.dates[0])}."
+        faults.append(FieldError(column, str(error), remedy))
+        return None
+
+
+def _goods(
+    mapping: TableMapping, row: Mapping[str, str], coder: Coder
+) -> Iterator[tuple[str, str]]:
+    """Give what the row states of goods and people, by its path in a submission."""
+    if model := _joined(mapping.model, row, coder):
+        yield "product.model", model
+    if mapping.supplier is not None and (maker := row[mapping.supplier]):
+        yield "product.supplier", coder.code("supplier", maker)
+    for path, column in mapping.fields.items():
+        if path not in {"purchase_date", "event_at"} and (text := row[column].strip()):
+            yield path, text
+
+
+def _put(line: dict[str, Any], path: str, value: str) -> None:
+    outer, _, inner = path.partition(".")
+    if inner:
+        line.setdefault(outer, {})[inner] = value
+    else:
+        line[outer] = value
 
 
 def _joined(columns: Sequence[str], row: Mapping[str, str], coder: Coder) -> str | None:
     """Join the codes of several columns by dots into one code."""
     texts = [text for column in columns if (text := row[column])]
-    room = room_of(len(columns))
+    room = room_of(max(1, len(columns)))
     return ".".join(coder.code("model", text, room=room) for text in texts) or None
-
-
-def _local_midnight(text: str, zone: str) -> dt.datetime | None:
-    try:
-        day = dt.date.fromisoformat(text)
-    except ValueError:
-        return None
-    if day.isoformat() != text:  # fromisoformat also takes week dates and 20150319
-        return None
-    return dt.datetime.combine(day, dt.time(), ZoneInfo(zone)).astimezone(dt.UTC)

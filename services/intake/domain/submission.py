@@ -139,8 +139,9 @@ AnyAttachment = Annotated[
 class Submission(_Given):
     """One complaint as a channel hands it in (S7-S10, S14, S15)."""
 
-    channel: Channel
-    """May be left out of the JSON where the caller's credential names it."""
+    channel: Channel | None = None
+    """May be left out of the JSON where the caller's credential names it, and of what
+    is imported from a source that does not state it."""
     statement: Words | None = None
     contact: Contact | None = None
     product: Goods | None = None
@@ -276,6 +277,8 @@ def _missing(document: Mapping[str, Any]) -> Iterator[FieldError]:
     Works on the raw document, so that these faults are told beside those of form.
     """
     if document.get("origin") != Origin.MIGRATION:  # the past may be poorer (A7)
+        if document.get("channel") is None:
+            yield _fault_of("channel", "is missing", "Give it.")
         if _blank(document.get("statement")):
             yield _fault_of("statement", "is missing", "Say what happened, in words.")
         channel = document.get("channel")

@@ -22,7 +22,7 @@ from services.kernel.errors import (
     UnavailableError,
 )
 from tests.support.intake import GOOD
-from tests.support.intake_http import door
+from tests.support.intake_http import door, operator
 
 COLUMNS = [
     "Date received",
@@ -53,21 +53,7 @@ def http(make_database):
 
 @pytest.fixture
 def client(http):
-    """A synchronous client whose requests go through the real edge."""
-
-    def handle(request):
-        headers = dict(request.headers)
-        headers["authorization"] = "Bearer operator-token"
-        answer = http.ask(
-            request.method, request.url.path, content=request.read(), headers=headers
-        )
-        return httpx.Response(
-            answer.status_code, headers=answer.headers, content=answer.content
-        )
-
-    with httpx.Client(
-        transport=httpx.MockTransport(handle), base_url="http://t"
-    ) as made:
+    with operator(http) as made:
         yield made
 
 

@@ -1,0 +1,50 @@
+"""Cities' and insurers' real files: every count equals one taken without our code."""
+
+import datetime as dt
+import json
+from collections import Counter
+
+import httpx
+import pytest
+
+from services.intake.cli.importing import Summary, load_mapping, run_import
+from services.intake.domain.submission import Submission
+from tests.support.open_data_counts import LAYOUTS, counts
+
+pytestmark = pytest.mark.real_data
+
+NOW = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_a_whole_file_is_read_as_a_recount_says(real_data, name):
+    layout = LAYOUTS[name]
+    file = real_data / "data" / layout.file
+    wanted = counts(layout, file)
+    rows, complaints = wanted["rows"]["all"], wanted["complaints"]["all"]
+    sent = []
+
+    def take(request):
+        lines = [json.loads(line) for line in request.content.splitlines()]
+        sent.extend(lines)
+        return httpx.Response(200, content=b'{"status": 201}\n' * len(lines))
+
+    with httpx.Client(
+        transport=httpx.MockTransport(take), base_url="http://t"
+    ) as client:
+        done = run_import(client, file, load_mapping(name))
+    assert done == Summary(rows, complaints, 0, 0, rows - complaints)
+    assert len({each.pop("idempotency_key") for each in sent}) == complaints
+    given = [Submission.parse(each, now=NOW) for each in sent]
+    assert Counter(each.channel or "" for each in given) == wanted["channel"]
+    instants = Counter(f"{each.occurred_at:%Y-%m-%dT%H:%M:%S}" for each in given)
+    assert instants == wanted["instant"]
+    precision = "instant" if "%S" in layout.written else "day"
+    assert {each.occurred_precision for each in given} == {precision}
+    for of, words in (
+        (lambda each: each.category, "category"),
+        (lambda each: each.product and each.product.model, "model"),
+        (lambda each: each.product and each.product.supplier, "supplier"),
+    ):
+        codes = Counter(of(each) for each in given)
+        assert sorted(codes.values()) == sorted(wanted[words].values())
