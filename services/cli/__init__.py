@@ -543,6 +543,34 @@ def audit_checkpoint(*, as_json: AsJson = False) -> None:
     auditing.checkpoints(as_json=as_json)
 
 
+@audit.command(
+    "replay", epilog="Example: amends audit replay --until 2026-03-31 --json"
+)
+def audit_replay(
+    *,
+    until: Annotated[
+        str | None,
+        typer.Option(
+            help="Only what was known then: 2026-03-31T00:00:00Z, 2026-03-31 or a"
+            " position."
+        ),
+    ] = None,
+    processes: Annotated[
+        int | None,
+        typer.Option(min=1, max=16, help="Work in so many; else as many as help."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Fold every case of handling's record again, and print a digest of what comes out.
+
+    The same events give the same digest, on either database and in any number of
+    processes.
+    """
+    from services.cli import replaying  # noqa: PLC0415 lazy
+
+    replaying.replay(until, processes=processes, as_json=as_json)
+
+
 @audit.command("readings", epilog="Example: amends audit readings --case 123456789012")
 def audit_readings(
     *,

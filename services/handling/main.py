@@ -359,11 +359,12 @@ def places(policy: Policy) -> Places:
 def open_for_reading(settings: Settings, folder: DataFolder) -> Iterator[Handling]:
     """Open the record beside whatever runs; nothing can be written through it."""
     with closing(
-        open_database(
-            folder.database_url(NAME, "store", server=settings.database_url),
-            schema=NAME,
-            read_only=True,
-        )
+        open_database(record_url(settings, folder), schema=NAME, read_only=True)
     ) as database:
         store = open_store(database, name=NAME, codec=codec, now=system_clock)
         yield Handling(store, WorkList(database))
+
+
+def record_url(settings: Settings, folder: DataFolder) -> str:
+    """Give the address of handling's record."""
+    return folder.database_url(NAME, "store", server=settings.database_url)

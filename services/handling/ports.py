@@ -65,6 +65,8 @@ class QueueFilter(NamedTuple):
     closed_before: datetime | None = None
     unended: bool = False
     unassigned: bool = False
+    known_by: int | None = None
+    """Only cases that the record had at this position."""
     after: tuple[datetime, UUID] | None = None
 
 
@@ -77,6 +79,16 @@ class Entry(Protocol):
     def committed_at(self) -> int: ...
     @property
     def body(self) -> bytes: ...
+
+
+class StoredRow(NamedTuple):
+    """One stored event as the record keeps it; `position` and `version` are its place."""
+
+    position: int
+    case_id: UUID
+    version: int
+    type: str
+    body: bytes
 
 
 class CaseStore(Protocol):
@@ -95,9 +107,16 @@ class CaseStore(Protocol):
         case_id: UUID | None = None,
     ) -> Sequence[Entry]: ...
 
+    def histories(
+        self, cases: Collection[UUID], *, upto: int
+    ) -> Mapping[UUID, Sequence[Entry]]:
+        """Give the entries of these cases up to a position, each case's in order."""
+
     def last_position(self) -> int: ...
 
     def position_at(self, instant: datetime) -> int: ...
+
+    def known_at(self, position: int) -> datetime | None: ...
 
 
 class CaseList(Protocol):

@@ -34,6 +34,7 @@ VOLATILE = re.compile(
     r"|\b\d{4} \d{4} \d{4} \d{4}\b|\b\d{16}\b"  # receipt numbers
     r"|\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|\+\d\d:\d\d)?"  # instants
     r"|\b[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{4}\b"  # access codes
+    r"|\b[0-9a-f]{64}\b"  # digests
 )
 
 

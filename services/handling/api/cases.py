@@ -23,8 +23,10 @@ from services.handling.application.finding import (
     Finding,
 )
 from services.handling.application.looking import (
+    cursor_behind,
     cursor_of,
     look,
+    own_past,
     own_queue,
     read_as_of,
     read_cursor,
@@ -71,6 +73,7 @@ MARKS: Final = {
     "upstream": "upstream_no",
 }
 """The parameters that find a case by what was given with it, and their kinds."""
+_NO_FILTERS: Final = {"origin", "as_of", "cursor", "limit", "q", *MARKS}
 IN_Q: Final = (RECEIPT_NO, WORDS)
 """What `q` may be."""
 
@@ -106,11 +109,12 @@ class QueueQuery(BaseModel):
     lot: Typed = None
     customer: Typed = None
     upstream: Typed = None
+    as_of: str | None = None
     cursor: str | None = None
     limit: Annotated[int, Query(ge=1, le=PAGE_LIMIT)] = PAGE
 
     def filter(self) -> QueueFilter:
-        given = self.model_dump(exclude={"origin", "cursor", "limit", "q", *MARKS})
+        given = self.model_dump(exclude=_NO_FILTERS)
         origins = (self.origin,) if self.origin else ()
         return QueueFilter(**given, origins=origins, after=read_cursor(self.cursor))
 
@@ -124,6 +128,16 @@ class QueueQuery(BaseModel):
                 if not found[-1]:
                     raise _unfit(name)
         return found
+
+
+def _no_search_then() -> MalformedError:
+    message = "cannot be searched as of a time"
+    remedy = "Leave out q and the numbers, or as_of; open what was found as of then."
+    return MalformedError(
+        "handling.query",
+        f"The queue {message}: {remedy}",
+        errors=[FieldError("as_of", message, remedy)],
+    )
 
 
 def _unfit(name: str) -> MalformedError:
@@ -152,12 +166,32 @@ def router(
         when = read_as_of(as_of, zone)
         return look(handling, reference, when, sender=sender, policy=policy)
 
+    def stood(
+        query: QueueQuery, wanted: QueueFilter, sender: Credential
+    ) -> JSONResponse:
+        when = read_as_of(query.as_of, zone)
+        page = own_past(handling, when, wanted, sender, policy, limit=query.limit)
+        return JSONResponse(
+            {
+                "rows": [_plain(row._asdict()) for row in page.rows],
+                "total": page.total,
+                "cursor": cursor_behind(page.place) if page.place else None,
+                "missing": [],
+                "position": page.position,
+            }
+        )
+
     @routes.get("/cases", summary="The queue: cases by filter, oldest receipt first")
     async def cases(
         query: Annotated[QueueQuery, Query()], sender: Annotated[Credential, who]
     ) -> JSONResponse:
         wanted, missing = query.filter(), list[str]()
-        if clauses := query.clauses(finding):
+        clauses = query.clauses(finding)
+        if query.as_of is not None:
+            if clauses:
+                raise _no_search_then()
+            return await run_in_threadpool(stood, query, wanted, sender)
+        if clauses:
             found = await finding.find(clauses, wanted, by=sender, limit=query.limit)
             page, missing = found.page, list(found.missing)
         else:
@@ -169,6 +203,7 @@ def router(
                 "total": page.total,
                 "cursor": cursor_of(page.rows[-1]) if page.more else None,
                 "missing": missing,
+                "position": None,
             }
         )
 

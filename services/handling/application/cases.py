@@ -10,6 +10,7 @@ from uuid import UUID
 from stdnum import damm
 
 from events import codec
+from services.handling.application.past import PastPage, queue_at
 from services.handling.domain.case import Case, evolve
 from services.kernel.clock import from_micros
 from services.kernel.errors import NotFoundError
@@ -95,7 +96,7 @@ class Handling:
 
         Raises `NotFoundError` where there is no such case, or was none yet.
         """
-        position = self._position(as_of)
+        position = self.position(as_of)
         entries = self._store.log(
             0, HISTORY_LIMIT, upto=position, case_id=self._case_id(reference)
         )
@@ -119,6 +120,23 @@ class Handling:
         rows = self._cases.page(wanted, limit=limit + 1)
         return Page(tuple(rows[:limit]), self._cases.count(wanted), len(rows) > limit)
 
+    def queue_as_of(
+        self, as_of: AsOf, wanted: QueueFilter, *, among: QueueFilter, limit: int
+    ) -> PastPage:
+        """List cases as they stood, of those that fit `among` now: bounded work."""
+        return queue_at(
+            self.position(as_of),
+            wanted,
+            store=self._store,
+            cases=self._cases,
+            among=among,
+            limit=limit,
+        )
+
+    def known_at(self, position: int) -> datetime | None:
+        """Tell since when the record stood at a position; None before all."""
+        return self._store.known_at(position)
+
     def count(self, wanted: QueueFilter) -> int:
         return self._cases.count(wanted)
 
@@ -126,7 +144,8 @@ class Handling:
         """Count the cases of the filter by state and severity."""
         return self._cases.tally(wanted)
 
-    def _position(self, as_of: AsOf) -> int:
+    def position(self, as_of: AsOf) -> int:
+        """Give the last position that was known then; 0 before all."""
         if isinstance(as_of, datetime):
             return self._store.position_at(as_of)
         last = self._store.last_position()

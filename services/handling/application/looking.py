@@ -10,6 +10,7 @@ from uuid import UUID
 from events.vocabulary import Audience
 from services.handling.application.cases import no_case
 from services.handling.domain.visibility import NEVER, may_see, staff
+from services.handling.ports import QueueFilter
 from services.kernel.access import require_known
 from services.kernel.clock import from_micros, micros, point_in_time
 from services.kernel.errors import FieldError, ForbiddenError, MalformedError
@@ -19,9 +20,10 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from services.handling.application.cases import AsOf, Handling, History, Known
+    from services.handling.application.past import PastPage
     from services.handling.domain.case import Case
     from services.handling.domain.policy import Policy
-    from services.handling.ports import Listed, QueueFilter
+    from services.handling.ports import Listed
     from services.kernel.access import Credential
 
 
@@ -83,22 +85,46 @@ def own_queue(wanted: QueueFilter, sender: Credential, policy: Policy) -> QueueF
     return wanted
 
 
-def read_as_of(text: str | None, zone: ZoneInfo) -> AsOf:
-    """Read `as_of`: a position, an instant of knowledge time, or a day to its end.
+def own_past(
+    handling: Handling,
+    as_of: AsOf,
+    wanted: QueueFilter,
+    sender: Credential,
+    policy: Policy,
+    *,
+    limit: int,
+) -> PastPage:
+    """List the queue as it stood: what was theirs then, of what they may see now."""
+    return handling.queue_as_of(
+        as_of,
+        own_queue(wanted, sender, policy),
+        among=own_queue(QueueFilter(), sender, policy),
+        limit=limit,
+    )
 
-    Days are those of the organisation's `zone`. Raises MalformedError for all else.
+
+def read_as_of(text: str | None, zone: ZoneInfo, *, field: str = "as_of") -> AsOf:
+    """Read a position, an instant of knowledge time, or a day to its end.
+
+    Days are those of the organisation's `zone`. Raises MalformedError for all else,
+    naming the field by its name where it was given.
     """
     if text is None:
         return None
     try:
         return point_in_time(text, zone)
     except (ValueError, OverflowError):
-        raise _malformed("as_of", "is no point in time", AS_OF_FORMS) from None
+        raise _malformed(field, "is no point in time", AS_OF_FORMS) from None
 
 
 def cursor_of(row: Listed) -> str:
     """Name the place behind a row of the queue."""
-    plain = f"{micros(row.received_at)}.{row.case_id.hex}"
+    return cursor_behind((row.received_at, row.case_id))
+
+
+def cursor_behind(place: tuple[dt.datetime, UUID]) -> str:
+    received_at, case_id = place
+    plain = f"{micros(received_at)}.{case_id.hex}"
     return base64.urlsafe_b64encode(plain.encode()).decode()
 
 

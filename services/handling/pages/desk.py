@@ -12,16 +12,23 @@ from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 
 from events.vocabulary import Channel, Origin, Severity, State
-from services.handling.application.cases import Handling, Page
+from services.handling.application.cases import AsOf, Handling
 from services.handling.application.finding import LONGEST, SOUGHT, Finding, Found
-from services.handling.application.looking import cursor_of, own_queue, read_cursor
+from services.handling.application.looking import (
+    cursor_behind,
+    cursor_of,
+    own_past,
+    own_queue,
+    read_cursor,
+)
 from services.handling.application.turn import NEXT
 from services.handling.domain.decisions.rules import OPEN
 from services.handling.domain.policy import Policy
-from services.handling.ports import Clause, QueueFilter
+from services.handling.pages.desk_fields import moment_field, read_moment
+from services.handling.ports import Clause, Listed, QueueFilter
 from services.kernel.access import Credential
 from services.kernel.clock import Clock
-from services.kernel.errors import RefusedError, UnavailableError
+from services.kernel.errors import MalformedError, RefusedError, UnavailableError
 from services.kernel.i18n import msgid
 from services.kernel.web.pages import Pages
 
@@ -40,6 +47,12 @@ TONES: Final[Mapping[str, str]] = {
     "critical": "bad",
 }
 NO_DAY: Final = msgid("Write the day as 2026-03-04.")
+NO_MOMENT: Final = msgid(
+    "Write a moment as 2026-03-04T09:30, a day as 2026-03-04, or a position as 4711."
+)
+NO_SEARCH_THEN: Final = msgid(
+    "Nothing is searched as of an earlier time: find the case now, and open it as of then."
+)
 NOT_TO_FIND: Final = msgid(
     "Nothing can be found by this as it is: give the whole number or address."
 )
@@ -72,6 +85,23 @@ class Asked:
     typed: Mapping[str, str]
     wanted: QueueFilter
     faults: Mapping[str, str]
+    as_of: AsOf = None
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The rows of a list, and what is said of it; `total` is None where nobody counted.
+
+    `position`: the list is of the past, as the record stood there, since `known_at`.
+    """
+
+    rows: tuple[Listed, ...]
+    total: int | None = 0
+    next: str | None = None
+    missing: tuple[str, ...] = ()
+    elsewhere: int = 0
+    position: int | None = None
+    known_at: dt.datetime | None = None
 
 
 def router(
@@ -114,17 +144,24 @@ def router(
         asked = read_filters(request.query_params, pages.zone, policy)
         wanted = own_queue(asked.wanted, viewer, policy)
         clause = _clause(finding, asked)
-        result, hindered = Found(Page((), 0, more=False)), None
-        if clause == ():
+        hindered = None
+        found = Shown(())
+        if asked.as_of is not None and clause is not None:
+            hindered = pages.text(request, NO_SEARCH_THEN)
+        elif asked.as_of is not None:
+            found = await run_in_threadpool(
+                _stood, handling, asked, viewer=viewer, policy=policy
+            )
+        elif clause == ():
             hindered = pages.text(request, NOT_TO_FIND)
         elif clause is not None:
             try:
                 result = await finding.find([clause], wanted, by=viewer, limit=PAGE)
+                found = _shown(result)
             except (RefusedError, UnavailableError) as error:
                 hindered = pages.remedy(request, error)
         else:
-            result = await run_in_threadpool(_listed, handling, wanted)
-        found = result.page
+            found = await run_in_threadpool(_listed, handling, wanted)
         response = pages.render(
             request,
             "desk/queue.html",
@@ -133,13 +170,10 @@ def router(
                 name: pages.text(request, fault) for name, fault in asked.faults.items()
             },
             found=found,
-            missing=result.missing,
             hindered=hindered,
             sought=SOUGHT,
             tried=[each.kind for each in clause or ()],
-            elsewhere=result.elsewhere,
             tones=TONES,
-            next=cursor_of(found.rows[-1]) if found.more else None,
             states=[each.value for each in State],
             any_open=ANY_OPEN,
             departments=()
@@ -151,6 +185,7 @@ def router(
             categories=policy.categories,
             filtered=any(asked.typed.values()),
             front_office=policy.front_office,
+            moment_field=moment_field(asked.typed["as_of"]),
         )
         if request.headers.get("hx-request") == "true":
             response.headers["HX-Push-Url"] = address(asked.typed)
@@ -159,11 +194,35 @@ def router(
     return routes
 
 
-def _listed(handling: Handling, wanted: QueueFilter) -> Found:
+def _listed(handling: Handling, wanted: QueueFilter) -> Shown:
     page, elsewhere = handling.queue(wanted, limit=PAGE), 0
     if not page.total and wanted.origins:
         elsewhere = handling.count(wanted._replace(origins=()))
-    return Found(page, elsewhere=elsewhere)
+    return _shown(Found(page, elsewhere=elsewhere))
+
+
+def _shown(found: Found) -> Shown:
+    page = found.page
+    return Shown(
+        page.rows,
+        total=page.total,
+        next=cursor_of(page.rows[-1]) if page.more else None,
+        missing=found.missing,
+        elsewhere=found.elsewhere,
+    )
+
+
+def _stood(
+    handling: Handling, asked: Asked, *, viewer: Credential, policy: Policy
+) -> Shown:
+    page = own_past(handling, asked.as_of, asked.wanted, viewer, policy, limit=PAGE)
+    return Shown(
+        page.rows,
+        total=page.total,
+        next=cursor_behind(page.place) if page.place else None,
+        position=page.position,
+        known_at=handling.known_at(page.position),
+    )
 
 
 def _clause(finding: Finding, asked: Asked) -> Clause | None:
@@ -236,7 +295,8 @@ def read_filters(given: Mapping[str, str], zone: ZoneInfo, policy: Policy) -> As
     Raises MalformedError for a cursor that was never given out.
     """
     typed = {
-        name: given.get(name, "").strip()[:LONGEST] for name in (*_FILTERS, *_DAYS, "q")
+        name: given.get(name, "").strip()[:LONGEST]
+        for name in (*_FILTERS, *_DAYS, "q", "as_of")
     }
     origin = read_origin(given)
     by = given.get("by", "")
@@ -268,4 +328,9 @@ def read_filters(given: Mapping[str, str], zone: ZoneInfo, policy: Policy) -> As
         unassigned=equal["department"] == policy.front_office,
         after=read_cursor(given.get("cursor")),
     )
-    return Asked(typed, wanted, faults)
+    as_of = None
+    try:
+        as_of = read_moment(typed["as_of"], zone)
+    except MalformedError:
+        faults["as_of"] = NO_MOMENT
+    return Asked(typed, wanted, faults, as_of)

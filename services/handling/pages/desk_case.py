@@ -1,10 +1,8 @@
 """`/desk/cases/…`: one case, its words, its history, and what may be done now."""
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Final
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
@@ -15,7 +13,7 @@ from services.handling.application.asking import asked, carried_out
 from services.handling.application.cases import AsOf, Handling, History
 from services.handling.application.codes import RENEWING
 from services.handling.application.commanding import Commanding
-from services.handling.application.looking import look, read_as_of, sees, told
+from services.handling.application.looking import look, sees, told
 from services.handling.application.reading import Words, documents_of
 from services.handling.application.turn import turn
 from services.handling.domain.commands import COMMANDS
@@ -26,7 +24,7 @@ from services.handling.pages.desk_fields import (
     Sent,
     faults_of,
     fields_of,
-    local_instant,
+    read_moment,
 )
 from services.handling.pages.desk_history import entries
 from services.handling.pages.desk_offers import CURRENCIES, Tried, currency_of, offers
@@ -52,7 +50,6 @@ from services.kernel.web.problems import status_of
 NO_PURPOSE: Final = msgid("Choose what you need them for.")
 
 _NUMBER: Final = 16
-_LOCAL: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?")
 _FORM_REFUSALS: Final = (
     ForbiddenError,
     MalformedError,
@@ -84,7 +81,7 @@ def router(
     @routes.get(f"{QUEUE}/{{reference}}")
     async def case(request: Request, reference: str) -> Response:
         viewer = pages.require_known(request)
-        as_of = _as_of(request.query_params.get("as_of"), pages.zone)
+        as_of = read_moment(request.query_params.get("as_of"), pages.zone)
         return await page.show(request, await page.history(viewer, reference, as_of))
 
     @routes.post(f"{QUEUE}/{{case_id}}/do/{{command}}")
@@ -277,10 +274,3 @@ class _CasePage:
 def grouped(number: str) -> str:
     """Give a receipt number in fours, as it is read out."""
     return " ".join(number[at : at + 4] for at in range(0, _NUMBER, 4))
-
-
-def _as_of(typed: str | None, zone: ZoneInfo) -> AsOf:
-    """Read `as_of`; a browser's day and time without a zone are the organisation's."""
-    if typed and _LOCAL.fullmatch(typed):
-        return local_instant(typed, zone) or read_as_of(typed, zone)
-    return read_as_of(typed or None, zone)

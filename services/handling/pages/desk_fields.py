@@ -27,6 +27,7 @@ from events.catalogue import Remedy
 from events.envelope import CategoryPath, DepartmentCode
 from events.vocabulary import State
 from services.handling.application.commanding import WORDS_LIMIT
+from services.handling.application.looking import read_as_of
 from services.handling.domain.commands import COMMANDS, FindingStated, Words
 from services.kernel.i18n import msgid
 from services.kernel.web.pages import FormFault
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from zoneinfo import ZoneInfo
 
+    from services.handling.application.cases import AsOf
     from services.handling.domain.case import Case
     from services.handling.domain.policy import Policy
     from services.kernel.errors import MalformedError
@@ -63,6 +65,7 @@ NOT_FITTING: Final = msgid("This has not the right form.")
 
 _GROUPED: Final = re.compile(r"[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?")
 _AMOUNT: Final = re.compile(r"[0-9]{1,14}(\.[0-9]{1,4})?")
+_LOCAL: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?")
 _TREES: Final = {"category": "category", "root_cause.path": "cause"}
 _LEFT_OUT: Final = frozenset({"handler"})  # it is whoever sends the form
 
@@ -314,6 +317,21 @@ def local_instant(typed: str, zone: ZoneInfo) -> dt.datetime | None:
         return dt.datetime.fromisoformat(typed).replace(tzinfo=zone).astimezone(dt.UTC)
     except (ValueError, OverflowError):
         return None
+
+
+def read_moment(typed: str | None, zone: ZoneInfo) -> AsOf:
+    """Read `as_of`; a browser's day and time without a zone are the organisation's.
+
+    Raises MalformedError.
+    """
+    if typed and _LOCAL.fullmatch(typed):
+        return local_instant(typed, zone) or read_as_of(typed, zone)
+    return read_as_of(typed or None, zone)
+
+
+def moment_field(typed: str) -> str:
+    """Give the type of the field that can show what was typed for `read_moment`."""
+    return "datetime-local" if not typed or _LOCAL.fullmatch(typed) else "text"
 
 
 def plain_amount(typed: str) -> str:

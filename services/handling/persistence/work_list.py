@@ -260,6 +260,13 @@ def _codes(wanted: QueueFilter) -> Iterator[Condition]:
             "(category = ? OR substr(category, 1, ?) = ?)",
             [wanted.category, len(below), below],
         )
+    if wanted.known_by is not None:
+        # The sign keeps a planner from walking all positions.
+        first = (
+            "SELECT 1 FROM stored_events AS known WHERE known.version = 1"
+            " AND known.case_id = work_list.case_id AND +known.position <= ?"
+        )
+        yield f"EXISTS ({first})", [wanted.known_by]
     if wanted.unended:
         yield f"state NOT IN ({_places(ENDED)})", sorted(ENDED)
 

@@ -15,7 +15,7 @@ from eventsourcing.persistence import (
 from eventsourcing.popo import POPOFactory
 from eventsourcing.utils import Environment
 
-from services.kernel.clock import micros
+from services.kernel.clock import from_micros, micros
 from services.kernel.errors import RefusedError
 from services.kernel.store.recorder import (
     EventRecorder,
@@ -26,7 +26,7 @@ from services.kernel.store.recorder import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
     from datetime import datetime
 
     from eventsourcing.persistence import InfrastructureFactory
@@ -177,6 +177,18 @@ class EventStore(Generic[E]):
         """Give at most `limit` entries behind position `after`, oldest first."""
         return self._recorder.log(after, limit, upto=upto, case_id=case_id)
 
+    def histories(
+        self, cases: Collection[UUID], *, upto: int
+    ) -> dict[UUID, list[LogEntry]]:
+        """Give the entries of these cases up to a position, each case's in order.
+
+        A case of which nothing was known by then is left out.
+        """
+        found: dict[UUID, list[LogEntry]] = {}
+        for entry in self._recorder.histories(cases, upto=upto):
+            found.setdefault(entry.case_id, []).append(entry)
+        return found
+
     def last_position(self) -> int:
         return self._recorder.max_notification_id() or 0
 
@@ -189,6 +201,16 @@ class EventStore(Generic[E]):
                 (micros(instant),),
             )
         return row[0] if row else 0
+
+    def known_at(self, position: int) -> datetime | None:
+        """Tell when the last event up to a position was known; None before all."""
+        with self.database.read() as tx:
+            row = tx.fetchone(
+                "SELECT committed_at FROM stored_events WHERE position <= ?"
+                " ORDER BY position DESC LIMIT 1",
+                (position,),
+            )
+        return from_micros(row[0]) if row else None
 
     def alongside(self, keep: Callable[[Tx, Sequence[LogEntry]], None]) -> None:
         """Have `keep` write rows that follow from events, whoever appends these."""

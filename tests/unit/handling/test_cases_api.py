@@ -94,3 +94,21 @@ def test_a_day_reaches_to_its_end_where_the_organisation_is(api: Browser) -> Non
     assert api.get(f"{QUEUE}/{CASE}?as_of=2026-03-01").status_code == 200
     assert api.get(f"{QUEUE}/{CASE}?as_of=2026-02-28").status_code == 404
     assert api.get(f"{QUEUE}/{CASE}?as_of=9999-12-31").status_code == 200
+
+
+def test_the_queue_as_of_then_says_at_which_position(api: Browser) -> None:
+    """One case was known at position 1, the other at 2; both at one instant."""
+    then = api.get(f"{QUEUE}?as_of=1").json()
+    assert [row["case_id"] for row in then["rows"]] == [str(CASE)]
+    assert (then["total"], then["position"], then["cursor"]) == (1, 1, None)
+    for when in ("2026-03-01", "2026-03-01T08:00:00Z", "4711"):
+        assert api.get(f"{QUEUE}?as_of={when}").json()["position"] == 2
+    assert api.get(f"{QUEUE}?as_of=2026-02-28").json()["rows"] == []
+    assert api.get(QUEUE).json()["position"] is None
+
+
+def test_nothing_is_searched_as_of_then(api: Browser) -> None:
+    refused = api.get(f"{QUEUE}?as_of=1&q=leak")
+    assert refused.status_code == 422
+    assert refused.json()["errors"][0]["field"] == "as_of"
+    assert api.get(f"{QUEUE}?as_of=yesterday").status_code == 422

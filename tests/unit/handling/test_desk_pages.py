@@ -518,3 +518,47 @@ def test_an_agent_makes_a_new_access_code_and_nobody_else(house: DeskHouse):
     assert refused.status_code == 403
     assert len(house.codes.made) == 1
     assert auditor.get(f"{PAGE}/access-code").headers["location"] == PAGE
+
+
+def test_the_list_as_it_stood_leads_to_the_cases_as_they_stood(
+    house: DeskHouse,
+) -> None:
+    accept(house)
+    browser = house.sit(ANN)
+    page = browser.get("/desk/cases?as_of=1").text
+    assert "at position 1 of the record" in text(page)
+    assert f'href="{PAGE}?as_of=1"' in page
+    assert "Registered" in page
+    assert 'type="text" autocomplete="off"' in page  # a position fits no calendar
+    assert browser.get("/desk/cases?as_of=1&state=ASSIGNED").text.count("data-row") == 0
+    assert browser.get("/desk/cases?as_of=9&state=ASSIGNED").text.count("data-row") == 1
+    moment = browser.get("/desk/cases?as_of=2026-03-01T08:00").text
+    assert f'href="{PAGE}?as_of=3"' in moment
+    assert 'value="2026-03-01T08:00" type="datetime-local"' in moment
+    early = browser.get("/desk/cases?as_of=2026-02-01").text
+    assert "Nothing was known at that time." in early
+
+
+def test_a_moment_that_is_none_and_a_search_in_the_past_are_told(
+    house: DeskHouse,
+) -> None:
+    browser = house.sit(ANN)
+    assert "a position as 4711" in browser.get("/desk/cases?as_of=soon").text
+    assert "find the case now" in browser.get("/desk/cases?as_of=1&q=leak").text
+
+
+def test_a_list_that_was_not_looked_through_says_so_and_goes_on(
+    house: DeskHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.handling.application.past.LOOKED_AT", 1)
+    monkeypatch.setattr("services.handling.application.past._AT_ONCE", 1)
+    house.receive(UUID(int=CASE.int + 1), receipt_no="1000000000000000")
+    browser = house.sit(ANN)
+    page = browser.get("/desk/cases?as_of=2").text
+    assert "The longest waiting first" in page
+    (further,) = re.findall(r'rel="next" href="([^"]+)"', page)
+    second = browser.get(further.replace("&amp;", "&")).text
+    assert second.count("data-row") == 1
+    assert "1000 0000 0000 0000" in second
+    none = browser.get("/desk/cases?as_of=2&state=CLOSED").text
+    assert "Look further" in none
