@@ -233,6 +233,20 @@ class EvidenceAdded(Event):
     source: EvidenceSource
 
 
+class StatementConfirmed(Event):
+    """The customer confirmed what the complaint says (S44); who acts says by whom."""
+
+    audience: ClassVar = Audience.DEPARTMENTS
+    zh: ClassVar = "投诉内容已确认"
+
+    confirmed: Annotated[tuple[UUID, ...], Field(min_length=1)]
+    """The documents that were confirmed: the statement, and how it was repeated back."""
+    restated: DocumentRef | None = None
+    """How it was repeated back this time; None where nothing was put in new words."""
+    medium: Medium
+    """How the customer said so; by themselves, with the access code, on the web."""
+
+
 class ComplaintInvestigated(Event):
     """The cause and the responsible unit were found (S53, S54, S77)."""
 
@@ -469,6 +483,7 @@ AnyEvent = (
     | AssignmentAccepted
     | AssignmentReturned
     | EvidenceAdded
+    | StatementConfirmed
     | ComplaintInvestigated
     | SettlementProposed
     | SettlementApproved

@@ -41,6 +41,7 @@ from events.catalogue import (
     SettlementProposed,
     SettlementRefused,
     SettlementReturned,
+    StatementConfirmed,
     SubjectErased,
 )
 from events.envelope import Actor, DocumentRef, Envelope, Event, Money, envelop
@@ -368,6 +369,21 @@ def _kettle() -> Iterator[Envelope[Event]]:
 
 
 def _heater() -> Iterator[Envelope[Event]]:
+    yield _example(
+        28,
+        2,
+        StatementConfirmed(
+            confirmed=(
+                _document(DocumentKind.STATEMENT, 29).document_id,
+                _document(DocumentKind.STATEMENT, 30).document_id,
+            ),
+            restated=_document(DocumentKind.STATEMENT, 30),
+            medium=Medium.PHONE,
+        ),
+        _AGENT,
+        case_id=_HEATER,
+        departments=("sales",),
+    )
     declined = _MONDAY + timedelta(hours=30)
     yield _example(
         30,

@@ -322,6 +322,7 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             "AssignmentAccepted": "Assignment accepted",
             "AssignmentReturned": "Assignment returned",
             "EvidenceAdded": "Evidence added",
+            "StatementConfirmed": "Statement confirmed",
             "ComplaintInvestigated": "Complaint investigated",
             "SettlementProposed": "Settlement proposed",
             "SettlementApproved": "Settlement approved",

@@ -343,6 +343,7 @@ COMMAND_BODIES: Final[Mapping[str, Mapping[str, Any]]] = {
     "sign-for": {},
     "return": {"reason": "not_ours"},
     "add-evidence": EVIDENCE,
+    "confirm-statement": {"restated": "It hums at night.", "medium": "phone"},
     "investigate": {
         "findings": [{"statement": "A loose screw."}],
         "facts_match": "yes",

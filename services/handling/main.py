@@ -240,6 +240,7 @@ class HandlingService(BusService):
                 commanding,
                 self._writer,
                 receipts,
+                words=words,
                 uploads=uploads,
                 policy=policy,
                 now=now,

@@ -22,6 +22,7 @@ from events.catalogue import (
     DecisionIssued,
     DepartmentAssigned,
     Remedy,
+    StatementConfirmed,
 )
 from events.envelope import Actor, Envelope, Event
 from events.vocabulary import DocumentKind, RemedyKind, State
@@ -74,6 +75,7 @@ POLICY: Final = DEFAULT_POLICY.model_copy(
     }
 )
 """The default with so many departments that there is always one more to ask."""
+CONFIRMED: Final = POLICY.model_copy(update={"require_confirmed_statement": True})
 WITHOUT_BODY: Final = POLICY.model_copy(update={"outside_body": None})
 
 GRAPH: Final = """
@@ -111,6 +113,13 @@ TRANSITIONS: Final = {tuple(line.split()) for line in GRAPH.strip().splitlines()
 STAYING: Final[dict[str, Collection[State]]] = {
     "ReceiptAcknowledged": OPEN,
     "EvidenceAdded": OPEN,
+    "StatementConfirmed": {
+        State.RECEIVED,
+        State.ACCEPTED,
+        State.ASSIGNED,
+        State.INVESTIGATING,
+        State.INVESTIGATED,
+    },
     "FollowUpAttempted": {State.REPLIED, State.RESOLVED},
     "SatisfactionRecorded": {State.REPLIED, State.RESOLVED, State.CLOSED},
     "RecordCorrected": set(State),
@@ -140,7 +149,14 @@ ACTORS: Final = (
     AUDITOR,
 )
 
-ASIDE: Final = {"acknowledge", "add-evidence", "correct", "withdraw", "decline"}
+ASIDE: Final = {
+    "acknowledge",
+    "add-evidence",
+    "confirm-statement",
+    "correct",
+    "withdraw",
+    "decline",
+}
 """Commands that are nearly always on offer and lead nowhere, or to the end."""
 
 REMEDIES = st.lists(
@@ -158,6 +174,7 @@ CHANGES: Final[dict[str, dict[str, st.SearchStrategy[Any]]]] = {
     "acknowledge": {"expected_at": st.just(START)},
     "dismiss-appeal": {"outside_body": st.sampled_from([None, "ombudsman"])},
     "add-evidence": {"document": st.just(doc(DocumentKind.DESIRED_OUTCOME))},
+    "confirm-statement": {"restated": st.none()},
     "appeal": {"contested_event_id": st.integers(8, 10).map(event_id)},
     "correct": {
         "target_event_id": st.integers(1, 12).map(event_id),
@@ -231,7 +248,7 @@ class CaseLife(RuleBasedStateMachine):
     @initialize(
         history=st.sampled_from([*STAGES.values(), RESOLVED_LATE, APPEALED_AGAIN]),
         asked=st.booleans(),
-        policy=st.sampled_from([POLICY, POLICY, WITHOUT_BODY]),
+        policy=st.sampled_from([POLICY, POLICY, WITHOUT_BODY, CONFIRMED]),
     )
     def begin(self, history: tuple[Past, ...], asked: bool, policy: Policy) -> None:
         """Begin anywhere, so that late commands come as often as early ones."""
@@ -277,6 +294,8 @@ class CaseLife(RuleBasedStateMachine):
         except (RefusedError, ForbiddenError):
             return
         check_decision(command, decided, self.policy)
+        if self.policy.require_confirmed_statement and name == "propose":  # S44
+            assert any(isinstance(e.data, StatementConfirmed) for e in self.history)
         for event in decided:
             self.happen(event, actor)
 
@@ -368,6 +387,7 @@ REVIEWED = "appeal:customer accept-appeal:reviewer investigate:reviewer"
 
 STORIES: Final = (
     f"acknowledge:agent add-evidence:customer {TO_RESOLVED} follow-up:agent",
+    f"confirm-statement:agent confirm-statement:customer {TO_RESOLVED}",
     f"{TO_CLOSED} reopen:agent assign:agent",
     f"{TO_CLOSED} correct:agent {REVIEWED} {ANSWERED} agree:customer resolve:agent",
     f"{TO_CLOSED} {REVIEWED} {ANSWERED} appeal:customer dismiss-appeal:reviewer-2",

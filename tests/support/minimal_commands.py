@@ -32,6 +32,9 @@ def minimal_commands(case: Case, policy: Policy, now: datetime) -> dict[str, c.C
         c.AcceptAssignment(),
         c.ReturnAssignment(reason="not_ours"),
         c.AddEvidence(document=doc(DocumentKind.RECORD), source="customer"),
+        c.ConfirmStatement(
+            restated=doc(DocumentKind.STATEMENT, case.version), medium="phone"
+        ),
         c.RecordInvestigation(
             findings=[c.FindingStated(statement=doc(DocumentKind.FINDING))],
             facts_match=FactsMatch.YES,

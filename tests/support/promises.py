@@ -52,6 +52,7 @@ GIVEN_BY: Final[dict[str, tuple[str, ...]]] = {  # domain.md 6.5
     "AssignmentAccepted": SIGNING,
     "AssignmentReturned": SIGNING,
     "EvidenceAdded": ("complainant", *STAFF),
+    "StatementConfirmed": ("complainant", "agent"),
     "ComplaintInvestigated": (*SIGNING, "appeal_reviewer"),
     "SettlementProposed": STAFF,
     "SettlementApproved": (

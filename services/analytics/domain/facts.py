@@ -33,6 +33,7 @@ from events.catalogue import (
     SettlementProposed,
     SettlementRefused,
     SettlementReturned,
+    StatementConfirmed,
     SubjectErased,
 )
 from events.vocabulary import AssignmentRole
@@ -131,6 +132,7 @@ def _stated(data: AnyEvent) -> dict[str, Any]:
             | AssignmentAccepted()
             | AssignmentReturned()
             | EvidenceAdded()
+            | StatementConfirmed()
             | SettlementProposed()
             | SettlementApproved()
             | SettlementReturned()

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from events.envelope import Envelope, Money
     from events.vocabulary import ComplaintClass, FactsMatch, Outcome, ScopeKind
 
+COMPLAINANT = "complainant"
+"""The role of who holds the receipt; everybody else acts for the organisation."""
+
 
 class Happened(NamedTuple):
     """An event that a later command may point at; `at` is the server's time."""
@@ -59,6 +62,9 @@ class Case:
     actors: frozenset[str] = frozenset()  # who ever acted may not review (S115)
     price: Money | None = None
     expectation_known: bool = False  # the customer said what they want (S43)
+    statement: tuple[UUID, ...] = ()  # what the complaint says, and how it was restated
+    statement_confirmed: bool = False  # by the customer, whoever recorded it (S44)
+    confirmed_online: bool = False  # as it now reads, by the customer's own hand
     complaint_class: ComplaintClass | None = None
     scope_kind: ScopeKind | None = None
     asked: frozenset[str] = frozenset()  # to contribute, and have not signed yet
@@ -131,6 +137,8 @@ def evolve(case: Case | None, event: Envelope[Any]) -> Case:  # noqa: C901, PLR0
         case its.EvidenceAdded():
             says = data.document.kind is DocumentKind.DESIRED_OUTCOME
             return replace(case, expectation_known=case.expectation_known or says)
+        case its.StatementConfirmed():
+            return _confirmed(case, event, data)
         case its.ComplaintInvestigated():
             return replace(
                 case,
@@ -208,6 +216,17 @@ def _received(event: Envelope[Any], data: its.ComplaintReceived) -> Case:
         actors=frozenset({event.actor.id}),
         price=product.price if product else None,
         expectation_known=bool(data.demand) or data.desired_outcome is not None,
+        statement=(data.statement.document_id,),
+    )
+
+
+def _confirmed(case: Case, event: Envelope[Any], data: its.StatementConfirmed) -> Case:
+    own = event.actor.role == COMPLAINANT
+    return replace(
+        case,
+        statement=data.confirmed,
+        statement_confirmed=True,
+        confirmed_online=own or (case.confirmed_online and data.restated is None),
     )
 
 

@@ -186,6 +186,17 @@ class AddEvidence(Command):
     source: EvidenceSource
 
 
+class ConfirmStatement(Command):
+    """Record that the customer confirmed what the complaint says (S44, S172)."""
+
+    name: ClassVar = "confirm-statement"
+
+    restated: Annotated[DocumentRef, Words(DocumentKind.STATEMENT)] | None = None
+    """The problem as it was repeated back; without, the statement as it was received."""
+    medium: Medium
+    """How the customer said so."""
+
+
 class FindingStated(Part):
     """One thing found, and the documents that it rests on."""
 
@@ -375,6 +386,7 @@ COMMANDS: Final[dict[str, type[Command]]] = {
         AcceptAssignment,
         ReturnAssignment,
         AddEvidence,
+        ConfirmStatement,
         RecordInvestigation,
         ProposeSettlement,
         ApproveSettlement,

@@ -156,6 +156,8 @@ class Policy(Part):
     third_parties: tuple[DepartmentCode, ...] = ()
     """Responsible units that stand for somebody outside (S58)."""
     third_party_approvers: tuple[Code, ...] = ()
+    require_confirmed_statement: bool = False
+    """Whether a settlement waits until the customer confirmed the statement (S44)."""
     unknown_cause: Code
     """The root of the tree of causes under which no cause was found (S54)."""
     written_media: tuple[Medium, ...]

@@ -98,6 +98,14 @@ REFUSALS: Final[dict[str, str]] = {
         "Nobody knows what the customer wants: ask, and add the answer as evidence of"
         " the kind desired_outcome."
     ),
+    "case.statement_unconfirmed": (
+        "The customer has not confirmed what the complaint says: repeat it back to them,"
+        " and record that they confirmed it (confirm-statement)."
+    ),
+    "case.past_confirming": (
+        "The statement is confirmed before a settlement is proposed: add what is new as"
+        " evidence."
+    ),
     "case.improvement_missing": (
         "The facts were at least partly as stated: say in `improvement` what will be"
         " improved."

@@ -18,18 +18,22 @@ from starlette.requests import Request  # noqa: TC002 FastAPI reads it
 from events.vocabulary import (
     AppealGround,
     EvidenceSource,
+    Medium,
     RefusalReason,
     WithdrawalReason,
 )
 from services.handling.application.asking import actor_of, asked, carried_out
 from services.handling.application.commanding import UPLOAD, WORDS_LIMIT
+from services.handling.domain.case import COMPLAINANT
 from services.handling.domain.decisions import available
+from services.handling.pages.customer_statement import read_statement
 from services.kernel.access import Credential
 from services.kernel.errors import (
     AmendsError,
     FieldError,
     MalformedError,
     NotFoundError,
+    StaleError,
     TooLargeError,
     TooManyError,
     UnauthenticatedError,
@@ -47,8 +51,9 @@ if TYPE_CHECKING:
     from fastapi import APIRouter
     from fastapi.responses import Response
 
-    from services.handling.application.cases import Handling
+    from services.handling.application.cases import Handling, History
     from services.handling.application.commanding import Asked, Commanding
+    from services.handling.application.reading import Words
     from services.handling.domain.case import Case
     from services.handling.domain.policy import Policy
     from services.handling.ports import Receipts
@@ -59,8 +64,16 @@ if TYPE_CHECKING:
     from services.kernel.web.pages import Pages
     from services.kernel.web.pages.multipart import SentFile
 
-ROLE: Final = "complainant"
-OFFERED: Final = ("agree", "refuse", "rate", "appeal", "add-evidence", "withdraw")
+CONFIRMING: Final = "confirm-statement"
+OFFERED: Final = (
+    "agree",
+    "refuse",
+    "rate",
+    "appeal",
+    CONFIRMING,
+    "add-evidence",
+    "withdraw",
+)
 """What a customer may do here, in the order in which it is shown."""
 ADDING: Final = "add-evidence"
 FILES: Final = f"{ADDING}.files"
@@ -73,6 +86,7 @@ _TEXTS: Final[Mapping[str, tuple[str, ...]]] = {
     "refuse": ("reason", "note"),
     "rate": ("comment",),
     "appeal": ("statement", "expected_outcome"),
+    CONFIRMING: (),
     "add-evidence": ("words",),
     "withdraw": ("reason", "note"),
 }
@@ -81,6 +95,7 @@ _DONE: Final[Mapping[str, str]] = {
     "refuse": msgid("We have noted that you do not agree, and look for another way."),
     "rate": msgid("Thank you for telling us."),
     "appeal": msgid("We have your appeal. Somebody uninvolved looks at it again."),
+    CONFIRMING: msgid("Thank you. We have noted that this is right."),
     "add-evidence": msgid("Thank you. We have what you added."),
     "withdraw": msgid("Your complaint is withdrawn."),
 }
@@ -122,6 +137,9 @@ _NOT_YET: Final = msgid(
 _MOVED_ON: Final = msgid(
     "This is no longer possible: your complaint has moved on. See what you can do now."
 )
+_CHANGED: Final = msgid(
+    "Something was added to your complaint meanwhile. Please read it once more."
+)
 
 
 def router(
@@ -131,6 +149,7 @@ def router(
     writer: Writer,
     receipts: Receipts,
     *,
+    words: Words,
     uploads: Uploads,
     policy: Policy,
     now: Clock,
@@ -144,6 +163,7 @@ def router(
         commanding,
         writer,
         receipts,
+        words=words,
         uploads=uploads,
         policy=policy,
         now=now,
@@ -166,12 +186,14 @@ class _Customer:
         writer: Writer,
         receipts: Receipts,
         *,
+        words: Words,
         uploads: Uploads,
         policy: Policy,
         now: Clock,
         limiter: Limiter,
         new_key: Callable[[], str],
     ) -> None:
+        self._words = words
         self._uploads = uploads
         self._pages = pages
         self._handling = handling
@@ -192,10 +214,10 @@ class _Customer:
         form = await self._pages.form(request)
         try:
             self._limiter.hit(request)
-            case = await self._case(form)
+            history = await self._history(form)
         except AmendsError as error:
             return self._door(request, form, error)
-        return self._room(request, form, case)
+        return await self._room(request, form, history)
 
     async def give(self, request: Request, command: str) -> Response:
         """Carry out one act, and show what may be said after it."""
@@ -207,31 +229,32 @@ class _Customer:
             )
         try:
             self._limiter.hit(request)
-            case = await self._case(form)
+            history = await self._history(form)
         except AmendsError as error:
             return self._door(request, form, error)
+        case = history.case
         try:
             form = await self._kept(form, case, files)
             for wanted in self._wanted(command, form, case):
                 await carried_out(self._commanding, self._writer, wanted)
         except MalformedError as error:
             faults = self._faults(request, command, error)
-            return self._room(request, form, case, command=command, faults=faults)
-        except AmendsError as error:
-            away = isinstance(error, UnavailableError)
-            told = FormFault(
-                "", self._pages.text(request, _AWAY if away else _MOVED_ON)
+            return await self._room(
+                request, form, history, command=command, faults=faults
             )
-            return self._room(
+        except AmendsError as error:
+            families = ((UnavailableError, _AWAY), (StaleError, _CHANGED))
+            text = next((t for kind, t in families if isinstance(error, kind)), None)
+            return await self._room(
                 request,
                 form,
-                case,
+                await self._present(case.id),
                 command=command,
-                faults=[told],
+                faults=[FormFault("", self._pages.text(request, text or _MOVED_ON))],
                 status=status_of(error),
             )
-        after = await self._case(form)
-        return self._room(request, form, after, done=_DONE[command])
+        after = await self._present(case.id)
+        return await self._room(request, form, after, done=_DONE[command])
 
     async def _kept(self, form: Form, case: Case, files: Sequence[SentFile]) -> Form:
         """Keep the files that came in the form as uploads, which it then names.
@@ -279,7 +302,7 @@ class _Customer:
                 name=command,
                 payload=payload,
                 key=f"{key}{suffix}" if key else None,
-                version=None,
+                version=_seen(form) if command == CONFIRMING else None,
             )
             for suffix, payload in payloads
         ]
@@ -296,12 +319,14 @@ class _Customer:
         """Lead to the door: opened as an address, there is no code to go by."""
         return self._pages.redirect("/answer")
 
-    async def _case(self, form: Form) -> Case:
+    async def _history(self, form: Form) -> History:
         """Give the case that number and code open. Raises what `_door` tells."""
         code = form.one("code").replace(" ", "")  # theirs to place
         own = await self._receipts.opened(form.one("number"), code)
-        found = await run_in_threadpool(self._handling.history, str(own.case_id))
-        return found.case
+        return await self._present(own.case_id)
+
+    async def _present(self, case_id: UUID) -> History:
+        return await run_in_threadpool(self._handling.history, str(case_id))
 
     def _door(
         self, request: Request, form: Form, error: AmendsError | None = None
@@ -323,11 +348,11 @@ class _Customer:
             error=told,
         )
 
-    def _room(
+    async def _room(
         self,
         request: Request,
         form: Form,
-        case: Case,
+        history: History,
         *,
         command: str = "",
         faults: Sequence[FormFault] = (),
@@ -335,8 +360,14 @@ class _Customer:
         done: str = "",
     ) -> Response:
         """Show the acts; the one in `command` as it was typed, with its faults."""
+        case = history.case
         sender = _complainant(case)
         open_now = available(case, actor_of(sender), self._policy, self._now())
+        statement = (
+            await read_statement(self._words, history, reader=sender)
+            if CONFIRMING in open_now
+            else None
+        )
         return self._pages.render(
             request,
             "customer/room.html",
@@ -349,6 +380,7 @@ class _Customer:
                 for act in OFFERED
                 if act in open_now
             ],
+            statement=statement,
             tried=command,
             faults=faults,
             errors={fault.field: fault.message for fault in faults},
@@ -403,7 +435,7 @@ def _fault(message: str, field: str = "files") -> MalformedError:
 
 
 def _complainant(case: Case) -> Credential:
-    return Credential(actor=f"receipt-{case.receipt_no}", role=ROLE)
+    return Credential(actor=f"receipt-{case.receipt_no}", role=COMPLAINANT)
 
 
 def _payload(command: str, form: Form) -> dict[str, Any]:
@@ -416,11 +448,19 @@ def _payload(command: str, form: Form) -> dict[str, Any]:
         for name in _TEXTS[command]
         if form.one(f"{command}.{name}")
     }
+    if command == CONFIRMING:
+        payload["medium"] = Medium.WEB.value
     if command == "appeal":
         payload["grounds"] = list(dict.fromkeys(form.many("appeal.grounds")))
     if command == "rate" and form.one("rate.score") in set("12345"):
         payload["score"] = int(form.one("rate.score"))
     return payload
+
+
+def _seen(form: Form) -> int:
+    """Give the version of the case that was confirmed; what came later was not read."""
+    version = form.one(f"{CONFIRMING}.version")
+    return int(version) if version.isdecimal() else -1
 
 
 def _door_status(error: AmendsError) -> int:

@@ -116,6 +116,10 @@ REMEDIES: Final[Mapping[str, str]] = {
     "case.reviewer_involved": msgid(
         "You have acted on this case before. Let an uninvolved reviewer decide."
     ),
+    "case.past_confirming": msgid(
+        "What the complaint says is confirmed before a settlement is proposed. Add what"
+        " is new as evidence."
+    ),
     "case.revision_refused": msgid(
         "The customer refused this proposal. Send it back and propose another."
     ),
@@ -125,6 +129,10 @@ REMEDIES: Final[Mapping[str, str]] = {
     "case.severity_too_low": msgid(
         "By the rules it is graver than this. Leave the severity open, or take a graver"
         " one."
+    ),
+    "case.statement_unconfirmed": msgid(
+        "The customer has not confirmed what the complaint says. Repeat it back to"
+        " them, and record that they confirmed it."
     ),
     "case.third_party": msgid(
         "Somebody outside is responsible. The general manager approves."

@@ -17,6 +17,7 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             "sign-for": msgid("Sign for the case"),
             "return": msgid("Return the case"),
             "add-evidence": msgid("Add evidence"),
+            "confirm-statement": msgid("Record that the statement is confirmed"),
             "investigate": msgid("Record the investigation"),
             "propose": msgid("Propose a settlement"),
             "approve": msgid("Approve the proposal"),
@@ -47,6 +48,10 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             "assign": msgid("Give the case to a department, or ask one to contribute."),
             "sign-for": msgid("Your department takes the case over from here."),
             "return": msgid("Give the case back because it is not yours to handle."),
+            "confirm-statement": msgid(
+                "Repeat the problem back to the customer. When they say that it is right,"
+                " record it here, in the words that you used."
+            ),
             "investigate": msgid(
                 "Say what was found, why it happened and who is responsible."
             ),
@@ -119,6 +124,7 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             "remedies": msgid("Remedies"),
             "reported_via": msgid("Reported"),
             "responsible_unit": msgid("Responsible unit"),
+            "restated": msgid("The problem as repeated back"),
             "result": msgid("Result"),
             "reviewer": msgid("Reviewer"),
             "revision": msgid("Revision"),
@@ -143,6 +149,7 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
         "field_hint": {
             "field": msgid("Its name in the record, as category or product.model"),
             "contract": msgid("Needed where a claim rests on a contract"),
+            "restated": msgid("Leave it empty if you read out the statement itself"),
             "severity": msgid("Only where it is graver than the rules say"),
         },
         "purpose": SHOWING,

@@ -24,6 +24,7 @@ SHOWN: Final = frozenset(
         catalogue.ComplaintAccepted,
         catalogue.ComplaintDeclined,
         catalogue.DepartmentAssigned,
+        catalogue.StatementConfirmed,
         catalogue.ComplaintInvestigated,
         catalogue.DecisionIssued,
         catalogue.SettlementAgreed,

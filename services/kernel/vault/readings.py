@@ -54,6 +54,7 @@ Act = Literal["read", "search", "export"]
 ACTS: Final[tuple[Act, ...]] = ("read", "search", "export")
 CASE_WORK: Final = "case_work"
 AUDIT: Final = "audit"
+OWN: Final = "own_words"
 NOTHING: Final = UUID(int=0)
 """In the place of a case, or of a document, where a note is of none."""
 
@@ -84,7 +85,7 @@ class Reading:
 
 def usual_purpose(role: str) -> str:
     """Say what people of a role read for where they say nothing else."""
-    return AUDIT if role == "auditor" else CASE_WORK
+    return {"auditor": AUDIT, "complainant": OWN}.get(role, CASE_WORK)
 
 
 def searched(

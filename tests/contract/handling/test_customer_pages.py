@@ -10,10 +10,12 @@ import pytest
 from fastapi import FastAPI
 
 from events import codec
-from events.catalogue import ComplaintWithdrawn, EvidenceAdded
+from events.catalogue import ComplaintWithdrawn, EvidenceAdded, StatementConfirmed
+from events.envelope import Actor
 from events.examples import EXAMPLES
 from services.handling.application.cases import Handling
-from services.handling.application.commanding import Commanding
+from services.handling.application.commanding import Asked, Commanding, Done
+from services.handling.application.reading import Words
 from services.handling.pages import customer, handling_pages
 from services.handling.persistence import HandlingRecord, WorkList
 from services.handling.ports import Opened
@@ -26,11 +28,12 @@ from services.kernel.errors import (
 )
 from services.kernel.store.application import EventStore, open_store
 from services.kernel.store.writer import Writer
-from services.kernel.vault import Vault, WordIndex
+from services.kernel.vault import Readings, Vault, WordIndex
 from services.kernel.web.limiter import Limiter
 from services.kernel.web.pages import Strangers
 from services.kernel.web.problems import install
 from tests.support.browsing import Browser, hidden
+from tests.support.desk import STATEMENT, FakeIntake
 from tests.support.files import in_memory, upload
 from tests.support.given import DEFAULT_POLICY
 
@@ -79,7 +82,20 @@ class Visit(Browser):
         with database.write() as tx:
             handling.take_over(tx, [(RECEIVED, codec.encode(RECEIVED))])
         self.writer = Writer("test")
-        self.receipts = Receipts()
+        self.receipts, self.intake = Receipts(), FakeIntake()
+        self.readings = Readings(database)
+        self.commanding = Commanding(
+            HandlingRecord(self.store, work_list, vault, words, self.files),
+            vault,
+            words,
+            self.files,
+            self.uploads,
+            policy=DEFAULT_POLICY,
+            secret=b"s" * 32,
+            tenant="default",
+            now=lambda: NOW,
+            new_id=new_uuid7,
+        )
         app = FastAPI()
         app.include_router(
             customer.router(
@@ -87,20 +103,17 @@ class Visit(Browser):
                     viewers=Strangers(), secret=b"f" * 32, time_zone="Asia/Shanghai"
                 ),
                 handling,
-                Commanding(
-                    HandlingRecord(self.store, work_list, vault, words, self.files),
-                    vault,
-                    words,
-                    self.files,
-                    self.uploads,
-                    policy=DEFAULT_POLICY,
-                    secret=b"s" * 32,
-                    tenant="default",
-                    now=lambda: NOW,
-                    new_id=new_uuid7,
-                ),
+                self.commanding,
                 self.writer,
                 self.receipts,
+                words=Words(
+                    vault,
+                    self.files,
+                    self.readings,
+                    self.intake,
+                    writer=self.writer,
+                    now=lambda: NOW,
+                ),
                 uploads=self.uploads,
                 policy=DEFAULT_POLICY,
                 now=lambda: NOW,
@@ -119,6 +132,8 @@ class Visit(Browser):
         """Send one of the forms of a page."""
         carried = {name: hidden(page, name) for name in ("csrf", "number", "code")}
         carried["key"] = key_of(page, command)
+        if f'action="/answer/{command}"' in page and command == "confirm-statement":
+            fields["version"] = hidden(page, "confirm-statement.version")
         named = {f"{command}.{name}": value for name, value in fields.items()}
         return self.post(f"/answer/{command}", {**carried, **named})
 
@@ -140,6 +155,18 @@ class Visit(Browser):
         refs = [each.document for each in events if isinstance(each, EvidenceAdded)]
         files = [(ref.kind, self.files.open(ref.document_id)) for ref in refs]
         return [(kind, file.name, b"".join(file.content())) for kind, file in files]
+
+    def restate(self, text: str) -> None:
+        """Have an agent record that the customer said yes to these words."""
+        asked = Asked(
+            case_id=RECEIVED.case_id,
+            name="confirm-statement",
+            payload={"restated": text, "medium": "phone"},
+            actor=Actor(id="user-ann", role="agent", department="front-office"),
+            correlation_id="test",
+        )
+        (done,) = self.commanding.carry_out([asked])
+        assert isinstance(done, Done)
 
     def happened(self) -> list[str]:
         return [event.type for event in self.store.load(RECEIVED.case_id)]
@@ -166,7 +193,7 @@ def offered(page: str) -> list[str]:
 def test_the_code_opens_what_may_be_said_now(visit: Visit) -> None:
     answer = visit.enter(code="ABCD-EFGH - JKMN")
     assert answer.status_code == 200
-    assert offered(answer.text) == ["add-evidence", "withdraw"]
+    assert offered(answer.text) == ["confirm-statement", "add-evidence", "withdraw"]
 
 
 @pytest.mark.parametrize(
@@ -263,6 +290,60 @@ def test_each_form_proves_its_code_and_its_origin_anew(visit: Visit) -> None:
     foreign = page.replace(hidden(page, "csrf"), "0" * 64)
     assert visit.give("withdraw", foreign, reason="misunderstanding").status_code == 403
     assert visit.happened() == ["ComplaintReceived"]
+
+
+def test_the_customer_reads_and_confirms_what_they_told(visit: Visit) -> None:
+    """That they read it is noted like every look; then there is nothing to confirm."""
+    page = visit.enter().text
+    assert STATEMENT in page
+    (look,) = visit.intake.looks
+    assert (look.actor, look.role) == (f"receipt-{NUMBER}", "complainant")
+    answer = visit.give("confirm-statement", page)
+    assert "We have noted that this is right." in answer.text
+    assert offered(answer.text) == ["add-evidence", "withdraw"]
+    event = visit.store.load(RECEIVED.case_id)[-1]
+    assert event.data == StatementConfirmed(
+        confirmed=(RECEIVED.data.statement.document_id,), medium="web"
+    )
+    assert (event.actor.id, event.actor.role) == (f"receipt-{NUMBER}", "complainant")
+
+
+def test_what_an_agent_repeated_back_is_read_and_confirmed_with_it(
+    visit: Visit,
+) -> None:
+    visit.restate("The <b>seal</b> leaks since May.")
+    page = visit.enter().text
+    assert STATEMENT in page
+    assert "The &lt;b&gt;seal&lt;/b&gt; leaks since May." in page
+    (own,) = visit.readings.of_case(RECEIVED.case_id)
+    assert (own.kind, own.role, own.purpose) == (
+        "statement",
+        "complainant",
+        "own_words",
+    )
+    assert visit.give("confirm-statement", page).status_code == 200
+    _, by_agent, by_customer = visit.store.load(RECEIVED.case_id)
+    assert by_customer.data.confirmed == by_agent.data.confirmed
+    assert len(by_customer.data.confirmed) == 2
+
+
+def test_what_the_customer_did_not_see_is_not_confirmed(visit: Visit) -> None:
+    page = visit.enter().text
+    visit.restate("It was restated meanwhile.")
+    answer = visit.give("confirm-statement", page)
+    assert answer.status_code == 412
+    assert "Please read it once more." in answer.text
+    assert "It was restated meanwhile." in answer.text
+    assert len(visit.happened()) == 2
+    assert visit.give("confirm-statement", answer.text).status_code == 200
+
+
+def test_words_that_cannot_be_shown_cannot_be_confirmed(visit: Visit) -> None:
+    visit.intake.away = True
+    page = visit.enter().text
+    assert "What you told us cannot be shown at the moment." in page
+    assert 'action="/answer/confirm-statement"' not in page
+    assert offered(page) == ["confirm-statement", "add-evidence", "withdraw"]
 
 
 def test_words_and_files_are_added_to_the_complaint(visit: Visit) -> None:

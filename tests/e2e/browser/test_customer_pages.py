@@ -65,7 +65,7 @@ def test_a_withdrawal_needs_its_reason(visit: Visit, site: RunningAmends) -> Non
     receipt = received(site)
     page = visit(lang="zh-CN", width=390)
     enter(page, receipt)
-    assert offered(page) == ["add-evidence", "withdraw"]
+    assert offered(page) == ["confirm-statement", "add-evidence", "withdraw"]
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     press(page, "#withdraw button")
     assert page.inner_text("#faults a") == "请选择理由。"
@@ -86,7 +86,7 @@ def test_a_wrong_code_opens_nothing_and_is_not_in_the_address(
     assert page.url == f"{site.url}/answer"
     page.fill("#code", receipt["access_code"].lower().replace("-", " "))
     press(page, "form[action='/answer'] button")
-    assert offered(page) == ["add-evidence", "withdraw"]
+    assert offered(page) == ["confirm-statement", "add-evidence", "withdraw"]
 
 
 def test_what_is_sent_twice_is_done_once(visit: Visit, site: RunningAmends) -> None:

@@ -14,12 +14,15 @@ from events.catalogue import (
     SettlementProposed,
     SettlementRefused,
     SettlementReturned,
+    StatementConfirmed,
 )
 from events.vocabulary import AppealRoute, FactsMatch, State
+from services.handling.domain.case import COMPLAINANT
 from services.handling.domain.commands import (
     AddEvidence,
     AgreeSettlement,
     ApproveSettlement,
+    ConfirmStatement,
     IssueDecision,
     ProposeSettlement,
     RecordInvestigation,
@@ -35,6 +38,7 @@ from services.handling.domain.decisions.rules import (
     require_authority,
     require_listed,
     require_state,
+    require_writable,
     while_open,
 )
 from services.handling.domain.refusals import refusal
@@ -45,6 +49,23 @@ if TYPE_CHECKING:
 
 def add_evidence(_on: Scene, command: AddEvidence) -> Decided:
     return (EvidenceAdded(document=command.document, source=command.source),)
+
+
+def confirm_statement(on: Scene, command: ConfirmStatement) -> Decided:
+    """Keep what was confirmed: what was received, or how it was repeated back (S44)."""
+    restated = command.restated
+    if restated is None and on.case.statement_confirmed and not _customers_own(on):
+        return ()
+    received, *_ = on.case.statement
+    return (
+        StatementConfirmed(
+            confirmed=(received, restated.document_id)
+            if restated is not None
+            else on.case.statement,
+            restated=restated,
+            medium=command.medium,
+        ),
+    )
 
 
 def investigate(on: Scene, command: RecordInvestigation) -> Decided:
@@ -151,6 +172,27 @@ def _expectation_known(on: Scene) -> None:
         raise refusal("case.expectation_unknown")
 
 
+def _statement_confirmed(on: Scene) -> None:
+    """Have the statement confirmed before a proposal, where the policy asks for it (S44)."""
+    if on.policy.require_confirmed_statement and not on.case.statement_confirmed:
+        raise refusal("case.statement_unconfirmed")
+
+
+def _to_be_confirmed(on: Scene) -> None:
+    """Take a confirmation while it can still matter, and there are words to confirm."""
+    _BEFORE_A_PROPOSAL(on)
+    require_writable(on.case)
+
+
+def _confirmed_before(on: Scene) -> bool:
+    """Whether the customer confirmed with their own hand what is there now."""
+    return _customers_own(on) and on.case.confirmed_online
+
+
+def _customers_own(on: Scene) -> bool:
+    return on.actor.role == COMPLAINANT
+
+
 def _may_approve(on: Scene) -> None:
     """Let another than the proposer approve, within authority (S58, S86-S88)."""
     case, actor, policy = on.case, on.actor, on.policy
@@ -190,15 +232,26 @@ def _agreed_before(on: Scene) -> bool:
     return on.case.state is State.IMPLEMENTING
 
 
+_BEFORE_A_PROPOSAL = only_in(
+    "case.past_confirming",
+    State.RECEIVED,
+    State.ACCEPTED,
+    State.ASSIGNED,
+    State.INVESTIGATING,
+    State.INVESTIGATED,
+)
 _PROPOSED = only_in("case.not_proposed", State.PROPOSED)
 _INVESTIGATED = only_in("case.not_investigated", State.INVESTIGATED)
 _APPROVED = only_in("case.not_approved", State.APPROVED)
 
 RULES = (
     Rule(AddEvidence, every(while_open, concerned), add_evidence),
+    Rule(ConfirmStatement, _to_be_confirmed, confirm_statement, _confirmed_before),
     Rule(RecordInvestigation, _leads_the_investigation, investigate),
     Rule(
-        ProposeSettlement, every(_INVESTIGATED, concerned, _expectation_known), propose
+        ProposeSettlement,
+        every(_INVESTIGATED, concerned, _expectation_known, _statement_confirmed),
+        propose,
     ),
     Rule(ApproveSettlement, _may_approve, approve),
     Rule(ReturnSettlement, every(_PROPOSED, concerned), send_back),

@@ -28,6 +28,7 @@ VERIFYING: Final = {
 PURPOSES: Final = {
     "case_work": msgid("To handle the case"),
     "audit": msgid("To audit"),
+    "own_words": msgid("To read their own words"),
     "data_request": msgid("To tell somebody what we hold about them"),
     **SHOWING,
     **SETTLING,

@@ -26,13 +26,22 @@ from tests.support.given import (
 @pytest.mark.parametrize(
     ("stage", "by", "commands"),
     [
-        ("received", AGENT, "acknowledge accept decline add-evidence correct"),
-        ("received", CUSTOMER, "add-evidence withdraw"),
+        (
+            "received",
+            AGENT,
+            "acknowledge accept decline add-evidence confirm-statement correct",
+        ),
+        ("received", CUSTOMER, "add-evidence confirm-statement withdraw"),
         ("received", QUALITY, ""),
-        ("accepted", AGENT, "acknowledge assign add-evidence resolve correct"),
+        (
+            "accepted",
+            AGENT,
+            "acknowledge assign add-evidence confirm-statement resolve correct",
+        ),
         ("assigned", QUALITY, "assign sign-for return add-evidence correct"),
         ("assigned", LOGISTICS, ""),
         ("signed", QUALITY, "assign add-evidence investigate correct"),
+        ("signed", CUSTOMER, "add-evidence confirm-statement withdraw"),
         ("signed", GM_OFFICE, "assign add-evidence correct"),
         ("investigated", QUALITY, "add-evidence propose correct"),
         ("proposed", QUALITY, "add-evidence correct"),

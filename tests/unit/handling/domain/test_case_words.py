@@ -21,7 +21,8 @@ from services.handling.domain.commands import (
 from tests.support.given import doc
 
 NAMES = (
-    "acknowledge accept decline assign sign-for return add-evidence investigate propose"
+    "acknowledge accept decline assign sign-for return add-evidence confirm-statement"
+    " investigate propose"
     " approve send-back issue agree refuse resolve follow-up rate close appeal"
     " accept-appeal dismiss-appeal reopen withdraw correct"
 )
