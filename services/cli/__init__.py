@@ -582,7 +582,11 @@ def audit_readings(
         str | None, typer.Option(help="By this person: their id in events.")
     ] = None,
     act: Annotated[
-        str | None, typer.Option(help="Only what they did: read, search or export.")
+        str | None,
+        typer.Option(
+            help="Only what they did: read, list, preview, download, renew, search or"
+            " export."
+        ),
     ] = None,
     after: Annotated[
         str | None, typer.Option(help="From this instant on: 2026-03-01T00:00:00Z.")

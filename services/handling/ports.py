@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from services.handling.domain.case import Case
     from services.handling.domain.privacy import Erasure, Hold, Person
     from services.kernel.access import Credential
-    from services.kernel.vault import Erased, Inventory, Sealed, SealedFile, Worded
+    from services.kernel.vault import Act, Erased, Inventory, Sealed, SealedFile, Worded
 
 
 class Listed(NamedTuple):
@@ -240,7 +240,7 @@ class Sheet(NamedTuple):
 
 
 class Look(NamedTuple):
-    """Who wants to read a document of which case, and the code of what for."""
+    """Who wants to read a document of which case, the code of what for, and how."""
 
     case_id: UUID
     document_id: UUID
@@ -248,6 +248,7 @@ class Look(NamedTuple):
     role: str
     department: str | None = None
     purpose: str | None = None
+    act: Act = "read"
 
 
 class IntakeDocuments(Protocol):

@@ -223,7 +223,7 @@ def answer_readers(broker: NatsBroker, inquiries: Inquiries) -> None:
 async def told_of_file(inquiries: Inquiries, asked: object) -> dict[str, Any]:
     """Tell of a file, or with `piece` (a number from 0) give that piece of it.
 
-    That somebody reads the file is noted when it is told of. Raises MalformedError.
+    What of it somebody sees is noted when it is told of. Raises MalformedError.
     """
     given = dict(asked) if isinstance(asked, dict) else {}
     number = given.pop("piece", None)
@@ -271,7 +271,7 @@ def _packed(cases: Collection[UUID]) -> str:
 
 
 def wanted_of(asked: object) -> Wanted:
-    """Read `{"document_id", "case_id", "actor", "role", "department"?, "purpose"?}`.
+    """Read `{"document_id", "case_id", "actor", "role", "department"?, "purpose"?, "act"?}`.
 
     Only our own services can ask. Raises MalformedError.
     """

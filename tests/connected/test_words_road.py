@@ -72,6 +72,7 @@ def test_words_come_with_who_asked_and_what_for(nats_server):
                     "role": "agent",
                     "department": None,
                     "purpose": "contact_customer",
+                    "act": "read",
                 }
             ]
 

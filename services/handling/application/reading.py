@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from services.kernel.access import Credential
     from services.kernel.clock import Clock
     from services.kernel.store.writer import Writer
-    from services.kernel.vault import Document, File, Files, Readings, Vault
+    from services.kernel.vault import Act, Document, File, Files, Readings, Vault
 
 _WORDS = frozenset(
     {DocumentKind.STATEMENT, DocumentKind.DESIRED_OUTCOME, DocumentKind.PARTICULARS}
@@ -98,7 +98,7 @@ class Words:
     ) -> dict[UUID, Paper | Sheet | AmendsError]:
         """Give each document by its id, of a file what it is, or why it cannot be given.
 
-        Raises UnavailableError where the look cannot be noted.
+        Words are noted as read, files as listed: what is in them was not shown. Raises UnavailableError where the look cannot be noted.
         """
         looks = [_look(each, reader, purpose) for each in wanted]
         handed_in = [
@@ -122,14 +122,19 @@ class Words:
         return found | {name: task.result() for name, task in asked.items()}
 
     async def file(
-        self, wanted: Written, *, reader: Credential, purpose: str | None = None
+        self,
+        wanted: Written,
+        *,
+        reader: Credential,
+        purpose: str | None = None,
+        act: Act = "download",
     ) -> tuple[Sheet, AsyncIterator[bytes]]:
         """Give any document but the particulars as a file: what it is, and its bytes.
 
-        That it is read is noted once, whatever its size. Raises NotFoundError,
+        The act is noted once, whatever the size. Raises NotFoundError,
         UnavailableError, DamagedError, while the bytes come too.
         """
-        look = _look(wanted, reader, purpose)
+        look = _look(wanted, reader, purpose)._replace(act=act)
         if wanted.received:
             sheet = await self._intake.file(look)
             pieces: _Pieces = partial(self._intake.piece, look)
@@ -146,7 +151,7 @@ class Words:
         try:
             if ref.kind in _WORDS:
                 return await self._intake.open(look)
-            return await self._intake.file(look)
+            return await self._intake.file(_listing(look))
         except AmendsError as refusal:
             return refusal
 
@@ -155,9 +160,9 @@ class Words:
     ) -> dict[UUID, Paper | Sheet | AmendsError]:
         found = {look.document_id: self._paper(ref) for look, ref in looks}
         self._note(
-            (look, ref)
+            (_listing(look) if isinstance(shown, Sheet) else look, ref)
             for look, ref in looks
-            if not isinstance(found[look.document_id], AmendsError)
+            if not isinstance(shown := found[look.document_id], AmendsError)
         )
         return found
 
@@ -178,6 +183,7 @@ class Words:
                     role=look.role,
                     department=look.department,
                     purpose=look.purpose or usual_purpose(look.role),
+                    act=look.act,
                 )
                 for look, ref in looks
             ]
@@ -211,6 +217,10 @@ def _look(wanted: Written, reader: Credential, purpose: str | None) -> Look:
         reader.department,
         purpose,
     )
+
+
+def _listing(look: Look) -> Look:
+    return look._replace(act="list")
 
 
 def _sheet(file: File) -> Sheet:

@@ -57,7 +57,7 @@ def router(
     async def preview(request: Request, case_id: UUID, document_id: UUID) -> Response:
         _, wanted = await found(request, case_id, document_id)
         viewer = pages.require_known(request)
-        sheet, content = await words.file(wanted, reader=viewer)
+        sheet, content = await words.file(wanted, reader=viewer, act="preview")
         if not previews.may_be_shown(sheet.media_type, sheet.size):
             raise previews.no_preview()
         drawn = await previews.preview(content)

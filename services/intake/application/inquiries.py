@@ -25,6 +25,7 @@ from services.kernel.errors import (
 )
 from services.kernel.store.writer import Writer
 from services.kernel.vault import (
+    Act,
     DamagedError,
     Document,
     File,
@@ -43,7 +44,7 @@ CONTACTS: Final = ("name", "phone", "email")
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A document of a complaint, who wants to read it, and the code of what for."""
+    """A document of a complaint, who wants to read it, the code of what for, and how."""
 
     document_id: UUID
     case_id: UUID
@@ -51,6 +52,7 @@ class Wanted:
     role: str
     department: str | None = None
     purpose: str | None = None
+    act: Act = "read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +180,7 @@ class Inquiries:
                     role=wanted.role,
                     department=wanted.department,
                     purpose=wanted.verified or usual_purpose(wanted.role),
+                    act="renew",
                 ),
                 wanted.key,
             )
@@ -215,7 +218,7 @@ class Inquiries:
         return await self._writer.run(partial(self._open, wanted))
 
     async def file(self, wanted: Wanted) -> File:
-        """Open a file that was handed in, for a colleague, and note that they read it.
+        """Open a file that was handed in, for a colleague, and note what they see of it.
 
         Its pieces are given by `piece`. Raises as `document`.
         """
@@ -274,6 +277,7 @@ class Inquiries:
                 department=wanted.department,
                 purpose=wanted.purpose or usual_purpose(wanted.role),
                 masked=masked,
+                act=wanted.act,
             )
         )
 

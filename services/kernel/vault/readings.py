@@ -1,10 +1,13 @@
-"""Who read, searched and exported what, and what for: beside the record, not in it."""
+"""Who read, searched and exported what, and what for: beside the record, not in it.
+
+An amends before knew three acts: whatever was shown or made anew is `read` there.
+"""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 from uuid import UUID
 
 from services.kernel.clock import from_micros, micros
@@ -50,8 +53,10 @@ _COLUMNS = (
     " act, hits, sought, subject_id"
 )
 
-Act = Literal["read", "search", "export"]
-ACTS: Final[tuple[Act, ...]] = ("read", "search", "export")
+Act = Literal["read", "list", "preview", "download", "renew", "search", "export"]
+"""Words were shown; of a file its name and size, a small picture, all of it; an access
+code was made anew; cases were looked for; a person's data went out."""
+ACTS: Final[tuple[Act, ...]] = get_args(Act)
 CASE_WORK: Final = "case_work"
 AUDIT: Final = "audit"
 OWN: Final = "own_words"

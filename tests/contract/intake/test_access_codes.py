@@ -78,7 +78,8 @@ def test_it_is_recorded_who_made_it_and_when(desk: Bench) -> None:
     receipt = desk.one(REACHED)
     renewed(desk, receipt.case_id)
     (noted,) = Readings(desk.store.database).page(Wanted(), limit=9).rows
-    assert (noted.kind, noted.actor, noted.case_id) == (
+    assert (noted.act, noted.kind, noted.actor, noted.case_id) == (
+        "renew",
         "access_code",
         "user-ann",
         receipt.case_id,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -133,6 +134,26 @@ def test_searches_and_exports_stand_beside_what_was_read(house: House) -> None:
     assert f'<td data-label="Whose data"><code>{UUID(int=7)}</code></td>' in only
 
 
+def test_each_act_is_told_by_its_name(house: House) -> None:
+    """A file that was listed is not one that was downloaded, nor is a code a reading."""
+    acts = ("read", "list", "preview", "download", "renew")
+    house.readings.note(
+        [reading(n, actor="lin", act=act) for n, act in enumerate(acts)]
+    )
+    page = house.page("auditor", "?actor=lin").text
+    told = re.findall(r'<td data-label="Did what">([^<]+)</td>', page)
+    assert told == [
+        "Made anew",
+        "Took a copy",
+        "Saw a small picture",
+        "Saw that it is there",
+        "Read",
+    ]
+    for act in acts:
+        (row,) = house.api("auditor", f"?act={act}&actor=lin").json()["rows"]
+        assert row["act"] == act
+
+
 OLD_TABLE = """CREATE TABLE document_reading (
     read_at BIGINT NOT NULL, case_id UUID NOT NULL, document_id UUID NOT NULL,
     kind TEXT NOT NULL, actor TEXT NOT NULL, role TEXT NOT NULL, department TEXT,
@@ -163,6 +184,7 @@ def test_the_log_of_an_older_amends_goes_on(database: Database) -> None:
         readings = Readings(database)
     readings.note([new])
     assert readings.page(Wanted(), limit=9).rows == [new, old]
+    assert old.act == "read"  # whatever it was
 
 
 def test_they_are_found_by_case_person_and_time(readings: Readings) -> None:

@@ -398,6 +398,11 @@ def photo() -> UUID:
     return found
 
 
+def acts(house: DeskHouse) -> list[str]:
+    """Give what was done with the photo, as intake was told."""
+    return [each.act for each in house.intake.looks if each.document_id == photo()]
+
+
 def test_files_are_listed_as_what_they_are_and_kept_not_shown(house: DeskHouse) -> None:
     """The name is a label, the type that of the bytes; the browser keeps the file."""
     content = b"\x89PNG\r\n\x1a\n" + b"\0" * (PIECE + 9)
@@ -408,13 +413,14 @@ def test_files_are_listed_as_what_they_are_and_kept_not_shown(house: DeskHouse) 
     assert "image/png" in page
     assert "524.3 kB" in page
     assert hashlib.sha256(content).hexdigest() in page
+    assert acts(house) == ["list"]
     house.intake.looks.clear()
     answer = house.sit(ANN).get(f"{PAGE}/documents/{photo()}")
     assert answer.content == content
     assert answer.headers["content-disposition"].startswith("attachment;")
     assert answer.headers["content-security-policy"] == "sandbox; default-src 'none'"
     assert answer.headers["x-content-type-options"] == "nosniff"
-    assert len(house.intake.looks) == 1  # noted once, in however many pieces it comes
+    assert acts(house) == ["download"]  # once, in however many pieces it comes
     assert house.sit(HAN).get(f"{PAGE}/documents/{photo()}").status_code == 404
     assert house.sit(ANN).get(f"{PAGE}/documents/{CASE}").status_code == 404
 
@@ -425,7 +431,9 @@ def test_a_picture_has_a_preview_and_nothing_else_has(house: DeskHouse) -> None:
     house.intake.files[photo()] = (drawn.getvalue(), "leak.png")
     address = f"{PAGE}/documents/{photo()}/preview"
     assert f'src="{address}"' in house.sit(ANN).get(PAGE).text
+    house.intake.looks.clear()
     answer = house.sit(ANN).get(address)
+    assert acts(house) == ["preview"]
     assert (answer.status_code, answer.headers["content-type"]) == (200, "image/webp")
     house.intake.files[photo()] = (b"<svg onload=alert(1)>", "leak.png")
     assert address not in house.sit(ANN).get(PAGE).text
@@ -443,7 +451,10 @@ def test_our_own_files_are_read_from_our_store_and_noted(house: DeskHouse) -> No
     assert "after.gif" in page
     assert house.sit(ANN).get(f"{PAGE}/documents/{added}").content == content
     looks = [each for each in house.readings.of_case(CASE) if each.document_id == added]
-    assert [(each.kind, each.actor) for each in looks] == [("photo", ANN.actor)] * 2
+    assert [(each.kind, each.act, each.actor) for each in looks] == [
+        ("photo", "list", ANN.actor),
+        ("photo", "download", ANN.actor),
+    ]
 
 
 def test_a_file_that_is_away_is_told_so(house: DeskHouse) -> None:

@@ -53,6 +53,10 @@ _KINDS: Final = {
 """What a note may be of beside documents, in words."""
 _ACTS: Final = {
     "read": msgid("Read"),
+    "list": msgid("Saw that it is there"),
+    "preview": msgid("Saw a small picture"),
+    "download": msgid("Took a copy"),
+    "renew": msgid("Made anew"),
     "search": msgid("Searched"),
     "export": msgid("Exported"),
 }
