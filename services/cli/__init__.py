@@ -379,12 +379,15 @@ def case_new_access_code(
         ),
     ],
     *,
+    key: Annotated[
+        str | None, typer.Option(help="The same key again gives the same code.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Make a case's access code anew, shown this once; the old one ends."""
     from services.cli import codes  # noqa: PLC0415 lazy
 
-    codes.renew(reference, as_json=as_json)
+    codes.renew(reference, key=key, as_json=as_json)
 
 
 @token.command(

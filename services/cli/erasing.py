@@ -7,11 +7,13 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
 import typer
 
 from services.cli import read_reference, show, show_rows
 from services.cli.client import answer, with_services
+from services.kernel.clock import last_day, parse_rfc3339
 from services.kernel.errors import AmendsError, MalformedError, MisuseError
 
 if TYPE_CHECKING:
@@ -57,12 +59,12 @@ def erase(
 ) -> None:
     path = person_path(words)
 
-    def ask(client: httpx.Client, _: Settings) -> Any:
+    def ask(client: httpx.Client, settings: Settings) -> Any:
         found = answer(client.get(path))
         if dry_run:
-            return found
+            return found if as_json else _with_day(found, settings)
         if found["erasure"] is None:
-            subject = confirm or _confirmed(found)
+            subject = confirm or _confirmed(_with_day(found, settings))
             wanted = {"subject_id": subject, "basis": basis}
             answer(client.post(f"{path}/erase", json=wanted))
         return _cleaned(client, path)
@@ -75,6 +77,14 @@ def erase(
         typer.echo("Nothing was changed.")
     else:
         _tell_done(found)
+
+
+def _with_day(found: dict[str, Any], settings: Settings) -> dict[str, Any]:
+    """Give the last day of a hold in place of the instant at which it ends."""
+    if not found["held_until"]:
+        return found
+    end = parse_rfc3339(found["held_until"])
+    return found | {"held_until": str(last_day(end, ZoneInfo(settings.time_zone)))}
 
 
 def _confirmed(found: dict[str, Any]) -> str:
@@ -122,7 +132,7 @@ def _tell_plan(found: dict[str, Any]) -> None:
             typer.echo(f"  {name}: {part['marks']} marks that find them")
     typer.echo("Stays: what happened to the cases, in codes, and the figures.")
     if found["held_until"]:
-        typer.echo(f"A hold keeps it until {found['held_until']}.")
+        typer.echo(f"A hold keeps it to the end of {found['held_until']}.")
     if found["open_cases"]:
         typer.echo(f"Cases still open: {found['open_cases']}.")
 

@@ -166,6 +166,25 @@ def test_the_complaint_that_the_reference_shows_is_one():
     assert read.verifiable()
 
 
+@pytest.mark.skipif(shutil.which("node") is None, reason="no node here")
+@pytest.mark.parametrize("address", ["amends", "ftp://amends", "http://a b"])
+@pytest.mark.parametrize("folder", ["follow", "submit"])
+def test_a_program_in_javascript_ends_at_once_at_what_is_no_address(
+    folder: str, address: str, tmp_path: Path
+):
+    """It would ask for ever otherwise: nothing can be told from amends being away."""
+    done = subprocess.run(
+        ["node", DOCS / f"how-to/{folder}/over_http.mjs", address, "file", "key"],
+        cwd=tmp_path,
+        env={**os.environ, "FEED_TOKEN": "t", "CHANNEL_TOKEN": "t"},
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode in (1, 2)
+    assert b"usage" in done.stderr or b"Invalid URL" in done.stderr
+
+
 def test_the_proofs_that_the_guarantees_name_are_there():
     page = (DOCS / "explanation/guarantees.md").read_text()
     proofs = re.findall(r"`(tests/[^`]*)`", page)

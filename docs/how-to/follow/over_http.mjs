@@ -7,10 +7,11 @@ import { appendFileSync, existsSync, readFileSync, truncateSync } from "node:fs"
 import { setTimeout as sleep } from "node:timers/promises";
 
 const [address, file] = process.argv.slice(2);
-if (!file || !process.env.FEED_TOKEN) {
-  console.error("usage: FEED_TOKEN=… node over_http.mjs URL FILE");
+if (!file || !process.env.FEED_TOKEN || !/^https?:/.test(address)) {
+  console.error("usage: FEED_TOKEN=… node over_http.mjs http://HOST:PORT FILE");
   process.exit(2);
 }
+const feed = new URL(`${address}/api/handling/feed`); // throws where it is no address
 const headers = { Authorization: `Bearer ${process.env.FEED_TOKEN}` };
 
 function lastCursor() {
@@ -24,10 +25,10 @@ function lastCursor() {
 
 let cursor = lastCursor();
 for (;;) {
-  const query = new URLSearchParams({ wait: "30", ...(cursor && { after: cursor }) });
+  feed.search = new URLSearchParams({ wait: "30", ...(cursor && { after: cursor }) });
   let answer, text;
   try {
-    answer = await fetch(`${address}/api/handling/feed?${query}`, { headers });
+    answer = await fetch(feed, { headers });
     text = await answer.text();
   } catch {
     await sleep(1000); // amends is away, or starts again

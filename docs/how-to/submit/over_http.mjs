@@ -4,15 +4,16 @@
 import { readFile } from "node:fs/promises";
 
 const [address, file, key] = process.argv.slice(2);
-if (!key || !process.env.CHANNEL_TOKEN) {
-  console.error("usage: CHANNEL_TOKEN=… node over_http.mjs URL COMPLAINT KEY");
+if (!key || !process.env.CHANNEL_TOKEN || !/^https?:/.test(address)) {
+  console.error("usage: CHANNEL_TOKEN=… node over_http.mjs http://HOST:PORT COMPLAINT KEY");
   process.exit(2);
 }
+const door = new URL(`${address}/api/intake/complaints`); // throws where it is no address
 const body = await readFile(file);
 for (;;) {
   let answer;
   try {
-    answer = await fetch(`${address}/api/intake/complaints`, {
+    answer = await fetch(door, {
       method: "POST",
       headers: {
         "Authorization": `Bearer ${process.env.CHANNEL_TOKEN}`,

@@ -109,7 +109,7 @@ class Privacy:
             if not person.cases:
                 raise _nobody()
             now = self._now()
-            require_erasable(person, basis, now)
+            require_erasable(person, basis, now, self._zone)
             wanted = Erasure(subject_id, basis, by.id, by.role, now)
             erased = self._recorded(tx, wanted, person.cases, correlation_id)
         self._changed(erased.case_ids)

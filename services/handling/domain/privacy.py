@@ -6,6 +6,7 @@ Erasure is decided once for a person and recorded in each of their cases.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
@@ -14,7 +15,7 @@ from services.handling.domain.decisions.rules import OPEN
 from services.kernel.errors import RefusedError
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import datetime, tzinfo
     from uuid import UUID
 
     from services.handling.domain.case import Case
@@ -92,14 +93,17 @@ class Person:
         )
 
 
-def require_erasable(person: Person, basis: ErasureBasis, now: datetime) -> None:
-    """Raise RefusedError where a person's data must stay for now."""
+def require_erasable(
+    person: Person, basis: ErasureBasis, now: datetime, zone: tzinfo
+) -> None:
+    """Raise RefusedError where a person's data must stay for now; days are `zone`'s."""
     until = person.held_until(now)
     if until is not None:
+        last = (until.astimezone(zone) - timedelta(microseconds=1)).date()
         raise RefusedError(
             "privacy.held",
-            f"This data must be kept until {until:%Y-%m-%dT%H:%M:%SZ}: wait, or end the"
-            " hold if its reason is gone.",
+            f"This data must be kept to the end of {last}: wait, or end the hold if its"
+            " reason is gone.",
         )
     if person.open_cases and basis not in WHILE_OPEN:
         raise RefusedError(

@@ -37,7 +37,7 @@ HOLD = Hold(
 
 def refused(person: Person, basis: ErasureBasis, now: dt.datetime = NOW) -> str | None:
     try:
-        require_erasable(person, basis, now)
+        require_erasable(person, basis, now, dt.UTC)
     except RefusedError as refusal:
         return refusal.code
     return None
@@ -67,14 +67,23 @@ def test_a_hold_keeps_data_on_any_basis_until_its_last_instant(
     assert refused(person, basis, HOLD.until) is None
 
 
+def test_the_last_day_of_a_hold_is_named_where_the_organisation_is() -> None:
+    shanghai = dt.timezone(dt.timedelta(hours=8))
+    held = replace(HOLD, until=dt.datetime(2026, 3, 31, 16, 0, tzinfo=dt.UTC))
+    with pytest.raises(RefusedError, match="to the end of 2026-03-31:"):
+        require_erasable(
+            Person(ANN, (ENDED,), (held,)), ErasureBasis.REQUEST, NOW, shanghai
+        )
+
+
 def test_of_several_holds_the_one_in_force_that_lasts_longest_is_named() -> None:
     ended = replace(HOLD, until=NOW + 9 * DAY, ended_at=NOW, ended_by="officer")
     over = replace(HOLD, until=NOW - DAY)
     longest = replace(HOLD, until=NOW + 3 * DAY)
     person = Person(ANN, (ENDED,), (HOLD, longest, ended, over))
     assert person.held_until(NOW) == longest.until
-    with pytest.raises(RefusedError, match="2026-03-04T08:00:00Z"):
-        require_erasable(person, ErasureBasis.REQUEST, NOW)
+    with pytest.raises(RefusedError, match="to the end of 2026-03-04:"):
+        require_erasable(person, ErasureBasis.REQUEST, NOW, dt.UTC)
     assert Person(ANN, (ENDED,), (ended, over)).held_until(NOW) is None
 
 
