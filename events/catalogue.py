@@ -176,13 +176,15 @@ class ComplaintDeclined(Event):
 class DepartmentAssigned(Event):
     """A department was given the case (S47-S49, S56); a contributor moves no state."""
 
+    schema_version: ClassVar = 2
     audience: ClassVar = Audience.DEPARTMENTS
     leads_to: ClassVar = State.ASSIGNED
     zh: ClassVar = "已派单"
 
     department: DepartmentCode
     role: AssignmentRole = AssignmentRole.LEAD
-    reason: AssignmentReason
+    reason: AssignmentReason | None = None
+    """None where an imported record does not say."""
     previous: DepartmentCode | None = None
     """The department that no longer has the case; this is the last it sees of it."""
 
@@ -340,11 +342,15 @@ class SettlementRefused(Event):
 class ComplaintResolved(Event):
     """What was promised has been done (S103)."""
 
+    schema_version: ClassVar = 2
     audience: ClassVar = Audience.DEPARTMENTS
     leads_to: ClassVar = State.RESOLVED
     zh: ClassVar = "投诉已解决"
 
-    outcome: Outcome
+    outcome: Outcome | None = None
+    """None where an imported record does not say."""
+    stated_as: Code | None = None
+    """What an imported record calls the result, in its own words made a code."""
     remedies: tuple[Remedy, ...] = ()
     first_contact: bool = False
     """Settled at the first contact, within the actor's own authority (S96)."""
@@ -387,17 +393,21 @@ class ComplaintClosed(Event):
 class ComplaintAppealed(Event):
     """The customer contested a decision (S114, S115)."""
 
+    schema_version: ClassVar = 2
     audience: ClassVar = Audience.DEPARTMENTS
     leads_to: ClassVar = State.APPEALED
     zh: ClassVar = "投诉申诉"
 
     level: Count
-    contested_event_id: UUID7
-    grounds: Annotated[tuple[AppealGround, ...], Field(min_length=1)]
+    contested_event_id: UUID7 | None = None
+    """None where an imported record does not say which decision."""
+    grounds: tuple[AppealGround, ...] = ()
+    """Empty where an imported record does not say."""
     statement: DocumentRef | None = None
     evidence: tuple[DocumentRef, ...] = ()
     expected_outcome: DocumentRef | None = None
-    within_window: bool
+    within_window: bool | None = None
+    """None where an imported record does not say."""
 
 
 class AppealAccepted(Event):

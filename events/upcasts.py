@@ -11,8 +11,16 @@ def _investigated_1(data: Data) -> Data:
     return {**data, "facts_match": "yes" if data["facts_match"] else "no"}
 
 
+def _as_it_is(data: Data) -> Data:
+    """Version 2 may say less, of imported histories (A7); what 1 says stands."""
+    return data
+
+
 UPCASTS: Final[Mapping[tuple[str, int], Callable[[Data], Data]]] = {
+    ("ComplaintAppealed", 1): _as_it_is,
     ("ComplaintInvestigated", 1): _investigated_1,
+    ("ComplaintResolved", 1): _as_it_is,
+    ("DepartmentAssigned", 1): _as_it_is,
 }
 """By type and the version that is lifted to the next."""
 

@@ -378,6 +378,7 @@ COMMAND_BODIES: Final[Mapping[str, Mapping[str, Any]]] = {
         "why": "wrong_code",
         "correction": {"field": "category", "value": "service"},
     },
+    "record-history": {"facts": [{"fact": "closed"}]},
 }
 """For each command, a body that any case could accept; `withdraw` ends the case last but
 one, so that what follows is refused by its state and not by its role."""

@@ -20,6 +20,7 @@ import httpx
 
 from services.building import SERVICES, Site, started
 from services.bus import running_bus
+from services.handling.domain.visibility import PROGRAMS
 from services.handling.main import default_policy, roles
 from services.kernel.access import new_token
 from services.kernel.clock import rfc3339, system_clock
@@ -187,7 +188,7 @@ class House:
     async def caller(self, role: str, department: str | None = None) -> Caller:
         """Give somebody of a role, with a token and, if people can be it, a session."""
         header = await self.token(role, department)
-        if role == "channel":
+        if role in PROGRAMS:
             return Caller(role, None, header, self.http, "", page=False)
         browser, csrf, _ = await self.signed_in(role, department)
         return Caller(role, department, header, browser, csrf)

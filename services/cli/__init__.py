@@ -852,7 +852,7 @@ def _add_intake() -> None:
     from services.cli import sessions  # noqa: PLC0415 below what it needs
     from services.intake.cli import add_verbs  # noqa: PLC0415 as above
 
-    add_verbs(app, sessions.session, sessions.settled)
+    add_verbs(app, sessions.session, sessions.settled, sessions.taken_over)
 
 
 _add_intake()

@@ -27,13 +27,18 @@ def session(work: Callable[[httpx.Client], R]) -> R:
 
 def settled(client: httpx.Client) -> None:
     """Return when handling, the customers' timelines and the figures have followed."""
-    received = _progress(client)["intake"]["recorded"]
-    while _progress(client)["handling"]["intake"] < received:
-        time.sleep(_LOOK)
+    taken_over(client)
     recorded = _progress(client)["handling"]["recorded"]
     for service in ("intake", "analytics"):
         while _progress(client)[service]["handling"] < recorded:
             time.sleep(_LOOK)
+
+
+def taken_over(client: httpx.Client) -> None:
+    """Return when handling has a case for everything that was received."""
+    received = _progress(client)["intake"]["recorded"]
+    while _progress(client)["handling"]["intake"] < received:
+        time.sleep(_LOOK)
 
 
 def _progress(client: httpx.Client) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from services.handling.application.finding import Finding
 from services.handling.application.privacy import Privacy
 from services.handling.application.reading import Words
 from services.handling.domain.policy import Policy, parse_policy
-from services.handling.domain.visibility import NEVER, staff
+from services.handling.domain.visibility import NEVER, PROGRAMS, staff
 from services.handling.messaging.cases import case_message, taking_over
 from services.handling.messaging.commands import answer_commands
 from services.handling.messaging.documents import IntakeWords
@@ -93,8 +93,6 @@ ACTS_PER_MINUTE = 300
 """How often one address may show a receipt and its access code."""
 UPLOADS_PER_MINUTE = 300
 """How often one address may ask about uploads or send a part of one."""
-CHANNEL = "channel"
-"""The role of systems that hand in complaints; no person's."""
 
 
 class HandlingService(BusService):
@@ -338,7 +336,7 @@ def default_policy() -> Policy:
 
 def roles(policy: Policy) -> frozenset[str]:
     """Name what somebody with a token can be; a customer shows receipt and code."""
-    return staff(policy) | {CHANNEL}
+    return staff(policy) | PROGRAMS
 
 
 def looking(policy: Policy) -> frozenset[str]:

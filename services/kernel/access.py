@@ -45,6 +45,8 @@ class Credential:
 
 
 ANONYMOUS: Final = Credential(actor="anonymous", role="anonymous")
+MIGRATION: Final = "migration"
+"""The role of a program that brings in what another system recorded."""
 OPERATOR: Final = Credential(actor="operator", role="operator", service=True)
 
 

@@ -69,6 +69,32 @@ def counts(file: Path) -> dict[str, Counter[str]]:
     return found
 
 
+def histories(file: Path) -> Counter[str]:
+    """Count what the rows state of the past.
+
+    `DAY sent` for each day of sending, each response that closed a complaint, disputes,
+    how the rows ended, and those whose dates contradict each other.
+    """
+    found: Counter[str] = Counter()
+    for row in rows(file):
+        sent, response = (
+            row["Date sent to company"],
+            row["Company response to consumer"],
+        )
+        disputed = row["Consumer disputed?"] == "Yes"
+        closed = response.split(" ")[0] == "Closed"
+        if sent:
+            found["sent"] += 1
+            found[f"{sent} sent"] += 1
+            found["sent before received"] += sent < row["Date received"]
+        if closed:
+            found["closed"] += 1
+            found[response] += 1
+        found["disputed"] += disputed
+        found["ended undecided" if disputed else "ended" if closed else "open"] += 1
+    return found
+
+
 def _joined(mark: str, *words: str) -> str:
     return mark.join(word for word in words if word)
 

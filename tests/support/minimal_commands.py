@@ -73,5 +73,6 @@ def minimal_commands(case: Case, policy: Policy, now: datetime) -> dict[str, c.C
             why="wrong_code",
             correction=c.CorrectionStated(field="category", value="service"),
         ),
+        c.RecordHistory(facts=[{"fact": "closed"}]),
     )
     return {command.name: command for command in commands}

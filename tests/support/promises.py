@@ -358,6 +358,7 @@ def appeals_contest_a_fresh_decision(earlier: Earlier, new: Stored) -> None:
             for event in since(earlier, ComplaintAppealed)
             if isinstance(event.data, DECISIONS)
         }
+        assert data.contested_event_id is not None
         contested = standing[data.contested_event_id]
         assert new.recorded_at - contested.recorded_at <= APPEAL_WITHIN
     if isinstance(data, AppealDismissed) and data.level >= 2:  # S116

@@ -123,7 +123,7 @@ def _stated(data: AnyEvent) -> dict[str, Any]:
         case ComplaintInvestigated():
             return {"root_cause": data.root_cause.path}
         case DecisionIssued() | ComplaintResolved():
-            return {"outcome": data.outcome.value}
+            return {"outcome": data.outcome.value if data.outcome else None}
         case (
             ComplaintReceived()
             | ReceiptAcknowledged()

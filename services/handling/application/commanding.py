@@ -22,8 +22,14 @@ from pydantic import ValidationError
 from events.envelope import DocumentRef, Envelope, envelop
 from events.vocabulary import Origin
 from services.handling.domain.case import Case, evolve
-from services.handling.domain.commands import COMMANDS, Command, sealed
+from services.handling.domain.commands import (
+    COMMANDS,
+    Command,
+    RecordHistory,
+    sealed,
+)
 from services.handling.domain.decisions import decide, hindrance
+from services.handling.domain.decisions.history import happened
 from services.handling.domain.decisions.rules import require_writable
 from services.handling.ports import KeyRow, TakenError
 from services.kernel.errors import (
@@ -85,6 +91,12 @@ class Asked:
     """The caller's own name for it; the same again gives the same answer."""
     expected_version: int | None = None
     channel: Channel | None = None
+
+    @property
+    def key_owner(self) -> str:
+        """Whose key it is: the caller's own; of imports, whoever runs them."""
+        imported = self.name == RecordHistory.name
+        return RecordHistory.name if imported else self.actor.id
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +218,7 @@ class Commanding:
         try:
             with self._record.writing() as tx:
                 found = self._record.keys(
-                    tx, {(each.actor.id, each.key) for each in batch if each.key}
+                    tx, {(each.key_owner, each.key) for each in batch if each.key}
                 )
                 working = _Batch({}, found)
                 results = [self._one(tx, each, working) for each in batch]
@@ -233,7 +245,7 @@ class Commanding:
 
     def _decided(self, tx: Any, asked: Asked, batch: _Batch) -> Done:
         digest = self._digest(asked)
-        if asked.key and (kept := batch.keys.get((asked.actor.id, asked.key))):
+        if asked.key and (kept := batch.keys.get((asked.key_owner, asked.key))):
             return _again(kept, digest)
         case = batch.cases.get(asked.case_id) or self._case(tx, asked.case_id)
         batch.cases[case.id] = case
@@ -250,13 +262,15 @@ class Commanding:
         facts = decide(case, command, actor=asked.actor, now=now, policy=self._policy)
         before = case
         events: list[Envelope[Any]] = []
-        for fact in facts:
+        times = happened(case, command, facts, now)
+        for fact, (at, precision) in zip(facts, times, strict=True):
             event = envelop(
                 fact,
                 event_id=self._new_id(now),
                 case_id=case.id,
                 version=case.version + 1,
-                occurred_at=now,
+                occurred_at=at,
+                occurred_precision=precision,
                 recorded_at=now,
                 tenant=self._tenant,
                 actor=asked.actor,
@@ -280,8 +294,8 @@ class Commanding:
             batch.words += sealer.worded
             batch.files += sealer.files
         if asked.key:
-            row = KeyRow(asked.actor.id, asked.key, case.id, digest, _result(done))
-            batch.keys[asked.actor.id, asked.key] = row
+            row = KeyRow(asked.key_owner, asked.key, case.id, digest, _result(done))
+            batch.keys[asked.key_owner, asked.key] = row
             batch.new_keys.append(row)
         return done
 

@@ -47,6 +47,7 @@ from events.vocabulary import (
     Severity,
     WithdrawalReason,
 )
+from services.handling.domain.stated import Fact
 
 
 @dataclass(frozen=True)
@@ -376,6 +377,15 @@ class CorrectRecord(Command):
     correction: CorrectionStated
 
 
+class RecordHistory(Command):
+    """Record, of an imported case, what its source states of the past; once."""
+
+    name: ClassVar = "record-history"
+
+    facts: Annotated[tuple[Fact, ...], Field(min_length=1, max_length=100)]
+    """In the order in which they happened."""
+
+
 COMMANDS: Final[dict[str, type[Command]]] = {
     command.name: command
     for command in (
@@ -404,6 +414,7 @@ COMMANDS: Final[dict[str, type[Command]]] = {
         ReopenComplaint,
         WithdrawComplaint,
         CorrectRecord,
+        RecordHistory,
     )
 }
 """Every command by its name in addresses, in the order of a case's life."""

@@ -66,7 +66,21 @@ REFUSALS: Final[dict[str, str]] = {
         " for the decision."
     ),
     "case.not_appealed": "No appeal waits for a reviewer: look where the case stands.",
+    "case.not_imported": (
+        "This case was not imported: give it the commands of daily work instead."
+    ),
+    "case.history_begun": (
+        "More than the receipt is recorded of this case: record a history first of all"
+        " and only once, and go on by the commands of daily work."
+    ),
     # what
+    "case.history_order": (
+        "This fact cannot come after the ones before it: put it where the case is in one"
+        " of {allowed}."
+    ),
+    "case.history_ahead": (
+        "This fact lies in the future: give the date that the source states, or none."
+    ),
     "case.unknown_category": (
         "The policy has no such category: choose one of {allowed}."
     ),

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 OFFICER = "privacy_officer"
 """Answers people about their own data, and looks at cases for nothing else."""
-NEVER = frozenset({"complainant", "channel", "admin", OFFICER})
+PROGRAMS = frozenset({"channel", "migration"})
+"""Roles of programs: a system that hands in complaints, an import. Nobody signs in as one."""
+NEVER = frozenset({"complainant", *PROGRAMS, "admin", OFFICER})
 """Roles that look at no case here: customers have their status page."""
 
 
@@ -48,8 +50,5 @@ def told_departments(about: Heading | Hearing) -> tuple[str, ...]:
 def staff(policy: Policy) -> frozenset[str]:
     """Name the roles that people can have: those of the policy, and those of the house."""
     acting = {role for roles in policy.roles.values() for role in roles}
-    return frozenset(acting | {"auditor", "admin", OFFICER}) - {
-        "clock",
-        "complainant",
-        "channel",
-    }
+    nobody = {"clock", "complainant", "operator", *PROGRAMS}
+    return frozenset(acting | {"auditor", "admin", OFFICER}) - nobody

@@ -40,6 +40,14 @@ REMEDIES: Final[Mapping[str, str]] = {
         " evidence of the kind desired outcome."
     ),
     "case.expected_in_the_past": msgid("Promise a time that is still to come."),
+    "case.history_ahead": msgid(
+        "This lies in the future. Give the date that the source states, or none."
+    ),
+    "case.history_begun": msgid(
+        "A history is recorded once, before anything else. Go on with the case as it"
+        " stands."
+    ),
+    "case.history_order": msgid("This cannot come after what is recorded before it."),
     "case.improvement_missing": msgid(
         "The customer was right, at least in part. Say what will be improved."
     ),
@@ -57,6 +65,7 @@ REMEDIES: Final[Mapping[str, str]] = {
     "case.no_route": msgid("No route leads from this category. Choose a department."),
     "case.no_such_event": msgid("Choose an entry of this case."),
     "case.no_such_field": msgid("This entry has no such field. Check its name."),
+    "case.not_imported": msgid("This case was not imported. Handle it step by step."),
     "case.not_agreed": msgid("The customer has not agreed yet. Wait for that first."),
     "case.not_appealed": msgid(
         "No appeal waits for a reviewer. See in the history where the case stands."

@@ -35,6 +35,7 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             "reopen": msgid("Reopen the case"),
             "withdraw": msgid("Withdraw the complaint"),
             "correct": msgid("Correct the record"),
+            "record-history": msgid("Record the imported history"),
         },
         "command_hint": {
             "acknowledge": msgid(
@@ -135,6 +136,7 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             "shipment_check": msgid("Shipment in our records"),
             "source": msgid("Where it comes from"),
             "source_document_on": msgid("Document dated"),
+            "stated_as": msgid("Called there"),
             "statement": msgid("Statement"),
             "suggested": msgid("Suggested department"),
             "supplier": msgid("Supplier"),

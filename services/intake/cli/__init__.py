@@ -2,6 +2,7 @@
 
 import json
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar
 
@@ -25,11 +26,15 @@ class Session(Protocol):
 
 
 def add_verbs(
-    app: typer.Typer, session: Session, settled: "Callable[[httpx.Client], None]"
+    app: typer.Typer,
+    session: Session,
+    settled: "Callable[[httpx.Client], None]",
+    taken_over: "Callable[[httpx.Client], None]",
 ) -> None:
     """Add both verbs to the command.
 
-    `settled` returns when handling and analytics have passed what intake has received.
+    `settled` returns when handling and analytics have passed what intake has received,
+    `taken_over` when handling has.
     """
 
     @app.command(
@@ -123,6 +128,12 @@ def add_verbs(
             ),
         ],
         *,
+        history: Annotated[
+            bool,
+            typer.Option(
+                "--history", help="Also record what the rows state of the past."
+            ),
+        ] = False,
         dry_run: Annotated[
             bool, typer.Option(help="Only say what would become of the rows.")
         ] = False,
@@ -130,7 +141,7 @@ def add_verbs(
             Path | None, typer.Option(help="Write rejected rows here, with reasons.")
         ] = None,
         no_wait: Annotated[
-            bool, typer.Option("--no-wait", help="Return after the receipts.")
+            bool, typer.Option("--no-wait", help="Do not wait for the figures.")
         ] = False,
         batch_size: Annotated[
             int, typer.Option(min=1, max=5_000, help="Rows sent together.")
@@ -141,25 +152,35 @@ def add_verbs(
     ) -> None:
         """Take over complaints from a file. Running it again adds nothing twice.
 
-        Exit status 1 when rows were rejected.
+        Exit status 1 when rows were rejected or histories refused.
         """
-        from services.intake.cli import importing  # noqa: PLC0415 lazy
+        from services.intake.cli import histories, importing  # noqa: PLC0415 lazy
 
         mapping = importing.load_mapping(format_)
 
         def work(client: "httpx.Client | None") -> importing.Summary:
             with (
                 importing.readable(file) as source,
-                importing.watched(shown=not as_json) as progress,
+                histories.laid_aside(mapping) if history else nullcontext() as past,
             ):
-                done = importing.run_import(
-                    client,
-                    source,
-                    mapping,
-                    rejects=rejects,
-                    batch_size=batch_size,
-                    progress=progress,
-                )
+                with importing.watched(shown=not as_json) as progress:
+                    done = importing.run_import(
+                        client,
+                        source,
+                        mapping,
+                        rejects=rejects,
+                        batch_size=batch_size,
+                        histories=past,
+                        progress=progress,
+                    )
+                if past is not None:
+                    done.histories = past.counts
+                if client is not None and past is not None:
+                    taken_over(client)
+                    with importing.watched(
+                        shown=not as_json, what="histories"
+                    ) as progress:
+                        past.record(client, batch_size=batch_size, progress=progress)
             if client is not None and not no_wait:
                 settled(client)
             return done
@@ -177,7 +198,7 @@ def add_verbs(
             if as_json
             else importing.printed(summary, dry_run=dry_run, rejects=rejects)
         )
-        if summary.rejected:
+        if not summary.all_taken:
             sys.exit(1)
 
 

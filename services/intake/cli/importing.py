@@ -30,8 +30,11 @@ from rich.progress import (
 )
 from rich.progress import Progress as Bar
 
+from services.intake.cli.histories import Counts, Histories
 from services.intake.cli.rejects import Rejects, kinds, reason
+from services.intake.cli.sending import posted
 from services.intake.cli.table import Row, count_rows, rows_of
+from services.intake.domain.history import StatedHistory
 from services.intake.domain.mapping import Coder, TableMapping, submission_of
 from services.intake.domain.submission import Submission
 from services.kernel.clock import Clock, system_clock
@@ -40,15 +43,13 @@ from services.kernel.errors import (
     FieldError,
     MalformedError,
     MisuseError,
-    UnavailableError,
 )
 
 BATCH_SIZE: Final = 500
 _BATCH_BYTES: Final = 4 * 1024**2
-_TRIES: Final = 6
-_FIRST_PAUSE: Final = 0.5  # seconds; doubled at each try
 _SHOWN: Final = 10
 """Most reasons that are told a person."""
+_TAKEN: Final = (HTTPStatus.CREATED, HTTPStatus.OK)
 _BATCH_URL: Final = "/api/intake/complaints:batch"
 
 
@@ -64,6 +65,13 @@ class Summary:
     """Rows that go on with the complaint of the row above (`several_rows`)."""
     reasons: Counter[str] = field(default_factory=Counter, compare=False)
     """How many rows each reason rejected; a row may have several."""
+    histories: Counts | None = None
+    """What became of the histories, where they were asked for."""
+
+    @property
+    def all_taken(self) -> bool:
+        """Tell whether nothing was rejected or refused."""
+        return not self.rejected and not (self.histories and self.histories.refused)
 
 
 class Progress(Protocol):
@@ -76,10 +84,12 @@ class Progress(Protocol):
 class _Batch:
     rows: list[Row] = field(default_factory=list)
     lines: list[bytes] = field(default_factory=list)
+    pasts: list[StatedHistory | None] = field(default_factory=list)
     size: int = 0
 
-    def add(self, row: Row, line: bytes) -> None:
+    def add(self, row: Row, line: bytes, past: StatedHistory | None) -> None:
         self.rows.append(row)
+        self.pasts.append(past)
         self.lines.append(line)
         self.size += len(line)
 
@@ -145,6 +155,7 @@ def run_import(
     *,
     rejects: Path | None = None,
     batch_size: int = BATCH_SIZE,
+    histories: Histories | None = None,
     progress: Progress = lambda _done, _total: None,
     now: Clock = system_clock,
     sleep: Callable[[float], None] = time.sleep,
@@ -153,24 +164,31 @@ def run_import(
 
     The file is read to its end first: a broken one is refused as a whole, before
     anything is sent. Rows at fault go to `rejects`, a CSV with line and reason in front
-    of the cells. Raises `MalformedError` for the file, `UnavailableError` where intake
-    stays away; then running it again goes on.
+    of the cells. `histories` keeps what the rows that were taken state of the past, for
+    the second half of the import. Raises `MalformedError` for the file,
+    `UnavailableError` where intake stays away; then running it again goes on.
     """
-    total = count_rows(path, mapping.columns())
+    columns = mapping.columns(history=histories is not None)
+    total = count_rows(path, columns)
     summary = Summary()
     with ExitStack() as stack:
         rejected = Rejects(stack, rejects, path)
         coder = Coder(mapping.codes)
 
         def send(batch: _Batch) -> None:
-            results = _posted(client, batch, sleep) if client else _checked(batch, now)
+            results = (
+                posted(client, _BATCH_URL, batch.lines, sleep)
+                if client
+                else list(_checked(batch, now))
+            )
             for row, line, result in zip(batch.rows, batch.lines, results, strict=True):
                 _count(summary, rejected, row, line, result)
+            _keep(histories, batch, results)
             progress(summary.read, total)
 
         batch = _Batch()
         above = None
-        for row in rows_of(path, mapping.columns()):
+        for row in rows_of(path, columns):
             summary.read += 1
             try:
                 if row.fault is not None:
@@ -180,14 +198,16 @@ def run_import(
                         summary.continued += 1
                         continue
                     above = key
-                line = _line(submission_of(mapping, row.values, coder))
+                submission = submission_of(mapping, row.values, coder)
+                past = _past(histories, row, submission)
+                line = _line(submission)
             except MalformedError as fault:
                 _reject(summary, rejected, row, fault, row.values)
                 continue
             if len(batch.rows) == batch_size or batch.size + len(line) > _BATCH_BYTES:
                 send(batch)
                 batch = _Batch()
-            batch.add(row, line)
+            batch.add(row, line, past)
         if batch.rows:
             send(batch)
         progress(summary.read, total)
@@ -207,7 +227,7 @@ def readable(file: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def watched(*, shown: bool) -> Iterator[Progress]:
+def watched(*, shown: bool, what: str = "complaints") -> Iterator[Progress]:
     """Show a bar on a terminal's standard error; elsewhere nothing."""
     console = Console(stderr=True)
     if not (shown and console.is_terminal):
@@ -216,7 +236,7 @@ def watched(*, shown: bool) -> Iterator[Progress]:
     columns = (
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("complaints"),
+        TextColumn(what),
         TimeRemainingColumn(),
     )
     with Bar(*columns, console=console, transient=True) as bar:
@@ -239,6 +259,8 @@ def as_json(summary: Summary) -> str:
         counts["continued"] = summary.continued
     if summary.rejected:
         counts["reasons"] = summary.reasons
+    if summary.histories is not None:
+        counts["histories"] = summary.histories.told()
     return json.dumps(counts, ensure_ascii=False)
 
 
@@ -267,7 +289,27 @@ def printed(summary: Summary, *, dry_run: bool, rejects: Path | None) -> str:
             if rejects
             else "Run it again with --rejects FILE to get these rows and the reasons."
         )
+    if summary.histories is not None:
+        lines += summary.histories.lines()
     return "\n".join(lines)
+
+
+def _past(
+    histories: Histories | None, row: Row, submission: Mapping[str, Any]
+) -> StatedHistory | None:
+    """Read what the row states of the past, where that is wanted."""
+    return histories.read(row.values, submission) if histories else None
+
+
+def _keep(
+    histories: Histories | None, batch: _Batch, results: list[dict[str, Any]]
+) -> None:
+    """Lay the histories of the rows aside that intake has."""
+    if histories is None:
+        return
+    for row, past, result in zip(batch.rows, batch.pasts, results, strict=True):
+        if past is not None and result["status"] in _TAKEN:
+            histories.keep(row.line, result.get("case_id"), past)
 
 
 def _line(submission: dict[str, Any]) -> bytes:
@@ -299,53 +341,6 @@ def _reject(
     summary.rejected += 1
     summary.reasons.update(kinds(fault))
     rejected.write(row, reason(fault, given))
-
-
-def _posted(
-    client: httpx.Client, batch: _Batch, sleep: Callable[[float], None]
-) -> list[dict[str, Any]]:
-    """Send a batch until every line has an answer that is not 'unknown'."""
-    body = b"".join(batch.lines)
-    pause = _FIRST_PAUSE
-    for _ in range(_TRIES):
-        results = _once(client, body, len(batch.lines))
-        if results is not None:
-            return results
-        sleep(pause)
-        pause *= 2
-    raise UnavailableError(
-        "import.intake_away",
-        "Run the same import again when amends answers: nothing is received twice.",
-    )
-
-
-def _once(
-    client: httpx.Client, body: bytes, expected: int
-) -> list[dict[str, Any]] | None:
-    """Give the results of all lines, or None where sending again may help."""
-    try:
-        answer = client.post(
-            _BATCH_URL, content=body, headers={"Content-Type": "application/x-ndjson"}
-        )
-    except httpx.TransportError:
-        return None
-    if answer.is_server_error:
-        return None
-    if answer.status_code == HTTPStatus.UNAUTHORIZED:  # a token lives as its process
-        raise UnavailableError(
-            "import.intake_restarted",
-            "amends was started anew meanwhile: run the same import again, nothing is"
-            " received twice.",
-        )
-    if not answer.is_success:
-        raise MalformedError(
-            "import.refused",
-            f"Intake refused the import: {answer.json().get('detail', answer.text)}",
-        )
-    results = [json.loads(line) for line in answer.content.splitlines()]
-    if len(results) != expected or any(each["status"] >= 500 for each in results):  # noqa: PLR2004 as above
-        return None
-    return results
 
 
 def _checked(batch: _Batch, now: Clock) -> Iterator[dict[str, Any]]:

@@ -23,6 +23,7 @@ from services.intake.domain.dates import (
     read_date,
     written,
 )
+from services.intake.domain.history import HistoryMapping
 from services.kernel.errors import FieldError, MalformedError
 
 CODE_LENGTH: Final = 64
@@ -129,6 +130,8 @@ class TableMapping(BaseModel):
     """Further fields of a submission, and their columns."""
     channels: Mapping[str, Channel | NotOurs] = Field(default_factory=dict)
     codes: Mapping[Kind, Mapping[str, PlainCode]] = Field(default_factory=dict)
+    history: HistoryMapping | None = None
+    """What a row states of the past beside the receipt."""
 
     @model_validator(mode="after")
     def _models_leave_room(self) -> Self:
@@ -139,16 +142,21 @@ class TableMapping(BaseModel):
                 raise ValueError(message)
         return self
 
-    def columns(self) -> tuple[str, ...]:
-        """Name every column that a table must have."""
+    def columns(self, *, history: bool = False) -> tuple[str, ...]:
+        """Name every column that a table must have; on demand for histories too."""
         one = (self.occurred_on, self.statement, self.channel, self.supplier)
         named = (name for name in one if name is not None)
         others = (*self.model, *self.category, *self.fields.values())
-        return tuple(dict.fromkeys((*_keys(self.key), *named, *others)))
+        past = self.history.columns() if history and self.history else ()
+        return tuple(dict.fromkeys((*_keys(self.key), *named, *others, *past)))
 
     def key_of(self, row: Mapping[str, str]) -> str:
         """Give what tells the row's complaint from all others, whatever file it is in."""
         return re.sub(r"\{([^{}]+)\}", lambda found: row[found[1]], self.key)
+
+    def date_of(self, text: str) -> Stated:
+        """Read a cell that states a date. Raises `UnreadDateError`."""
+        return read_date(text, self.dates, self.zone)
 
 
 def submission_of(

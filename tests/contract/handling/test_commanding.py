@@ -13,9 +13,11 @@ from events import codec
 from events.catalogue import AssignmentAccepted, ComplaintAccepted
 from events.envelope import Actor
 from events.examples import EXAMPLES
+from events.vocabulary import Origin
 from services.handling.application.cases import Handling
 from services.handling.application.commanding import Asked, Commanding, Done
 from services.handling.persistence import HandlingRecord, WorkList
+from services.handling.persistence.copies import DepartmentCopies
 from services.handling.ports import QueueFilter
 from services.kernel.clock import new_uuid7
 from services.kernel.errors import (
@@ -280,3 +282,62 @@ def test_nobody_elses_upload_is_taken(desk: Desk) -> None:
     assert isinstance(refused, MalformedError)
     with pytest.raises(MalformedError):
         desk.commanding.check(add("../../etc/passwd"))
+
+
+def history(by: str, **changes: Any) -> Asked:
+    facts: list[dict[str, Any]] = [
+        {"fact": "assigned", "department": "external", "at": "2012-01-03T05:00:00Z"},
+        {"fact": "closed"},
+    ]
+    facts[0]["precision"] = "day"
+    fields: dict[str, Any] = {
+        "name": "record-history",
+        "payload": {"facts": facts},
+        "actor": Actor(id=by, role="migration"),
+        "key": "history:1",
+    }
+    return accept(**fields | changes)
+
+
+def test_an_imported_past_is_dated_as_stated_and_told_nobody(
+    make_database: Callable[..., Database],
+) -> None:
+    desk = Desk(make_database)
+    copies = DepartmentCopies(desk.store)
+    event = RECEIVED.model_copy(update={"origin": Origin.MIGRATION})
+    with desk.database.write() as tx:
+        desk.handling.take_over(tx, [(event, codec.encode(event))])
+    (done,) = desk.ask(history("migration-1"))
+    assert done == Done(CASE, 3, "CLOSED", ("DepartmentAssigned", "ComplaintClosed"))
+    sent, closed = desk.store.load(CASE)[1:]
+    assert (sent.origin, sent.recorded_at) == (Origin.MIGRATION, NOW)
+    assert (sent.occurred_at.isoformat(), sent.occurred_precision) == (
+        "2012-01-03T05:00:00+00:00",
+        "day",
+    )
+    latest = max(RECEIVED.occurred_at, sent.occurred_at)
+    assert (closed.occurred_at, closed.occurred_precision) == (latest, "not_before")
+    assert copies.page("external", 0, limit=10) == []
+
+
+def test_a_history_is_recorded_once_whoever_imports_it(desk: Desk) -> None:
+    other = UUID("018f0000-0000-8000-8000-00000000000c")
+    event = RECEIVED.model_copy(
+        update={
+            "case_id": other,
+            "origin": Origin.MIGRATION,
+            "event_id": new_uuid7(NOW),
+            "data": RECEIVED.data.model_copy(update={"receipt_no": "4837291500627730"}),
+        }
+    )
+    with desk.database.write() as tx:
+        desk.handling.take_over(tx, [(event, codec.encode(event))])
+    first, again, changed = desk.ask(
+        history("migration-1", case_id=other),
+        history("migration-2", case_id=other),
+        history("migration-2", case_id=other, payload={"facts": [{"fact": "closed"}]}),
+    )
+    assert isinstance(first, Done)
+    assert again == dataclasses.replace(first, repeated=True)
+    assert isinstance(changed, RefusedError)
+    assert changed.code == "handling.key_reused"

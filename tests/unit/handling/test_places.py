@@ -3,6 +3,6 @@
 from services.handling.main import default_policy, places, roles
 
 
-def test_a_channel_is_a_system_and_no_person() -> None:
+def test_a_channel_and_an_import_are_programs_and_no_person() -> None:
     policy = default_policy()
-    assert roles(policy) - places(policy).roles == {"channel"}
+    assert roles(policy) - places(policy).roles == {"channel", "migration"}

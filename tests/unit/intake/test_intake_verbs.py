@@ -1,6 +1,7 @@
 """The verbs `submit` and `import` as typed: flags, files, output, exit status."""
 
 import json
+from importlib import resources
 
 import httpx
 import pytest
@@ -29,19 +30,25 @@ class Desk:
 
     def __init__(self):
         self.asked = []
-        self.settled = 0
+        self.settled = self.taken_over = 0
+        self.cases_known = True
         app = typer.Typer()
         app.callback()(lambda: None)
         transport = httpx.MockTransport(self.answer)
         client = httpx.Client(transport=transport, base_url="http://t")
-        add_verbs(app, lambda work: work(client), self.settle)
+        add_verbs(app, lambda work: work(client), self.settle, self.take_over)
         self.app = app
 
     def answer(self, request):
         self.asked.append(request)
+        if request.url.path == "/api/handling/commands:batch":
+            return httpx.Response(200, content=self.recorded(request))
         if request.url.path.endswith(":batch"):
             lines = request.content.splitlines()
-            told = [{"line": n, "status": 201} for n, _ in enumerate(lines, 1)]
+            told = [
+                {"line": n, "status": 201, "case_id": f"case-{n}"}
+                for n, _ in enumerate(lines, 1)
+            ]
             return httpx.Response(200, content="\n".join(map(json.dumps, told)))
         document = json.loads(request.content)
         if document.get("channel") == "counter":
@@ -61,8 +68,21 @@ class Desk:
             return httpx.Response(503, json=problem)
         return httpx.Response(201, json=RECEIPT)
 
+    def recorded(self, request):
+        """Record the first history, know the second, refuse all others."""
+        known = {"status": 404, "code": "handling.no_case"}
+        refused = {"status": 409, "code": "case.history_begun", "detail": "Too late."}
+        results = [{"status": 200, "repeated": n > 1} for n in (1, 2)]
+        answers = [*results, refused] if self.cases_known else [*results, known]
+        self.cases_known = True
+        lines = request.content.splitlines()
+        return "\n".join(json.dumps(answers[n]) for n in range(len(lines)))
+
     def settle(self, _client):
         self.settled += 1
+
+    def take_over(self, _client):
+        self.taken_over += 1
 
     def type(self, *words, stdin=None):
         return CliRunner().invoke(self.app, words, input=stdin)
@@ -203,3 +223,85 @@ def test_rejected_rows_are_an_exit_status_of_their_own(desk, table, tmp_path):
     assert kept.exit_code == 1
     assert str(rejects) in kept.stdout.replace("\n", "")
     assert len(rejects.read_text("utf-8").splitlines()) == 2
+
+
+PAST = ",Date sent to company,Company response to consumer,Consumer disputed?"
+
+
+@pytest.fixture
+def past(tmp_path):
+    path = tmp_path / "past.csv"
+    rows = "".join(
+        f"{ROW.format(via='Web', number=n).strip()},2011-12-2{n},Closed,\n"
+        for n in (8, 9)
+    )
+    rows += f"{ROW.format(via='Web', number=7).strip()},2012-01-02,Closed,Yes\n"
+    path.write_text(f"{COLUMNS.strip()}{PAST}\n{rows}", "utf-8")
+    return path
+
+
+def test_histories_follow_the_receipts_and_are_counted(desk, past):
+    done = desk.type("import", str(past), "--format", "cfpb", "--history", "--json")
+    assert done.exit_code == 1  # one was refused
+    assert json.loads(done.stdout) == {
+        "read": 3,
+        "accepted": 3,
+        "duplicates": 0,
+        "rejected": 0,
+        "histories": {
+            "recorded": 1,
+            "duplicates": 1,
+            "refused": 1,
+            "contradictions": 2,
+            "refusals": {"case.history_begun: Too late.": 1},
+            "contradictory": [
+                {"line": line, "what": "Date sent to company lies before Date received"}
+                for line in (2, 3)
+            ],
+        },
+    }
+    assert (desk.taken_over, desk.settled) == (1, 1)
+    paths = [each.url.path for each in desk.asked]
+    assert paths == ["/api/intake/complaints:batch", "/api/handling/commands:batch"]
+    command = json.loads(desk.asked[-1].content.splitlines()[-1])
+    assert [each["fact"] for each in command.pop("with")["facts"]] == [
+        "assigned",
+        "resolved",
+        "appealed",
+        "closed",
+    ]
+    assert command == {
+        "case_id": "case-3",
+        "command": "record-history",
+        "idempotency_key": "history:case-3",
+    }
+
+
+def test_a_case_that_handling_does_not_have_yet_is_asked_for_again(
+    desk, past, monkeypatch
+):
+    monkeypatch.setattr("services.intake.cli.sending.FIRST_PAUSE", 0)
+    desk.cases_known = False
+    done = desk.type("import", str(past), "--format", "cfpb", "--history")
+    assert "refused             1" in done.stdout
+    assert "line 2: Date sent to company lies before" in done.stdout
+    assert len(desk.asked) == 3
+
+
+def test_a_dry_run_tells_the_contradictions_and_sends_nothing(desk, past):
+    done = desk.type(
+        *("import", str(past), "--format", "cfpb", "--history", "--dry-run", "--json")
+    )
+    assert done.exit_code == 0
+    found = json.loads(done.stdout)["histories"]
+    assert (found["recorded"], found["contradictions"]) == (3, 2)
+    assert desk.asked == []
+
+
+def test_without_a_history_in_the_mapping_there_is_none_to_take(desk, past, tmp_path):
+    mapping = tmp_path / "own.toml"
+    whole = resources.files("services.intake") / "mappings/cfpb.toml"
+    mapping.write_text(whole.read_text("utf-8").partition("[[history")[0], "utf-8")
+    done = desk.type("import", str(past), "--format", str(mapping), "--history")
+    assert done.exception.code == "import.no_history"
+    assert desk.asked == []

@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from services.handling.domain.commands import COMMANDS, Command
-from services.handling.domain.decisions import appeal, assessment, ending, settlement
+from services.handling.domain.decisions import (
+    appeal,
+    assessment,
+    ending,
+    history,
+    settlement,
+)
 from services.handling.domain.decisions.rules import Decided, Rule, Scene
 from services.handling.domain.refusals import refusal
 from services.kernel.errors import ForbiddenError, RefusedError
@@ -24,6 +30,7 @@ RULES: Final[dict[type[Command], Rule[Any]]] = {
         *settlement.RULES,
         *ending.RULES,
         *appeal.RULES,
+        *history.RULES,
     )
 }
 

@@ -19,6 +19,7 @@ ROLES: Final = {
     "general_manager": msgid("General manager"),
     "gm_office": msgid("General manager's office"),
     "manager": msgid("Manager"),
+    "migration": msgid("Import"),
     "operator": msgid("Operator"),
     "privacy_officer": msgid("Privacy officer"),
     "quality": msgid("Quality control"),

@@ -1,0 +1,171 @@
+"""Turns a row of somebody else's table into what it states of a complaint's past.
+
+The `[history]` of a mapping file lists the facts that a row may state, in the order in
+which they happen. Nothing is filled in: a fact without a column for its date has none.
+"""
+
+import datetime as dt
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from events.vocabulary import Outcome, Precision, RemedyKind
+from services.intake.domain.dates import Stated, UnreadDateError
+from services.kernel.errors import FieldError, MalformedError
+
+
+class _Rule(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Condition(_Rule):
+    """What a cell must be; spaces around it do not count."""
+
+    column: str
+    begins: str | None = None
+    one_of: tuple[str, ...] = ()
+    none_of: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _asks_something(self) -> Self:
+        if not (self.begins or self.one_of or self.none_of):
+            raise ValueError("ask something: begins, one_of or none_of")
+        return self
+
+    def holds(self, row: Mapping[str, str]) -> bool:
+        cell = row[self.column].strip()
+        return (
+            (self.begins is None or cell.startswith(self.begins))
+            and (not self.one_of or cell in self.one_of)
+            and cell not in self.none_of
+        )
+
+
+class FactRule(_Rule):
+    """A fact that a row states where all of `when` holds, and its date, if any, is there."""
+
+    fact: Literal["assigned", "resolved", "appealed", "closed"]
+    when: tuple[Condition, ...] = ()
+    at: str | None = None
+    """The column of its date. A row where this is empty does not state the date, and,
+    where there is no `when`, not the fact either."""
+    department: str | None = None
+    reason: Literal["migrated", "migrated_undecided"] | None = None
+    result: str | None = None
+    """The column with the result in the source's own words: kept as a code."""
+    outcomes: Mapping[str, Outcome] = Field(default_factory=dict)
+    """What the words of `result` mean as an outcome; others mean none."""
+    remedies: Mapping[str, tuple[RemedyKind, ...]] = Field(default_factory=dict)
+    """What the words of `result` say was done for the customer."""
+
+    @model_validator(mode="after")
+    def _fits_its_fact(self) -> Self:
+        if (self.fact == "assigned") != (self.department is not None):
+            raise ValueError("assigned, and no other fact, names a department")
+        if self.reason is not None and self.fact != "closed":
+            raise ValueError("reason is of the fact closed")
+        if self.result is not None and self.fact != "resolved":
+            raise ValueError("result is of the fact resolved")
+        if not self.when and self.at is None:
+            raise ValueError("say when: a row that states it, or a column of its date")
+        return self
+
+    def columns(self) -> Iterator[str]:
+        yield from (each.column for each in self.when)
+        yield from (name for name in (self.at, self.result) if name is not None)
+
+
+class HistoryMapping(_Rule):
+    """The facts that a row may state, in the order in which they happen."""
+
+    facts: Annotated[tuple[FactRule, ...], Field(min_length=1)]
+
+    def columns(self) -> tuple[str, ...]:
+        """Name every column that a table must have for its histories."""
+        return tuple(
+            dict.fromkeys(name for each in self.facts for name in each.columns())
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class StatedHistory:
+    """The facts of one row, as the command `record-history` takes them.
+
+    `contradictions` say what of it cannot all be true; it is kept as it is stated.
+    """
+
+    facts: tuple[Mapping[str, Any], ...]
+    contradictions: tuple[str, ...] = ()
+
+
+def history_of(
+    mapping: HistoryMapping,
+    row: Mapping[str, str],
+    *,
+    received: tuple[str, dt.datetime],
+    read: Callable[[str], Stated],
+    zone: ZoneInfo,
+    code: Callable[[str], str],
+) -> StatedHistory:
+    """Give what a row states; `received` is the column of its receipt, and when.
+
+    `read` gives the date in a cell, or raises `UnreadDateError`; `code` makes a code of
+    a text. Raises `MalformedError` naming the columns whose dates cannot
+    be read.
+    """
+    facts: list[Mapping[str, Any]] = []
+    contradictions: list[str] = []
+    faults: list[FieldError] = []
+    latest = received
+    for rule in mapping.facts:
+        cell = row[rule.at].strip() if rule.at else ""
+        if not all(each.holds(row) for each in rule.when):
+            continue
+        if not rule.when and not cell:
+            continue
+        fact: dict[str, Any] = {"fact": rule.fact, **dict(_content(rule, row, code))}
+        if rule.at and cell:
+            try:
+                stated = read(cell)
+            except UnreadDateError as error:
+                remedy = "Correct the date, or leave the cell empty."
+                faults.append(FieldError(rule.at, str(error), remedy))
+                continue
+            at, day = stated.at, stated.precision is Precision.DAY
+            fact |= {"at": at.isoformat(), "precision": stated.precision.value}
+            if _before(at, latest[1], zone if day else None):
+                contradictions.append(f"{rule.at} lies before {latest[0]}")
+            else:
+                latest = rule.at, at
+        facts.append(fact)
+    if faults:
+        raise MalformedError(
+            "import.row", "Correct the named columns of this row.", errors=faults
+        )
+    return StatedHistory(tuple(facts), tuple(contradictions))
+
+
+def _before(one: dt.datetime, other: dt.datetime, zone: ZoneInfo | None) -> bool:
+    """Tell whether one instant lies before another; of days, given a zone, the day."""
+    if zone is None:
+        return one < other
+    return one.astimezone(zone).date() < other.astimezone(zone).date()
+
+
+def _content(
+    rule: FactRule, row: Mapping[str, str], code: Callable[[str], str]
+) -> Iterator[tuple[str, Any]]:
+    if rule.department is not None:
+        yield "department", rule.department
+    if rule.reason is not None:
+        yield "reason", rule.reason
+    if rule.result is None or not (words := row[rule.result].strip()):
+        return
+    yield "stated_as", code(words)
+    if words in rule.outcomes:
+        yield "outcome", rule.outcomes[words].value
+    if words in rule.remedies:
+        yield "remedies", [{"kind": kind.value} for kind in rule.remedies[words]]
