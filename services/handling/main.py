@@ -269,6 +269,7 @@ class HandlingService(BusService):
                 self._writer,
                 words,
                 pages,
+                uploads=uploads,
                 policy=policy,
                 names=admission.names,
                 now=now,

@@ -213,6 +213,7 @@ class DeskHouse:
                 self.writer,
                 words,
                 pages,
+                uploads=self.uploads,
                 policy=DEFAULT_POLICY,
                 names=lambda: {"user-ann": "Ann Li"},
                 now=lambda: NOW,

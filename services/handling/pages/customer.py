@@ -6,11 +6,8 @@ checked anew. Only what may be said now is offered.
 
 from __future__ import annotations
 
-from contextlib import suppress
-from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
-from uuid import UUID
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request  # noqa: TC002 FastAPI reads it
@@ -27,14 +24,21 @@ from services.handling.application.commanding import UPLOAD, WORDS_LIMIT
 from services.handling.domain.case import COMPLAINANT
 from services.handling.domain.decisions import available
 from services.handling.pages.customer_statement import read_statement
+from services.handling.pages.kept_files import FAULTS as FILE_FAULTS
+from services.handling.pages.kept_files import (
+    FILE_GONE,
+    MOST_FILES,
+    NOTHING,
+    keep_files,
+    known_files,
+    wrong_files,
+)
 from services.kernel.access import Credential
 from services.kernel.errors import (
     AmendsError,
-    FieldError,
     MalformedError,
     NotFoundError,
     StaleError,
-    TooLargeError,
     TooManyError,
     UnauthenticatedError,
     UnavailableError,
@@ -47,6 +51,7 @@ from services.kernel.web.problems import status_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from uuid import UUID
 
     from fastapi import APIRouter
     from fastapi.responses import Response
@@ -59,10 +64,9 @@ if TYPE_CHECKING:
     from services.handling.ports import Receipts
     from services.kernel.clock import Clock
     from services.kernel.store.writer import Writer
-    from services.kernel.vault import Upload, Uploads
+    from services.kernel.vault import Uploads
     from services.kernel.web.limiter import Limiter
     from services.kernel.web.pages import Pages
-    from services.kernel.web.pages.multipart import SentFile
 
 CONFIRMING: Final = "confirm-statement"
 OFFERED: Final = (
@@ -78,8 +82,6 @@ OFFERED: Final = (
 ADDING: Final = "add-evidence"
 FILES: Final = f"{ADDING}.files"
 """The field that names uploads."""
-MOST_FILES: Final = 10
-"""Files that may be added at once."""
 
 _TEXTS: Final[Mapping[str, tuple[str, ...]]] = {
     "agree": (),
@@ -105,25 +107,6 @@ _FAULTS: Final[Mapping[str, str]] = {
     "score": msgid("Please choose one of the five."),
 }
 _PAPERS: Final = {"desired_outcome": "expected_outcome", "record": "words"}
-_NOTHING: Final = msgid("Please write something, or choose a file.")
-_FILE_GONE: Final = msgid("A file is not here any more. Please choose it again.")
-_FILE_REFUSED: Final = msgid(
-    "A file is not taken: a check of files refuses it. The others are kept."
-)
-_FILE_LARGE: Final = msgid("A file is too large.")
-_FILE_EMPTY: Final = msgid("A file is empty. Please choose it again.")
-_FILES_MANY: Final = msgid("These are too many files.")
-_FILES_TOLD: Final = {
-    each: each
-    for each in (
-        _NOTHING,
-        _FILE_GONE,
-        _FILE_REFUSED,
-        _FILE_LARGE,
-        _FILE_EMPTY,
-        _FILES_MANY,
-    )
-}
 _WORDS: Final = "words"
 _TOO_LONG: Final = msgid("This is too long. Please shorten it.")
 _WRONG: Final = msgid(
@@ -234,7 +217,13 @@ class _Customer:
             return self._door(request, form, error)
         case = history.case
         try:
-            form = await self._kept(form, case, files)
+            form = await keep_files(
+                form,
+                files,
+                self._uploads,
+                owner=_complainant(case).actor,
+                field=FILES,
+            )
             for wanted in self._wanted(command, form, case):
                 await carried_out(self._commanding, self._writer, wanted)
         except MalformedError as error:
@@ -256,33 +245,6 @@ class _Customer:
         after = await self._present(case.id)
         return await self._room(request, form, after, done=_DONE[command])
 
-    async def _kept(self, form: Form, case: Case, files: Sequence[SentFile]) -> Form:
-        """Keep the files that came in the form as uploads, which it then names.
-
-        Raises MalformedError for what cannot be kept, UnavailableError.
-        """
-        if sum(len(each.content) for each in files) > FILES_LIMIT:
-            raise _fault(_FILE_LARGE)
-        if len(files) + len(form.many(FILES)) > MOST_FILES:
-            raise _fault(_FILES_MANY)
-        if not all(each.content for each in files):
-            raise _fault(_FILE_EMPTY)
-        for each in files:
-            keep = partial(
-                self._uploads.keep,
-                owner=_complainant(case).actor,
-                name=each.name,
-                content=each.content,
-            )
-            try:
-                upload = await run_in_threadpool(keep)
-            except MalformedError:
-                raise _fault(_FILE_REFUSED) from None
-            except TooLargeError:
-                raise _fault(_FILE_LARGE) from None
-            form = form.adding(FILES, str(upload.upload_id))
-        return form
-
     def _wanted(self, command: str, form: Form, case: Case) -> list[Asked]:
         """Give the commands of one act: what is added is one piece after the other.
 
@@ -291,7 +253,7 @@ class _Customer:
         if command == ADDING:
             payloads = _added(form)
             if not payloads:
-                raise _fault(_NOTHING, _WORDS)
+                raise wrong_files(NOTHING, _WORDS)
         else:
             payloads = [("", _payload(command, form))]
         key = form.one("key")
@@ -306,14 +268,6 @@ class _Customer:
             )
             for suffix, payload in payloads
         ]
-
-    def _known(self, form: Form, case: Case) -> list[Upload]:
-        """Find the uploads that the form names; what is used or gone is not shown."""
-        owner, found = _complainant(case).actor, []
-        for upload_id in dict.fromkeys(form.many(FILES)):
-            with suppress(ValueError, NotFoundError):
-                found.append(self._uploads.find(UUID(upload_id), owner=owner))
-        return found
 
     async def back(self, command: str) -> Response:  # noqa: ARG002 it is in the path
         """Lead to the door: opened as an address, there is no code to go by."""
@@ -386,7 +340,9 @@ class _Customer:
             errors={fault.field: fault.message for fault in faults},
             done=done,
             limit=WORDS_LIMIT,
-            kept=self._known(form, case) if command == ADDING and not done else (),
+            kept=known_files(form, self._uploads, owner=sender.actor, field=FILES)
+            if command == ADDING and not done
+            else (),
             largest=self._uploads.limit,
             at_once=FILES_LIMIT,
             most_files=MOST_FILES,
@@ -402,9 +358,13 @@ class _Customer:
         told: dict[str, FormFault] = {}
         for fault in error.errors:
             name = fault.field.partition("[")[0]
-            known = _FILES_TOLD.get(fault.message) or _FAULTS.get(name, _TOO_LONG)
+            known = (
+                fault.message
+                if fault.message in FILE_FAULTS
+                else _FAULTS.get(name, _TOO_LONG)
+            )
             if name == UPLOAD:
-                name, known = "files", _FILE_GONE
+                name, known = "files", FILE_GONE
             text = self._pages.text(request, known)
             field = f"{command}.{_PAPERS.get(name, name)}"
             told.setdefault(field, FormFault(field, text))
@@ -424,14 +384,6 @@ def _added(form: Form) -> list[tuple[str, dict[str, Any]]]:
         (suffix, {"document": document, "source": EvidenceSource.CUSTOMER.value})
         for suffix, document in added
     ]
-
-
-def _fault(message: str, field: str = "files") -> MalformedError:
-    return MalformedError(
-        "request.invalid",
-        "Correct the named fields; nothing was done.",
-        errors=[FieldError(field, message, "See the form.")],
-    )
 
 
 def _complainant(case: Case) -> Credential:

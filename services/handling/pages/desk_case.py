@@ -1,6 +1,6 @@
 """`/desk/cases/…`: one case, its words, its history, and what may be done now."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 from uuid import UUID
 
@@ -12,16 +12,22 @@ from events.vocabulary import DocumentKind
 from services.handling.application.asking import asked, carried_out
 from services.handling.application.cases import AsOf, Handling, History
 from services.handling.application.codes import RENEWING
-from services.handling.application.commanding import Commanding
+from services.handling.application.commanding import Asked, Commanding
 from services.handling.application.looking import look, sees, told
 from services.handling.application.reading import Words, documents_of
 from services.handling.application.turn import turn
 from services.handling.domain.commands import COMMANDS
 from services.handling.domain.policy import Policy
 from services.handling.pages.desk import HOME, QUEUE, TONES
+from services.handling.pages.desk_adding import (
+    ADDING,
+    FILES,
+    Given,
+    faults_of_files,
+    read_given,
+)
 from services.handling.pages.desk_fields import (
     ROWS,
-    Sent,
     faults_of,
     fields_of,
     read_moment,
@@ -30,6 +36,7 @@ from services.handling.pages.desk_history import entries
 from services.handling.pages.desk_offers import CURRENCIES, Tried, currency_of, offers
 from services.handling.pages.desk_papers import opened
 from services.handling.pages.desk_words import WORDS
+from services.handling.pages.kept_files import MOST_FILES, known_files
 from services.kernel.access import Credential
 from services.kernel.clock import Clock
 from services.kernel.errors import (
@@ -43,8 +50,10 @@ from services.kernel.errors import (
 )
 from services.kernel.i18n import msgid
 from services.kernel.store.writer import Writer
+from services.kernel.vault import Uploads
 from services.kernel.web.pages import Form, FormFault, Pages
 from services.kernel.web.pages.forms import random_key
+from services.kernel.web.pages.multipart import FILES_LIMIT
 from services.kernel.web.problems import status_of
 
 NO_PURPOSE: Final = msgid("Choose what you need them for.")
@@ -66,6 +75,7 @@ def router(
     words: Words,
     pages: Pages,
     *,
+    uploads: Uploads,
     policy: Policy,
     names: Callable[[], Mapping[str, str]],
     now: Clock,
@@ -75,7 +85,14 @@ def router(
     routes = pages.router()
     _lead_back(routes, pages)
     page = _CasePage(
-        handling, words, pages, policy=policy, names=names, now=now, new_key=new_key
+        handling,
+        words,
+        pages,
+        uploads=uploads,
+        policy=policy,
+        names=names,
+        now=now,
+        new_key=new_key,
     )
 
     @routes.get(f"{QUEUE}/{{reference}}")
@@ -93,25 +110,26 @@ def router(
                 "handling.no_command",
                 "There is no such command: open the case again, and take one it offers.",
             )
-        form = await pages.form(request)
-        sent = Sent(fields_of(command, history.case, policy), form, pages.zone)
-        if sent.faults:
+        form, files = await pages.form_and_files(request)
+        given = await read_given(
+            command,
+            fields_of(command, history.case, policy),
+            form,
+            files,
+            uploads=uploads,
+            owner=viewer.actor,
+            zone=pages.zone,
+        )
+        form = given.form
+        if given.faults:
             said = [
                 FormFault(each.field, pages.text(request, each.message))
-                for each in sent.faults
+                for each in given.faults
             ]
             return await page.refused(request, history, Tried(command, form, said, 422))
-        version = form.one("version")
         try:
-            wanted = asked(
-                viewer,
-                case_id=case_id,
-                name=command,
-                payload=sent.payload,
-                key=form.one("key") or None,
-                version=int(version) if version.isdecimal() else -1,
-            )
-            await carried_out(commanding, writer, wanted)
+            for wanted in _wanted(viewer, case_id, command, given):
+                await carried_out(commanding, writer, wanted)
         except _FORM_REFUSALS as error:
             return await page.explained(request, case_id, command, form, error)
         after = await run_in_threadpool(handling.history, str(case_id))
@@ -128,6 +146,24 @@ def router(
         return await page.show(request, history, purpose=purpose)
 
     return routes
+
+
+def _wanted(
+    viewer: Credential, case_id: UUID, command: str, given: Given
+) -> Iterator[Asked]:
+    """Give the commands of a form; what comes after the first is our own doing."""
+    version, key = given.form.one("version"), given.form.one("key")
+    seen: int | None = int(version) if version.isdecimal() else -1
+    for suffix, payload in given.pieces:
+        yield asked(
+            viewer,
+            case_id=case_id,
+            name=command,
+            payload=payload,
+            key=f"{key}{suffix}" if key else None,
+            version=seen,
+        )
+        seen = None
 
 
 def _lead_back(routes: APIRouter, pages: Pages) -> None:
@@ -151,6 +187,7 @@ class _CasePage:
         words: Words,
         pages: Pages,
         *,
+        uploads: Uploads,
         policy: Policy,
         names: Callable[[], Mapping[str, str]],
         now: Clock,
@@ -159,6 +196,7 @@ class _CasePage:
         self._handling = handling
         self._words = words
         self._pages = pages
+        self._uploads = uploads
         self._policy = policy
         self._names = names
         self._now = now
@@ -191,7 +229,7 @@ class _CasePage:
         if isinstance(error, MalformedError) and error.errors:
             faults = [
                 FormFault(each.field, self._pages.text(request, each.message))
-                for each in faults_of(fields, error)
+                for each in faults_of_files(error) or faults_of(fields, error)
             ]
         else:
             field = error.errors[0].field if error.errors else ""
@@ -264,6 +302,14 @@ class _CasePage:
                 each for each in papers if each.ref.kind is not DocumentKind.PARTICULARS
             ],
             front_office=self._policy.front_office,
+            adding=ADDING,
+            files_field=FILES,
+            kept=known_files(tried.form, self._uploads, owner=viewer.actor, field=FILES)
+            if tried and tried.command == ADDING
+            else (),
+            largest=self._uploads.limit,
+            at_once=FILES_LIMIT,
+            most_files=MOST_FILES,
             currencies=CURRENCIES,
             rows=range(ROWS),
             tones=TONES,

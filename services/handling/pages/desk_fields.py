@@ -108,6 +108,8 @@ def _fitting(name: str, case: Case, policy: Policy) -> Iterator[Field]:
             yield replace(field, value=case.category)
         elif name == "issue" and field.name == "medium":
             yield replace(field, options=tuple(map(str, policy.written_media)))
+        elif name == "add-evidence" and field.name == "document":
+            yield replace(field, required=False)  # files will do as well
         elif name != "resolve":
             yield field
         elif at_once:

@@ -98,6 +98,7 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             "explanation": msgid("Explanation to the customer"),
             "facts_match": msgid("Facts as the customer says"),
             "field": msgid("Which field"),
+            "files": msgid("Files"),
             "findings": msgid("Findings"),
             "first_contact": msgid("Settle it at the first contact"),
             "grounds": msgid("Grounds"),

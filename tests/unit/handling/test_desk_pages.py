@@ -7,7 +7,7 @@ import hashlib
 import io
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -35,6 +35,8 @@ from tests.support.given import AGENT, DEFAULT_POLICY, QUALITY
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    import httpx
 
 ACCEPT = {
     "complaint_class": "grievance",
@@ -573,3 +575,74 @@ def test_a_list_that_was_not_looked_through_says_so_and_goes_on(
     assert "1000 0000 0000 0000" in second
     none = browser.get("/desk/cases?as_of=2&state=CLOSED").text
     assert "Look further" in none
+
+
+def sent_with_files(
+    house: DeskHouse, words: str, *files: tuple[str, bytes], **fields: Any
+) -> httpx.Response:
+    """Send the form of evidence as a browser without scripts does."""
+    browser = house.sit(ANN)
+    page = browser.get(PAGE).text
+    form = page.partition('action="/desk/cases/' + f'{CASE}/do/add-evidence"')[2]
+    known = {name: hidden(form, name) for name in ("version", "key", "csrf")}
+    given = {"document": words, "document.kind": "photo", "source": "on_site_visit"}
+    return browser.ask(
+        "POST",
+        f"{PAGE}/do/add-evidence",
+        data={**known, **given, **fields},
+        files=[("add-evidence.files.file", each) for each in files]
+        or {"add-evidence.files.file": ("", b"")},
+    )
+
+
+def evidence(house: DeskHouse) -> list[tuple[str, str, bytes]]:
+    events = [each.data for each in house.store.load(CASE)[1:]]
+    files = [
+        (each.document.kind, house.files.open(each.document.document_id))
+        for each in events
+    ]
+    return [(kind, file.name, b"".join(file.content())) for kind, file in files]
+
+
+def test_staff_put_words_and_files_to_a_case(house: DeskHouse) -> None:
+    """Each is a piece of evidence of the same source; files alone will do."""
+    photo_ = ("漏水.gif", b"GIF89a\0photo")
+    answer = sent_with_files(house, "Seen at home.", photo_, ("b.txt", b"letter"))
+    assert answer.status_code == 303
+    assert evidence(house) == [
+        ("photo", "", b"Seen at home."),
+        ("photo", "漏水.gif", b"GIF89a\0photo"),
+        ("photo", "b.txt", b"letter"),
+    ]
+    assert sent_with_files(house, "", photo_).status_code == 303
+    events = house.store.load(CASE)[1:]
+    assert {each.data.source for each in events} == {"on_site_visit"}
+    assert len(events) == 4
+
+
+@pytest.mark.parametrize(
+    ("files", "field", "told"),
+    [
+        ([], "document", "Please fill this in."),
+        ([("a", b"")], "files", "A file is empty."),
+        ([("a", b"x")] * 11, "files", "These are too many files."),
+    ],
+)
+def test_what_is_wrong_with_files_is_told_at_their_field(
+    house: DeskHouse, files: list[tuple[str, bytes]], field: str, told: str
+) -> None:
+    answer = sent_with_files(house, "", *files)
+    assert answer.status_code == 422
+    assert f'id="add-evidence-{field}-fault">{told}' in answer.text
+    assert evidence(house) == []
+
+
+def test_an_upload_of_somebody_else_is_not_put_to_a_case(house: DeskHouse) -> None:
+    theirs = upload(house.uploads, b"x", name="a", owner="user-han").upload_id
+    answer = sent_with_files(house, "", **{"add-evidence.files": str(theirs)})
+    assert answer.status_code == 422
+    assert "A file is not here any more." in answer.text
+    mine = upload(house.uploads, b"x", name="a", owner=ANN.actor).upload_id
+    fields = {"add-evidence.files": str(mine)}
+    assert sent_with_files(house, "", **fields).status_code == 303
+    assert evidence(house) == [("photo", "a", b"x")]
