@@ -24,6 +24,7 @@ _COLUMNS = {
     "case_id": "case",
     "version": "version",
     "reason": "reason",
+    "fields": "fields at fault",
     "behind": "waiting behind",
     "since": "since",
 }
@@ -32,9 +33,14 @@ _EMPTY = "Nothing is in quarantine."
 
 def listing(*, as_json: bool) -> None:
     def ask(client: httpx.Client, _: Settings) -> Any:
-        return {"rows": _all(client)}
+        rows = _all(client)
+        return {"rows": rows if as_json else [_in_words(each) for each in rows]}
 
     show_rows(with_services(ask), _COLUMNS, as_json=as_json, empty=_EMPTY)
+
+
+def _in_words(message: dict[str, Any]) -> dict[str, Any]:
+    return message | {"fields": ", ".join(message["fields"]) or None}
 
 
 def show_one(document_id: str, purpose: str | None, *, as_json: bool) -> None:
@@ -52,7 +58,7 @@ def show_one(document_id: str, purpose: str | None, *, as_json: bool) -> None:
         show(found, as_json=True, human="")
         return
     content = found.pop("content", None)
-    for name, value in found.items():
+    for name, value in _in_words(found).items():
         typer.echo(f"  {name:<12} {'-' if value in {None, ''} else value}")
     if content is None:
         typer.echo("Its bytes: --open PURPOSE, such as repair. The look is noted.")

@@ -13,6 +13,7 @@ from services.intake.api import router as api_router
 from services.intake.application.inquiries import Inquiries
 from services.intake.application.registering import Registrar
 from services.intake.application.submitting import Intake
+from services.intake.domain.submission import field_names
 from services.intake.messaging import (
     Submissions,
     answer_about_people,
@@ -181,6 +182,7 @@ class IntakeService(BusService):
             quarantine=self._following.inbox.quarantine,
             writer=self._writer,
             now=now,
+            names=field_names() | {"$", "body", "Idempotency-Key"},
         )
         ward = Ward(self._following, self._door, taking_in(self._intake))
         self.routers = [

@@ -331,6 +331,13 @@ def _at(document: Mapping[str, Any], path: str) -> object:
     return value.get(inner) if isinstance(value, dict) else None
 
 
+def field_names() -> frozenset[str]:
+    """Name every field that a submission has, at any depth."""
+    schema = Submission.model_json_schema()
+    models = (schema, *schema["$defs"].values())
+    return frozenset(name for each in models for name in each.get("properties", ()))
+
+
 def _blank(value: object) -> bool:
     """Say whether there is nothing to read: only spaces, controls, invisible marks."""
     if value is None:

@@ -6,6 +6,7 @@ up and makes no service unready: whoever sent it was told.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -21,6 +22,7 @@ from services.kernel.inbox.quarantine import (
 from services.kernel.vault import Reading
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
     from uuid import UUID
 
     from services.kernel.clock import Clock
@@ -37,7 +39,8 @@ TABLES: Final = (
         fields TEXT NOT NULL, digest TEXT NOT NULL, size BIGINT NOT NULL,
         refused_at BIGINT NOT NULL)""",
 )
-_COLUMNS: Final = "document_id, subject, code, digest, size, refused_at"
+_COLUMNS: Final = "document_id, subject, code, fields, digest, size, refused_at"
+_PLACES: Final = re.compile(r"\[[0-9]+\]")
 
 Again = Callable[[Quarantined, bytes], Awaitable[bool]]
 """Has a message taken in again; tells whether it was."""
@@ -56,8 +59,13 @@ class Door:
         quarantine: Quarantine,
         writer: Writer,
         now: Clock,
+        names: Collection[str],
     ) -> None:
-        """`quarantine` keeps who settled what, beside its own."""
+        """`quarantine` keeps who settled what, beside its own.
+
+        `names` are those that a field may have: any other is a stranger's word, and is
+        not kept.
+        """
         database.migrate(TABLES)
         self._service = service
         self._database = database
@@ -66,6 +74,7 @@ class Door:
         self._quarantine = quarantine
         self._writer = writer
         self._now = now
+        self._names = frozenset(names)
 
     async def refuse(
         self, body: bytes, error: AmendsError, *, message_id: str, subject: str
@@ -77,6 +86,7 @@ class Door:
 
         def work() -> Quarantined:
             now = self._now()
+            fields = " ".join(self._known(each.field for each in error.errors))
             key = new_uuid7(now)
             self._vault.ensure_keys([key])
             document = self._vault.seal(
@@ -105,11 +115,13 @@ class Door:
                         key,
                         subject,
                         error.code,
-                        " ".join(each.field for each in error.errors),
+                        fields,
                         *told,
                     ),
                 )
-            return self._message((document.document_id, subject, error.code, *told))
+            return self._message(
+                (document.document_id, subject, error.code, fields, *told)
+            )
 
         return await self._writer.run(work)
 
@@ -197,6 +209,14 @@ class Door:
 
         await self._writer.run(work)
 
+    def _known(self, fields: Iterable[str]) -> tuple[str, ...]:
+        """Name the fields, none twice, whose every part is a name of ours."""
+        return tuple(
+            field
+            for field in dict.fromkeys(fields)
+            if self._names.issuperset(_PLACES.sub("", field).split("."))
+        )
+
     def _destroy(self, key_id: UUID) -> None:
         self._vault.destroy_key(key_id, self._now())
 
@@ -208,7 +228,7 @@ class Door:
         return None if row is None else self._message(row)
 
     def _message(self, row: tuple[Any, ...]) -> Quarantined:
-        document_id, subject, code, digest, size, refused_at = row
+        document_id, subject, code, fields, digest, size, refused_at = row
         return Quarantined(
             document_id=document_id,
             consumer=self._service,
@@ -221,4 +241,5 @@ class Door:
             size=size,
             since=from_micros(refused_at),
             behind=0,
+            fields=self._known(fields.split()),
         )

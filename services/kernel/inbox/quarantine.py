@@ -56,7 +56,8 @@ class Quarantined:
     """One message that waits for a person; `behind` counts what waits for it.
 
     `digest` is salted, as every document's; `case_id` is None where the message did
-    not tell its case, and `version` its place in the stream then.
+    not tell its case, and `version` its place in the stream then. `fields` are those
+    at fault of a message that was refused.
     """
 
     document_id: UUID
@@ -70,6 +71,7 @@ class Quarantined:
     size: int
     since: datetime
     behind: int
+    fields: tuple[str, ...] = ()
 
     @property
     def place(self) -> Place:
@@ -85,6 +87,7 @@ def told_of(message: Quarantined) -> dict[str, object]:
         "version": message.version,
         "position": message.position,
         "reason": message.reason,
+        "fields": list(message.fields),
         "subject": message.subject,
         "digest": message.digest,
         "size": message.size,

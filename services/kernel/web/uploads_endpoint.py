@@ -163,15 +163,13 @@ class _Door:
     async def create(self, request: Request, by: str) -> Response:
         self._let_in(request)
         size = _number(request, "Upload-Length")
+        if size == 0:  # nobody means to hand in nothing: it got lost on the way
+            raise _empty()
         given = metadata_of(request.headers.get("upload-metadata", ""))
         name = given.get("filename", "")
         made = await asyncio.to_thread(
             self._uploads.create, owner=by, size=size, name=name
         )
-        if made.whole:  # of no bytes
-            made = await asyncio.to_thread(
-                self._uploads.inspect, made.upload_id, owner=by
-            )
         location = {"Location": f"{self._address}/{made.upload_id}"}
         return Response(status_code=_CREATED, headers={**_told(made), **location})
 
@@ -333,6 +331,14 @@ def _unreadable(field: str, remedy: str) -> MalformedError:
     )
 
 
+def _empty() -> MalformedError:
+    return MalformedError(
+        "upload.empty",
+        "This file is empty: choose it again.",
+        errors=[FieldError("Upload-Length", "is 0", "Send a file that has bytes.")],
+    )
+
+
 def _header(name: str, description: str, *, required: bool = True) -> dict[str, Any]:
     return {
         "name": name,
@@ -362,7 +368,7 @@ _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
     412: {"description": "Another version of the protocol"},
     413: {"description": "More than the limit, or more than was announced"},
     415: {"description": "Another media type than tus asks for"},
-    422: {"description": "Refused by the operator's check of files"},
+    422: {"description": "Empty, or refused by the operator's check of files"},
     429: {"description": "Too many requests from one address"},
     460: {"description": "The checksum is another one; nothing was kept"},
     503: {"description": "No room, or not checked: go on later"},

@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from services.kernel.errors import FieldError, MalformedError, NotFoundError
-from services.kernel.inbox import Discard, Door, Ward
+from services.kernel.inbox import Discard, Door, Ward, told_of
 from services.kernel.store.writer import Writer
 from services.kernel.vault import ErasedError, Readings
 from tests.support.inbox import NOW, Follower, Reader
@@ -15,7 +15,12 @@ BODY = b'{"statement": "Zhang San, 13800000000"}'
 REFUSED = MalformedError(
     "intake.invalid",
     "Mend it.",
-    errors=[FieldError("contact.phone", "bad", "Mend it.")],
+    errors=[
+        FieldError("contact.phone", "bad", "Mend it."),
+        FieldError("demand[2]", "bad", "Mend it."),
+        FieldError("demand[2]", "bad", "Mend it."),
+        FieldError("contact.zhang_san", "is not a field", "Remove it."),
+    ],
 )
 
 
@@ -34,6 +39,7 @@ class House:
             quarantine=self.follower.inbox.quarantine,
             writer=writer,
             now=lambda: NOW,
+            names={"contact", "phone", "demand"},
         )
         self.taken: list[bytes] = []
         self.willing = False
@@ -74,6 +80,16 @@ def test_it_is_listed_beside_what_could_not_be_handled_and_kept_once(house):
         ("intake.invalid", "amends.submit.phone"),
         ("test.poison", ""),
     ]
+
+
+def test_the_fields_at_fault_are_named_but_no_name_that_a_stranger_chose(house):
+    (told,) = [asyncio.run(house.refuse())]
+    listed = next(each for each in house.ward.quarantined() if each.subject)
+    assert told.fields == listed.fields == ("contact.phone", "demand[2]")
+    assert told_of(listed)["fields"] == ["contact.phone", "demand[2]"]
+    with house.follower.database.read() as tx:
+        rows = repr(tx.fetchall("SELECT * FROM refused_at_door"))
+    assert "zhang_san" not in rows
 
 
 def test_its_words_lie_in_no_column(house):

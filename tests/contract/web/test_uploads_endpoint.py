@@ -132,9 +132,13 @@ def test_a_file_comes_in_parts_and_is_told_by_its_bytes(
     assert ready.size == len(content)
 
 
-def test_an_empty_file_is_whole_at_once(client: Client) -> None:
-    made = client.create(0)
-    assert made.headers["amends-fingerprint"] == hashlib.sha256().hexdigest()
+def test_an_empty_file_is_refused_by_its_length(client: Client) -> None:
+    """As on the pages: what nobody means to send would be found out too late."""
+    answer = client.create(0)
+    assert (answer.status_code, answer.json()["code"]) == (422, "upload.empty")
+    (fault,) = answer.json()["errors"]
+    assert (fault["field"], fault["message"]) == ("Upload-Length", "is 0")
+    assert "location" not in answer.headers
 
 
 def test_what_came_before_the_connection_broke_is_kept(client: Client) -> None:
