@@ -380,6 +380,18 @@ class SatisfactionRecorded(Event):
     comment: DocumentRef | None = None
 
 
+class DeadlineStated(Event):
+    """An imported record says by when the case was due there, and whether that was kept."""
+
+    audience: ClassVar = Audience.DEPARTMENTS
+    zh: ClassVar = "来源所载期限"
+
+    due_at: Instant | None = None
+    """None where the record does not say by when."""
+    overdue: bool | None = None
+    """What the record says of it, never derived; None where it does not say."""
+
+
 class ComplaintClosed(Event):
     """The case was closed (S105, S112)."""
 
@@ -504,6 +516,7 @@ AnyEvent = (
     | ComplaintResolved
     | FollowUpAttempted
     | SatisfactionRecorded
+    | DeadlineStated
     | ComplaintClosed
     | ComplaintAppealed
     | AppealAccepted

@@ -25,6 +25,7 @@ from events.catalogue import (
     ComplaintResolved,
     ComplaintWithdrawn,
     Correction,
+    DeadlineStated,
     DecisionIssued,
     DepartmentAssigned,
     EvidenceAdded,
@@ -458,6 +459,14 @@ def _heater() -> Iterator[Envelope[Event]]:
         case_id=_HEATER,
         departments=("sales",),
         policy={"retention": "2025-01"},
+    )
+    yield _example(
+        8784,
+        15,
+        DeadlineStated(due_at=_MONDAY + timedelta(days=30), overdue=True),
+        Actor(id="import", role="migration"),
+        case_id=_HEATER,
+        departments=("sales",),
     )
 
 

@@ -333,6 +333,7 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             "ComplaintResolved": "Complaint resolved",
             "FollowUpAttempted": "Follow-up attempted",
             "SatisfactionRecorded": "Satisfaction recorded",
+            "DeadlineStated": "Deadline as its source states it",
             "ComplaintClosed": "Complaint closed",
             "ComplaintAppealed": "Appeal made",
             "AppealAccepted": "Appeal accepted",

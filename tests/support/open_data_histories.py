@@ -12,6 +12,7 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 Row = dict[str, str]
 UPHELD = {"Confirmed": "upheld", "Not Confirmed": "not_upheld"}
@@ -33,16 +34,19 @@ class Past(NamedTuple):
     outcomes: dict[str, str] = {}  # noqa: RUF012 never changed
     none: tuple[str, ...] = ("",)
     """Words of `result` that state none."""
+    due: str | None = None
+    verdict: str | None = None
+    """The column that says OVERDUE or ONTIME."""
 
 
 PASTS = {
     "boston311": Past(
         "case_enquiry_id", "open_dt", "closed_dt", "%Y-%m-%d %H:%M:%S",
-        lambda row: row["case_status"] == "Closed",
+        lambda row: row["case_status"] == "Closed", due="target_dt", verdict="ontime",
     ),
     "baltimore311": Past(
         "SRRecordID", "CreatedDate", "CloseDate", "%m/%d/%Y %I:%M:%S %p",
-        lambda row: row["SRStatus"][:6] == "Closed",
+        lambda row: row["SRStatus"][:6] == "Closed", due="DueDate",
     ),
     "sf311": Past(
         "unique_key", "created_date", "closed_date", "%Y-%m-%d %H:%M:%S%z",
@@ -65,7 +69,7 @@ PASTS = {
 
 
 def histories(past: Past, file: Path) -> Counter[str]:
-    """Count closings by year, results by outcome, and closings before the receipt."""
+    """Count deadlines by day, verdicts, closings by year, results by outcome, and closings before the receipt."""
     found: Counter[str] = Counter()
     seen: set[str] = set()
     with gzip.open(file, "rt", encoding="utf-8", newline="") as text:
@@ -76,6 +80,15 @@ def histories(past: Past, file: Path) -> Counter[str]:
             if past.result and row[past.result] not in past.none:
                 outcome = past.outcomes.get(row[past.result], "not said")
                 found[f"resolved {outcome}"] += 1
+            verdict = row[past.verdict] if past.verdict else ""
+            if past.due and row[past.due]:
+                due = datetime.strptime(row[past.due], past.written)  # noqa: DTZ007 no zone
+                if _skipped(due):
+                    found["contradictions"] += 1
+                else:
+                    found[f"due {due:%Y-%m-%d}"] += 1
+            if verdict:
+                found[verdict] += 1
             if past.ended(row):
                 received, closed = (
                     datetime.strptime(row[name], past.written)  # noqa: DTZ007 both alike
@@ -85,6 +98,13 @@ def histories(past: Past, file: Path) -> Counter[str]:
                 found[f"closed {closed:%Y}"] += 1
                 found["contradictions"] += closed < received
     return found
+
+
+def _skipped(stated: datetime) -> bool:
+    """Tell whether clocks of the east coast skipped this time; both cities lie there."""
+    there = stated.replace(tzinfo=ZoneInfo("America/New_York"))
+    again = there.astimezone(ZoneInfo("UTC")).astimezone(there.tzinfo)
+    return again.replace(tzinfo=None) != stated
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from events.catalogue import (
     ComplaintReopened,
     ComplaintResolved,
     ComplaintWithdrawn,
+    DeadlineStated,
     DecisionIssued,
     DepartmentAssigned,
     EvidenceAdded,
@@ -140,6 +141,7 @@ def _stated(data: AnyEvent) -> dict[str, Any]:
             | SettlementRefused()
             | FollowUpAttempted()
             | SatisfactionRecorded()
+            | DeadlineStated()
             | ComplaintClosed()
             | ComplaintAppealed()
             | AppealAccepted()

@@ -189,6 +189,7 @@ def evolve(case: Case | None, event: Envelope[Any]) -> Case:  # noqa: C901, PLR0
         case (
             its.ReceiptAcknowledged()
             | its.AssignmentAccepted()
+            | its.DeadlineStated()
             | its.SettlementAgreed()
             | its.SatisfactionRecorded()
             | its.ComplaintWithdrawn()

@@ -13,13 +13,13 @@ from events.catalogue import Remedy
 from events.envelope import Code, DepartmentCode, Part
 from events.vocabulary import AppealGround, AssignmentReason, Outcome
 
+_Instant = Annotated[AwareDatetime, AfterValidator(lambda at: at.astimezone(UTC))]
+
 
 class Stated(Part):
     """One fact; without `at` the source does not say when."""
 
-    at: Annotated[AwareDatetime, AfterValidator(lambda at: at.astimezone(UTC))] | (
-        None
-    ) = None
+    at: _Instant | None = None
     precision: Literal["instant", "day"] = "instant"
     """`day`: the source gives a day, and `at` is its first moment there."""
 
@@ -57,6 +57,15 @@ class StatedEnd(Stated):
     reason: Literal["migrated", "migrated_undecided"] = "migrated"
 
 
+class StatedDeadline(Stated):
+    """By when the case was due, and whether that was kept, as the source says."""
+
+    fact: Literal["due"]
+    due_at: _Instant | None = None
+    overdue: bool | None = None
+
+
 Fact = Annotated[
-    StatedAssignment | StatedResult | StatedAppeal | StatedEnd, Discriminator("fact")
+    StatedAssignment | StatedDeadline | StatedResult | StatedAppeal | StatedEnd,
+    Discriminator("fact"),
 ]

@@ -45,9 +45,12 @@ class Condition(_Rule):
 
 
 class FactRule(_Rule):
-    """A fact that a row states where all of `when` holds, and its date, if any, is there."""
+    """A fact that a row states where all of `when` holds, and its date, if any, is there.
 
-    fact: Literal["assigned", "resolved", "appealed", "closed"]
+    A row states a deadline where it says one of `due` and `verdict`.
+    """
+
+    fact: Literal["due", "assigned", "resolved", "appealed", "closed"]
     when: tuple[Condition, ...] = ()
     at: str | None = None
     """The column of its date. A row where this is empty does not state the date, and,
@@ -60,6 +63,11 @@ class FactRule(_Rule):
     """What the words of `result` mean as an outcome; others mean none."""
     remedies: Mapping[str, tuple[RemedyKind, ...]] = Field(default_factory=dict)
     """What the words of `result` say was done for the customer."""
+    due: str | None = None
+    """The column that says by when the case was due."""
+    verdict: str | None = None
+    """The column that says whether that was kept, and by `overdue` what its words mean."""
+    overdue: Mapping[str, bool] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _fits_its_fact(self) -> Self:
@@ -69,13 +77,18 @@ class FactRule(_Rule):
             raise ValueError("reason is of the fact closed")
         if self.result is not None and self.fact != "resolved":
             raise ValueError("result is of the fact resolved")
-        if not self.when and self.at is None:
+        if (self.fact == "due") != bool(self.due or self.verdict):
+            raise ValueError("due, and no other fact, names due, verdict or both")
+        if bool(self.verdict) != bool(self.overdue):
+            raise ValueError("verdict needs overdue: what its words mean")
+        if not self.when and self.at is None and self.fact != "due":
             raise ValueError("say when: a row that states it, or a column of its date")
         return self
 
     def columns(self) -> Iterator[str]:
         yield from (each.column for each in self.when)
-        yield from (name for name in (self.at, self.result) if name is not None)
+        named = (self.at, self.result, self.due, self.verdict)
+        yield from (name for name in named if name is not None)
 
 
 class HistoryMapping(_Rule):
@@ -114,26 +127,25 @@ def history_of(
 
     `read` gives the date in a cell, or raises `UnreadDateError`; `code` makes a code of
     a text. Raises `MalformedError` naming the columns whose dates cannot
-    be read.
+    be read; a deadline that is no time there is left out and told with what contradicts.
     """
     facts: list[Mapping[str, Any]] = []
     contradictions: list[str] = []
     faults: list[FieldError] = []
     latest = received
     for rule in mapping.facts:
-        cell = row[rule.at].strip() if rule.at else ""
-        if not all(each.holds(row) for each in rule.when):
-            continue
-        if not rule.when and not cell:
+        if not _states(rule, row):
             continue
         fact: dict[str, Any] = {"fact": rule.fact, **dict(_content(rule, row, code))}
-        if rule.at and cell:
-            try:
-                stated = read(cell)
-            except UnreadDateError as error:
-                remedy = "Correct the date, or leave the cell empty."
-                faults.append(FieldError(rule.at, str(error), remedy))
-                continue
+        unread: list[FieldError] = []
+        due = _dated(rule.due, row, read, unread)
+        contradictions += [f"{each.field} {each.message}" for each in unread]
+        if due is not None:
+            fact["due_at"] = due.at.isoformat()
+        elif unread and "overdue" not in fact:
+            continue
+        stated = _dated(rule.at, row, read, faults)
+        if stated is not None and rule.at is not None:
             at, day = stated.at, stated.precision is Precision.DAY
             fact |= {"at": at.isoformat(), "precision": stated.precision.value}
             if _before(at, latest[1], zone if day else None):
@@ -146,6 +158,33 @@ def history_of(
             "import.row", "Correct the named columns of this row.", errors=faults
         )
     return StatedHistory(tuple(facts), tuple(contradictions))
+
+
+def _states(rule: FactRule, row: Mapping[str, str]) -> bool:
+    """Tell whether the row states the fact at all."""
+    if not all(each.holds(row) for each in rule.when):
+        return False
+    if rule.fact == "due":
+        said = row[rule.verdict].strip() if rule.verdict else ""
+        return said in rule.overdue or bool(rule.due and row[rule.due].strip())
+    return bool(rule.when) or bool(rule.at and row[rule.at].strip())
+
+
+def _dated(
+    column: str | None,
+    row: Mapping[str, str],
+    read: Callable[[str], Stated],
+    faults: list[FieldError],
+) -> Stated | None:
+    """Read the date in a column; None where there is none, or none that can be read."""
+    if column is None or not (cell := row[column].strip()):
+        return None
+    try:
+        return read(cell)
+    except UnreadDateError as error:
+        remedy = "Correct the date, or leave the cell empty."
+        faults.append(FieldError(column, str(error), remedy))
+        return None
 
 
 def _before(one: dt.datetime, other: dt.datetime, zone: ZoneInfo | None) -> bool:
@@ -162,6 +201,8 @@ def _content(
         yield "department", rule.department
     if rule.reason is not None:
         yield "reason", rule.reason
+    if rule.verdict is not None and (said := row[rule.verdict].strip()) in rule.overdue:
+        yield "overdue", rule.overdue[said]
     if rule.result is None or not (words := row[rule.result].strip()):
         return
     yield "stated_as", code(words)

@@ -52,7 +52,7 @@ def test_every_event_class_is_in_the_catalogue():
     ]
     assert list(EVENTS.values()) == defined
     assert list(EVENTS) == [event.__name__ for event in defined]
-    assert len(EVENTS) == 26
+    assert len(EVENTS) == 28
 
 
 @pytest.mark.parametrize("event", EVENTS.values())

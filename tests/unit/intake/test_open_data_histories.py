@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import httpx
 import pytest
 
-from events.catalogue import ComplaintClosed, ComplaintResolved
+from events.catalogue import ComplaintClosed, ComplaintResolved, DeadlineStated
 from events.envelope import Actor
 from services.handling.domain.commands import RecordHistory
 from services.handling.domain.decisions import decide
@@ -59,6 +59,12 @@ class Services:
         for fact, (at, _) in zip(facts, times, strict=True):
             if isinstance(fact, ComplaintResolved):
                 self.found[f"resolved {fact.outcome or 'not said'}"] += 1
+            if isinstance(fact, DeadlineStated):
+                if fact.due_at is not None:
+                    day = fact.due_at.astimezone(self._zone)
+                    self.found[f"due {day:%Y-%m-%d}"] += 1
+                if fact.overdue is not None:
+                    self.found["OVERDUE" if fact.overdue else "ONTIME"] += 1
             if isinstance(fact, ComplaintClosed):
                 self.found["closed"] += 1
                 self.found[f"closed {at.astimezone(self._zone):%Y}"] += 1

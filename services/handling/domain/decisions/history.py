@@ -11,6 +11,7 @@ from events.catalogue import (
     ComplaintAppealed,
     ComplaintClosed,
     ComplaintResolved,
+    DeadlineStated,
     DepartmentAssigned,
 )
 from events.vocabulary import CloseReason, Origin, Precision, State
@@ -20,6 +21,7 @@ from services.handling.domain.refusals import refusal
 from services.handling.domain.stated import (
     StatedAppeal,
     StatedAssignment,
+    StatedDeadline,
     StatedEnd,
     StatedResult,
 )
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from services.handling.domain.stated import Fact
 
 _BEFORE: Final = {
+    "due": tuple(State),
     "assigned": (State.RECEIVED, State.ASSIGNED),
     "resolved": (State.RECEIVED, State.ASSIGNED, State.APPEALED),
     "appealed": (State.RESOLVED, State.CLOSED),
@@ -98,6 +101,8 @@ def _event(fact: Fact, level: int) -> AnyEvent:
     match fact:
         case StatedAssignment():
             return DepartmentAssigned(department=fact.department, reason=fact.reason)
+        case StatedDeadline():
+            return DeadlineStated(due_at=fact.due_at, overdue=fact.overdue)
         case StatedResult():
             return ComplaintResolved(
                 outcome=fact.outcome,

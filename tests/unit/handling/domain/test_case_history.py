@@ -10,6 +10,7 @@ from events.catalogue import (
     ComplaintAppealed,
     ComplaintClosed,
     ComplaintResolved,
+    DeadlineStated,
     DepartmentAssigned,
 )
 from events.envelope import Actor
@@ -66,6 +67,19 @@ def test_what_the_source_states_of_a_result_is_kept():
     ).then(
         ComplaintResolved(outcome=Outcome.UPHELD),
         ComplaintClosed(reason=CloseReason.MIGRATED),
+    )
+
+
+def test_a_deadline_is_the_source_s_and_moves_no_state():
+    facts = (
+        {"fact": "due", "due_at": "2015-04-01T08:00:00+08:00", "overdue": True},
+        {"fact": "closed"},
+        {"fact": "due", "overdue": False},
+    )
+    imported().when(history(*facts), IMPORT).then(
+        DeadlineStated(due_at=datetime(2015, 4, 1, tzinfo=UTC), overdue=True),
+        ComplaintClosed(reason=CloseReason.MIGRATED),
+        DeadlineStated(overdue=False),
     )
 
 
