@@ -41,7 +41,7 @@ SHOWN: Final = 20
 """Residues that are named before the line."""
 
 _SERVICES: Final = ("intake", "handling")
-_WORD: Final = 16
+_WORD: Final = 8
 """Bytes of the digest of a word."""
 _EDGE: Final = 24
 """Bytes at both ends of sealed words that are looked for."""
@@ -65,7 +65,8 @@ def run(folder: Path, given: Options, *, subjects: int) -> dict[str, Any]:
     """Take in, erase every second person, search; gives the figures of the line."""
     chance = random.Random(given.seed)  # noqa: S311 it must repeat
     marks = Marks(chance)
-    amends = Amends(folder, control=given.control)
+    module = "bench.erasure.unclean" if given.control else "services.cli"
+    amends = Amends(folder, module=module)
     with amends.running() as client:
         crowd = Crowd(client, marks, subjects)
         crowd.upload()
@@ -181,7 +182,7 @@ def _words(data: Path, service: str, subjects: set[bytes]) -> Iterable[Needle]:
     rows = [
         (subject, digests[at : at + _WORD])
         for subject, digests in _rows(
-            data, service, "store", "SELECT subject_id, digests FROM worded_document"
+            data, service, "store", "SELECT subject_id, digests FROM worded"
         )
         for at in range(0, len(digests), _WORD)
     ]
@@ -257,7 +258,7 @@ def _rows_left(data: Path, gone: Sequence[Somebody]) -> Counter[str]:
     for service in _SERVICES:
         for table, condition in (
             ("vault_document", "nonce <> zeroblob(12)"),
-            ("worded_document", "digests <> zeroblob(length(digests))"),
+            ("worded", "digests <> zeroblob(length(digests))"),
             ("vault_file", "1"),
             ("blind_mark", "1"),
         ):

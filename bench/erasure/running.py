@@ -25,13 +25,13 @@ PATIENCE: Final = 120.0
 class Amends:
     """What runs on `<folder>/data`, as its operator sees it."""
 
-    def __init__(self, folder: Path, *, control: bool) -> None:
+    def __init__(self, folder: Path, *, module: str = "services.cli") -> None:
         self.data = folder / "data"
         self.log = folder / "log" / "amends.log"
         self.temporary = folder / "temporary"
         for each in (self.log.parent, self.temporary):
             each.mkdir(parents=True)
-        self.module = "bench.erasure.unclean" if control else "services.cli"
+        self.module = module
         self.environment: Mapping[str, str] = {
             **{k: v for k, v in os.environ.items() if not k.startswith("AMENDS_")},
             "AMENDS_DATA": str(self.data),

@@ -25,6 +25,7 @@ _COLUMNS = {
 _NOT_ASKED = (
     "Intake could not be asked: what customers handed in was not searched. Try again.\n"
 )
+_NOT_YET = "What was written since {since} was not searched for words yet. Try again.\n"
 
 
 def find(sought: Mapping[str, str], *, limit: int, as_json: bool) -> None:
@@ -40,5 +41,7 @@ def find(sought: Mapping[str, str], *, limit: int, as_json: bool) -> None:
         return
     if found["missing"]:
         sys.stderr.write(_NOT_ASKED)
+    if found["unsearched_since"]:
+        sys.stderr.write(_NOT_YET.format(since=found["unsearched_since"]))
     if found["cursor"]:
         sys.stderr.write(f"There are {found['total']}: narrow it down, or --limit.\n")

@@ -45,6 +45,7 @@ from services.handling.persistence import (
     HandlingRecord,
     PrivacyRecord,
     WorkList,
+    texts,
 )
 from services.kernel.clock import new_uuid7, system_clock
 from services.kernel.files import FileStore
@@ -58,11 +59,10 @@ from services.kernel.store.application import open_store
 from services.kernel.store.database import open_database
 from services.kernel.store.secret import kept_secret
 from services.kernel.vault import (
-    FORM,
     Cleaner,
-    Indexing,
     Readings,
     Vault,
+    WordFollower,
     WordIndex,
 )
 from services.kernel.web.limiter import Limiter
@@ -144,14 +144,10 @@ class HandlingService(BusService):
         files, uploads = self._file_store.files, self._file_store.uploads
         work_list = WorkList(database)
         self._handling = handling = Handling(store, work_list)
-        record = HandlingRecord(store, work_list, vault, word_index, files)
-        self._indexing = Indexing(
-            NAME, store, database, self._writer, form=f"{FORM}", take=record.index
-        )
+        record = HandlingRecord(store, work_list, vault, files)
         commanding = Commanding(
             record,
             vault,
-            word_index,
             files,
             uploads,
             policy=policy,
@@ -170,6 +166,16 @@ class HandlingService(BusService):
             beside=(word_index.erase, files.erase),
         )
         self._erasures = people.erasures
+        self._word_follower = WordFollower(
+            NAME,
+            store,
+            database,
+            self._writer,
+            index=word_index,
+            vault=vault,
+            texts=texts,
+            erased=people.erasures.among,
+        )
         privacy = Privacy(
             people,
             handling,
@@ -211,6 +217,7 @@ class HandlingService(BusService):
         finding = Finding(
             work_list,
             word_index,
+            self._word_follower,
             AskedIntake(broker),
             readings,
             policy=policy,
@@ -298,10 +305,10 @@ class HandlingService(BusService):
     async def start(self) -> None:
         await super().start()
         await self._file_store.start()
-        self._indexing.start()
+        self._word_follower.start()
 
     async def stop(self) -> None:
-        await self._indexing.stop()
+        await self._word_follower.stop()
         await self._file_store.stop()
         await super().stop()
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from services.handling.domain.case import Case
     from services.handling.domain.privacy import Erasure, Hold, Person
     from services.kernel.access import Credential
-    from services.kernel.vault import Act, Erased, Inventory, Sealed, SealedFile, Worded
+    from services.kernel.vault import Act, Erased, Inventory, Sealed, SealedFile
 
 
 class Listed(NamedTuple):
@@ -156,12 +156,22 @@ Clause = tuple[Sought, ...]
 class IntakeFinding(Protocol):
     """Who finds cases by what was handed in: intake."""
 
-    async def find(self, clauses: Sequence[Clause]) -> list[set[UUID]]:
+    async def find(
+        self, clauses: Sequence[Clause]
+    ) -> tuple[list[set[UUID]], datetime | None]:
         """Give the cases of each clause, whoever may see them.
 
+        And since when complaints were not searched for words yet.
         Raises RefusedError where they are too many, UnavailableError where nobody
         answers in time.
         """
+
+
+class CatchingUp(Protocol):
+    """What keeps words findable: `services.kernel.vault.WordFollower`."""
+
+    async def caught_up(self) -> datetime | None:
+        """Wait a moment for what is not yet; say since when something is left."""
 
 
 class OwnWords(Protocol):
@@ -338,7 +348,6 @@ class Record(Protocol):
         events: Sequence[Envelope[Any]],
         cases: Sequence[Case],
         documents: Sequence[Sealed],
-        words: Sequence[Worded],
         files: Sequence[SealedFile],
         keys: Sequence[KeyRow],
     ) -> None: ...

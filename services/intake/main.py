@@ -25,7 +25,7 @@ from services.intake.messaging import (
 )
 from services.intake.pages import intake_pages
 from services.intake.pages import router as pages_router
-from services.intake.persistence import IntakeRecord
+from services.intake.persistence import IntakeRecord, texts
 from services.intake.ports import ChannelAccess
 from services.kernel.access import Authenticator
 from services.kernel.clock import Clock, new_uuid7, system_clock
@@ -40,13 +40,13 @@ from services.kernel.settings import Settings
 from services.kernel.store.database import open_database
 from services.kernel.store.secret import kept_secret
 from services.kernel.vault import (
-    FORM,
     MARKS,
     BlindIndex,
     Cleaner,
     Indexing,
     Readings,
     Vault,
+    WordFollower,
     WordIndex,
 )
 from services.kernel.web.limiter import Limiter
@@ -132,13 +132,22 @@ class IntakeService(BusService):
             store,
             database,
             self._writer,
-            form=f"{FORM} {MARKS} {settings.phone_region or ''}",
+            form=f"{MARKS} {settings.phone_region or ''}",
             take=self._intake_record.index,
+        )
+        self._word_follower = WordFollower(
+            NAME,
+            store,
+            database,
+            self._writer,
+            index=words,
+            vault=vault,
+            texts=texts,
+            erased=self._intake_record.erasures.among,
         )
         registrar = Registrar(
             self._intake_record,
             vault,
-            words,
             files,
             uploads,
             tenant=settings.tenant,
@@ -160,7 +169,12 @@ class IntakeService(BusService):
             effect=following(self._intake_record.follow),
         )
         self._inquiries = Inquiries(
-            self._intake_record, vault, files, writer=self._writer, now=now
+            self._intake_record,
+            vault,
+            files,
+            self._word_follower,
+            writer=self._writer,
+            now=now,
         )
         answer_questions(broker, self._intake, self._inquiries)
         answer_about_people(broker, self._inquiries)
@@ -217,8 +231,10 @@ class IntakeService(BusService):
         await super().start()
         await self._file_store.start()
         self._indexing.start()
+        self._word_follower.start()
 
     async def stop(self) -> None:
+        await self._word_follower.stop()
         await self._indexing.stop()
         await self._file_store.stop()
         await super().stop()

@@ -177,8 +177,10 @@ def answer_questions(broker: NatsBroker, intake: Intake, inquiries: Inquiries) -
     async def find(message: NatsMessage) -> bytes:
         async def work(_: str) -> dict[str, Any]:
             clauses = clauses_of(strict_json(message.body))
-            found = await asyncio.to_thread(inquiries.find, clauses)
-            return {"status": 200, "cases": [_packed(each) for each in found]}
+            found, since = await inquiries.search(clauses)
+            cases = [_packed(each) for each in found]
+            unsearched = since and rfc3339(since)
+            return {"status": 200, "cases": cases, "unsearched_since": unsearched}
 
         return await answered(message.headers, work)
 

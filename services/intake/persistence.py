@@ -17,6 +17,7 @@ from events.vocabulary import State
 from services.intake.application.registering import named_as_before
 from services.intake.domain.standing import SHOWN, Standing, advance
 from services.intake.ports import (
+    WORDS,
     Belongings,
     Filing,
     Kept,
@@ -42,12 +43,12 @@ from services.kernel.vault import (
     Files,
     Reading,
     Readings,
+    Text,
     Vault,
-    Worded,
     WordIndex,
     too_common,
-    worded_anew,
 )
+from services.kernel.vault.word_index import SWEPT
 
 TABLES: Final = (
     """CREATE TABLE IF NOT EXISTS submission (
@@ -67,9 +68,6 @@ TABLES: Final = (
         number BIGINT NOT NULL, PRIMARY KEY (case_id, actor, key))""",
 )
 """DDL of the room. Instants are microseconds UTC. `step` is what a customer may see."""
-
-WORDS: Final = "words"
-"""The kind of what is looked for in texts, beside those of marks."""
 
 _NO_DIGEST: Final = bytes(32)
 """What is left of the digest of something that was erased; it equals no other."""
@@ -104,8 +102,7 @@ class IntakeRecord:
             self._database,
             swept=(
                 "blind_mark",
-                "document_word",
-                "worded_document",
+                *SWEPT,
                 "vault_file",
                 "submission",
             ),
@@ -160,7 +157,6 @@ class IntakeRecord:
             )
             self._store.put(tx, [each.event for each in filings])
             self._vault.put(tx, [paper for each in filings for paper in each.documents])
-            self._words.put(tx, [text for each in filings for text in each.words])
             self._files.put(tx, [file for each in filings for file in each.files])
             self._index.put(
                 tx,
@@ -173,14 +169,14 @@ class IntakeRecord:
             _advance(tx, [each.event for each in filings])
 
     def index(self, entries: Sequence[LogEntry], also: Callable[[Tx], None]) -> None:
-        """Take in what came with these complaints before, and do `also` with it."""
+        """Enter the marks of these complaints anew, and do `also` with it."""
         events = [codec.decode(each.body) for each in entries]
         received = [
             (each, each.data)
             for each in events
             if isinstance(each.data, ComplaintReceived)
         ]
-        words, marks = list[Worded](), list[tuple[str, str, UUID, UUID]]()
+        marks = list[tuple[str, str, UUID, UUID]]()
         with self._database.read() as tx:
             keys = dict(
                 _in(
@@ -190,13 +186,6 @@ class IntakeRecord:
                 )
             )
         for event, given in received:
-            for ref in (given.statement, given.desired_outcome):
-                if ref is not None and (
-                    text := worded_anew(
-                        self._vault, self._words, ref.document_id, event.case_id
-                    )
-                ):
-                    words.append(text)
             known = named_as_before(keys.get(event.case_id, ""), event.origin)
             known |= self._particulars(given)
             marks += (
@@ -206,7 +195,6 @@ class IntakeRecord:
         with _told(), self._database.write() as tx:
             people = {given.subject_id for _, given in received}
             gone = self.erasures.among(tx, people)
-            self._words.put(tx, [text for text in words if text.subject_id not in gone])
             self._index.put(tx, [mark for mark in marks if mark[2] not in gone])
             also(tx)
 
@@ -351,6 +339,16 @@ class IntakeRecord:
     def note(self, reading: Reading) -> None:
         with _told():
             self._readings.note([reading])
+
+
+def texts(entries: Sequence[LogEntry]) -> Iterator[Text]:
+    """Name the documents of complaints that are found by their words."""
+    for entry in entries:
+        event = codec.decode(entry.body)
+        if isinstance(event.data, ComplaintReceived):
+            for ref in (event.data.statement, event.data.desired_outcome):
+                if ref is not None:
+                    yield Text(entry.position, event.case_id, ref.document_id)
 
 
 def _renewals(tx: Tx, case_id: UUID) -> int:

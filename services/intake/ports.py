@@ -3,13 +3,13 @@
 import datetime as dt
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 from uuid import UUID
 
 from events.catalogue import ComplaintReceived
 from events.envelope import Envelope
 from services.intake.domain.standing import Standing
-from services.kernel.vault import Erased, Inventory, Reading, Sealed, SealedFile, Worded
+from services.kernel.vault import Erased, Inventory, Reading, Sealed, SealedFile
 
 
 class TakenError(Exception):
@@ -47,9 +47,19 @@ class Filing:
     kept: Kept
     event: Envelope[ComplaintReceived]
     documents: tuple[Sealed, ...]
-    words: tuple[Worded, ...]
     files: tuple[SealedFile, ...]
     marks: Marks
+
+
+WORDS: Final = "words"
+"""The kind of what is looked for in texts, beside those of marks."""
+
+
+class CatchingUp(Protocol):
+    """What keeps words findable: `services.kernel.vault.WordFollower`."""
+
+    async def caught_up(self) -> dt.datetime | None:
+        """Wait a moment for what is not yet; say since when something is left."""
 
 
 class Sought(NamedTuple):

@@ -16,13 +16,15 @@ from services.handling.messaging.finding import AskedIntake
 from services.handling.ports import Sought
 from services.intake.messaging import answer_questions
 from services.kernel.broker.connection import build_broker
+from services.kernel.clock import rfc3339
 from services.kernel.errors import RefusedError, UnavailableError
 from services.kernel.logs import configure
-from services.kernel.vault import words
-from tests.support.intake import bench
+from services.kernel.vault import word_index
+from tests.support.intake import NOW, bench
 from tests.support.nats import client_of, running_nats, settled
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import AsyncIterator, Callable, Iterator
 
     from services.kernel.store.database import Database
@@ -53,6 +55,7 @@ def test_intake_answers_in_order_and_logs_nothing_of_it(
 ) -> None:
     intake = bench(make_database)
     case = intake.one(COMPLAINT).case_id
+    intake.writer.start()
     log = io.StringIO()
     configure("json", "debug", log)
 
@@ -65,13 +68,14 @@ def test_intake_answers_in_order_and_logs_nothing_of_it(
         try:
             asking = AskedIntake(ours, within=PATIENCE)
             found = await asking.find([BY_PHONE, BY_WORDS, ()])
-            assert found == [{case}, {case}, set()]
-            monkeypatch.setattr(words, "CASES_LIMIT", 0)
+            assert found == ([{case}, {case}, set()], None)
+            monkeypatch.setattr(word_index, "CASES_LIMIT", 0)
             with pytest.raises(RefusedError, match=r"search\.too_common"):
                 await asking.find([BY_WORDS])
         finally:
             await ours.stop()
             await theirs.stop()
+            await asyncio.to_thread(intake.writer.stop)
 
     asyncio.run(main())
     said = log.getvalue()
@@ -124,13 +128,20 @@ def test_without_a_good_answer_it_is_told_that_nobody_was_asked(
     asyncio.run(main())
 
 
-def test_ids_come_back_as_they_were_sent(nats_server: NatsServer) -> None:
+@pytest.mark.parametrize("since", [None, NOW], ids=["all", "not-all"])
+def test_ids_come_back_as_they_were_sent(
+    nats_server: NatsServer, since: dt.datetime | None
+) -> None:
+    """And with them, since when words were not looked through, if any were not."""
     packed = "AAAAAAAAAAAAAAAAAAAAAQAAAAAAAAAAAAAAAAAAAAI="
-    answer = json.dumps({"status": 200, "cases": ["", packed]}).encode()
+    told: dict[str, object] = {"status": 200, "cases": ["", packed]}
+    if since:
+        told["unsearched_since"] = rfc3339(since)
+    answer = json.dumps(told).encode()
 
     async def main() -> None:
         async with answering(nats_server, answer) as asking:
             found = await asking.find([BY_PHONE, BY_WORDS])
-            assert found == [set(), {UUID(int=1), UUID(int=2)}]
+            assert found == ([set(), {UUID(int=1), UUID(int=2)}], since)
 
     asyncio.run(main())

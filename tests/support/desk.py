@@ -23,14 +23,23 @@ from services.handling.pages import (
     desk_files,
     handling_pages,
 )
-from services.handling.persistence import HandlingRecord, WorkList
+from services.handling.persistence import HandlingRecord, WorkList, texts
 from services.handling.ports import Clause, Look, NewCode, Paper, Sheet
 from services.kernel.access import Credential
 from services.kernel.clock import new_uuid7
 from services.kernel.errors import UnavailableError
 from services.kernel.store.application import EventStore, open_store
 from services.kernel.store.writer import Writer
-from services.kernel.vault import KINDS, Readings, Vault, WordIndex, searchable, spelled
+from services.kernel.vault import (
+    KINDS,
+    Erasures,
+    Readings,
+    Vault,
+    WordFollower,
+    WordIndex,
+    searchable,
+    spelled,
+)
 from services.kernel.vault.labels import sniff
 from services.kernel.vault.pieces import PIECE
 from services.kernel.web.pages import STRANGER, Viewer
@@ -65,6 +74,7 @@ class FakeIntake:
 
     def __init__(self) -> None:
         self.away = False
+        self.unsearched_since: dt.datetime | None = None
         self.looks: list[Look] = []
         photo = RECEIVED.data.attachments[0].document_id
         self.files: dict[UUID, tuple[bytes, str]] = {photo: (b"GIF89a\0", "leak.gif")}
@@ -74,10 +84,12 @@ class FakeIntake:
     def know(self, case_id: UUID, kind: str, value: str) -> None:
         self.known.setdefault((kind, _spelled(kind, value)), set()).add(case_id)
 
-    async def find(self, clauses: Sequence[Clause]) -> list[set[UUID]]:
+    async def find(
+        self, clauses: Sequence[Clause]
+    ) -> tuple[list[set[UUID]], dt.datetime | None]:
         if self.away:
             raise UnavailableError("handling.finding_away", "Not now.")
-        return [
+        found: list[set[UUID]] = [
             set().union(
                 *(
                     self.known.get((kind, _spelled(kind, value)), set())
@@ -86,6 +98,7 @@ class FakeIntake:
             )
             for clause in clauses
         ]
+        return found, self.unsearched_since
 
     async def open(self, look: Look) -> Paper:
         self.looks.append(look)
@@ -155,13 +168,20 @@ class DeskHouse:
         self.handling = Handling(self.store, self.work_list)
         self.readings = Readings(self.database)
         self.writer = Writer("desk")
-        self.record = HandlingRecord(
-            self.store, self.work_list, vault, self.words, self.files
+        self.record = HandlingRecord(self.store, self.work_list, vault, self.files)
+        self.follower = WordFollower(
+            "handling",
+            self.store,
+            self.database,
+            self.writer,
+            index=self.words,
+            vault=vault,
+            texts=texts,
+            erased=Erasures(vault, keys, self.database).among,
         )
         self.commanding = Commanding(
             self.record,
             vault,
-            self.words,
             self.files,
             self.uploads,
             policy=DEFAULT_POLICY,
@@ -173,6 +193,7 @@ class DeskHouse:
         self.finding = Finding(
             self.work_list,
             self.words,
+            self.follower,
             self.intake,
             self.readings,
             policy=DEFAULT_POLICY,

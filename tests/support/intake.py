@@ -12,13 +12,21 @@ from events.envelope import Envelope
 from services.intake.application.inquiries import Inquiries
 from services.intake.application.registering import Receipt, Registrar, Request
 from services.intake.application.submitting import Intake
-from services.intake.persistence import IntakeRecord
+from services.intake.persistence import IntakeRecord, texts
 from services.kernel.access import ANONYMOUS, OPERATOR, Credential
 from services.kernel.clock import new_uuid7
 from services.kernel.store.application import EventStore, open_store
 from services.kernel.store.database import Database
 from services.kernel.store.writer import Writer
-from services.kernel.vault import BlindIndex, Files, Upload, Uploads, Vault, WordIndex
+from services.kernel.vault import (
+    BlindIndex,
+    Files,
+    Upload,
+    Uploads,
+    Vault,
+    WordFollower,
+    WordIndex,
+)
 from tests.support.files import LIMIT, MemoryObjects, upload
 
 NOW = dt.datetime(2026, 3, 4, 12, tzinfo=dt.UTC)
@@ -39,6 +47,7 @@ class Bench:
     intake: Intake
     registrar: Registrar
     inquiries: Inquiries
+    follower: WordFollower
     store: EventStore[Envelope[Any]]
     vault: Vault
     record: IntakeRecord
@@ -109,7 +118,6 @@ def bench(make_database: Callable[..., Database]) -> Bench:
     registrar = Registrar(
         record,
         vault,
-        words,
         files,
         uploads,
         tenant="default",
@@ -119,11 +127,22 @@ def bench(make_database: Callable[..., Database]) -> Bench:
     intake = Intake(
         record, registrar, uploads, writer=writer, now=now, new_id=new_uuid7
     )
-    inquiries = Inquiries(record, vault, files, writer=writer, now=now)
+    follower = WordFollower(
+        "intake",
+        store,
+        database,
+        writer,
+        index=words,
+        vault=vault,
+        texts=texts,
+        erased=record.erasures.among,
+    )
+    inquiries = Inquiries(record, vault, files, follower, writer=writer, now=now)
     return Bench(
         intake,
         registrar,
         inquiries,
+        follower,
         store,
         vault,
         record,

@@ -178,6 +178,7 @@ def router(
                 "cursor": cursor_behind(page.place) if page.place else None,
                 "missing": [],
                 "position": page.position,
+                "unsearched_since": None,
             }
         )
 
@@ -185,7 +186,7 @@ def router(
     async def cases(
         query: Annotated[QueueQuery, Query()], sender: Annotated[Credential, who]
     ) -> JSONResponse:
-        wanted, missing = query.filter(), list[str]()
+        wanted, missing, since = query.filter(), list[str](), None
         clauses = query.clauses(finding)
         if query.as_of is not None:
             if clauses:
@@ -194,6 +195,7 @@ def router(
         if clauses:
             found = await finding.find(clauses, wanted, by=sender, limit=query.limit)
             page, missing = found.page, list(found.missing)
+            since = found.unsearched_since
         else:
             wanted = own_queue(wanted, sender, policy)
             page = await run_in_threadpool(handling.queue, wanted, limit=query.limit)
@@ -204,6 +206,7 @@ def router(
                 "cursor": cursor_of(page.rows[-1]) if page.more else None,
                 "missing": missing,
                 "position": None,
+                "unsearched_since": since and rfc3339(since),
             }
         )
 

@@ -61,8 +61,6 @@ if TYPE_CHECKING:
         SealedFile,
         Uploads,
         Vault,
-        Worded,
-        WordIndex,
     )
 
 WORDS_LIMIT = 20_000
@@ -118,7 +116,6 @@ class _Batch:
     keys: dict[tuple[str, str], KeyRow]
     events: list[Envelope[Any]] = field(default_factory=list)
     documents: list[Sealed] = field(default_factory=list)
-    words: list[Worded] = field(default_factory=list)
     files: list[SealedFile] = field(default_factory=list)
     new_keys: list[KeyRow] = field(default_factory=list)
     changed: dict[UUID, Case] = field(default_factory=dict)
@@ -131,7 +128,6 @@ class Commanding:
         self,
         record: Record,
         vault: Vault,
-        words: WordIndex,
         files: Files,
         uploads: Uploads,
         *,
@@ -143,7 +139,6 @@ class Commanding:
     ) -> None:
         self._record = record
         self._vault = vault
-        self._words = words
         self._files = files
         self._uploads = uploads
         self._policy = policy
@@ -227,7 +222,6 @@ class Commanding:
                     events=working.events,
                     cases=list(working.changed.values()),
                     documents=working.documents,
-                    words=working.words,
                     files=working.files,
                     keys=working.new_keys,
                 )
@@ -291,7 +285,6 @@ class Commanding:
         batch.events += events
         if events:  # else it was done before: nothing new
             batch.documents += sealer.documents
-            batch.words += sealer.worded
             batch.files += sealer.files
         if asked.key:
             row = KeyRow(asked.key_owner, asked.key, case.id, digest, _result(done))
@@ -337,20 +330,14 @@ class Commanding:
 
     def seal_words(
         self, text: str, kind: DocumentKind, case: Case, now: datetime
-    ) -> tuple[Sealed, Worded]:
-        """Seal a text under the key of the case's person, and its words to find it by."""
-        paper = self._vault.seal(
+    ) -> Sealed:
+        """Seal a text under the key of the case's person."""
+        return self._vault.seal(
             document_id=self._new_id(now),
             subject_id=case.subject_id,
             kind=kind,
             media_type=_PLAIN,
             plaintext=text.encode(),
-        )
-        return paper, self._words.worded(
-            text,
-            document_id=paper.document_id,
-            case_id=case.id,
-            subject_id=case.subject_id,
         )
 
     def seal_file(
@@ -415,14 +402,12 @@ class _Sealer:
         self._asked, self._case, self._now = asked, case, now
         self._used = {each.file_id for each in batch.files}
         self.documents: list[Sealed] = []
-        self.worded: list[Worded] = []
         self.files: list[SealedFile] = []
 
     def words(self, text: str, kind: DocumentKind) -> DocumentRef:
         self._ensure_key()
-        sealed, worded = self._commanding.seal_words(text, kind, self._case, self._now)
+        sealed = self._commanding.seal_words(text, kind, self._case, self._now)
         self.documents.append(sealed)
-        self.worded.append(worded)
         return _ref(sealed, kind)
 
     def file(self, upload: str, kind: DocumentKind) -> DocumentRef:

@@ -22,11 +22,13 @@ from services.kernel.vault import KINDS, searchable, searched, spelled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
     from uuid import UUID
 
     from services.handling.domain.policy import Policy
     from services.handling.ports import (
         CaseList,
+        CatchingUp,
         IntakeFinding,
         Listed,
         OwnWords,
@@ -53,11 +55,13 @@ class Found:
     """A page of the cases found; `missing` names services that could not be asked.
 
     `elsewhere` is how many more there are of another origin than the filter wants.
+    What was written after `unsearched_since` was not searched for words yet.
     """
 
     page: Page
     missing: tuple[str, ...] = ()
     elsewhere: int = 0
+    unsearched_since: datetime | None = None
 
 
 class Finding:
@@ -67,6 +71,7 @@ class Finding:
         self,
         cases: CaseList,
         own: OwnWords,
+        own_follower: CatchingUp,
         intake: IntakeFinding,
         readings: Readings,
         *,
@@ -78,6 +83,7 @@ class Finding:
     ) -> None:
         self._cases = cases
         self._own = own
+        self._own_follower = own_follower
         self._intake = intake
         self._readings = readings
         self._policy = policy
@@ -111,7 +117,10 @@ class Finding:
         visible = own_queue(wanted, by, self._policy)
         if not all(clauses):
             return Found(Page((), 0, more=False))
-        theirs, missing = await self._handed_in(clauses)
+        theirs, missing, since = await self._handed_in(clauses)
+        if any(each.kind == WORDS for clause in clauses for each in clause):
+            own_since = await self._own_follower.caught_up()
+            since = min(filter(None, (since, own_since)), default=None)
         known = await run_in_threadpool(self._rows, clauses, theirs, visible)
         origins = wanted.origins
         rows = [row for row in known if not origins or row.origin in origins]
@@ -133,24 +142,30 @@ class Finding:
             if wanted.after is None or (row.received_at, row.case_id) > wanted.after
         ]
         page = Page(tuple(rest[:limit]), len(rows), len(rest) > limit)
-        return Found(page, missing, elsewhere=len(known) - len(rows))
+        return Found(
+            page,
+            missing,
+            elsewhere=len(known) - len(rows),
+            unsearched_since=since,
+        )
 
     async def _handed_in(
         self, clauses: Sequence[Clause]
-    ) -> tuple[list[set[UUID]], tuple[str, ...]]:
-        """Ask intake for its part of each clause."""
+    ) -> tuple[list[set[UUID]], tuple[str, ...], datetime | None]:
+        """Ask intake for its part; tell who is missing, since when it is behind."""
         asked = [
             tuple(each for each in clause if each.kind != RECEIPT_NO)
             for clause in clauses
         ]
         if not any(asked):
-            return [set() for _ in clauses], ()
+            return [set() for _ in clauses], (), None
         try:
-            return await self._intake.find(asked), ()
+            found, since = await self._intake.find(asked)
         except UnavailableError:
             if all(any(_here(each) for each in clause) for clause in clauses):
-                return [set() for _ in clauses], ("intake",)
+                return [set() for _ in clauses], ("intake",), None
             raise
+        return found, (), since
 
     def _rows(
         self,

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from services.handling.messaging.asking import Intake
+from services.kernel.clock import parse_rfc3339
 from services.kernel.errors import UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from faststream.nats import NatsBroker
 
@@ -28,11 +30,16 @@ class AskedIntake:
     def __init__(self, broker: NatsBroker, *, within: float = WITHIN) -> None:
         self._intake = Intake(broker, within)
 
-    async def find(self, clauses: Sequence[Clause]) -> list[set[UUID]]:
+    async def find(
+        self, clauses: Sequence[Clause]
+    ) -> tuple[list[set[UUID]], datetime | None]:
         return await self._intake.asked(
             "find",
             {"clauses": clauses},
-            lambda answer: _unpacked(answer["cases"], len(clauses)),
+            lambda answer: (
+                _unpacked(answer["cases"], len(clauses)),
+                _instant(answer.get("unsearched_since")),
+            ),
             away=_away(),
         )
 
@@ -48,6 +55,10 @@ def _unpacked(packed: Any, count: int) -> list[set[UUID]]:
     if len(found) != count:
         raise ValueError
     return found
+
+
+def _instant(told: Any) -> datetime | None:
+    return None if told is None else parse_rfc3339(told)
 
 
 def _away() -> UnavailableError:

@@ -102,6 +102,7 @@ class Shown:
     elsewhere: int = 0
     position: int | None = None
     known_at: dt.datetime | None = None
+    unsearched_since: dt.datetime | None = None
 
 
 def router(
@@ -209,6 +210,7 @@ def _shown(found: Found) -> Shown:
         next=cursor_of(page.rows[-1]) if page.more else None,
         missing=found.missing,
         elsewhere=found.elsewhere,
+        unsearched_since=found.unsearched_since,
     )
 
 

@@ -14,6 +14,7 @@ from services.handling.domain.case import Case, evolve
 from services.handling.domain.privacy import Erasure, Hold, HoldReason, Person
 from services.kernel.clock import from_micros, micros
 from services.kernel.vault import Erasures
+from services.kernel.vault.word_index import SWEPT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
@@ -76,7 +77,7 @@ class PrivacyRecord:
             keys,
             store.database,
             also=self._register,
-            swept=("command_key", "document_word", "worded_document", "vault_file"),
+            swept=("command_key", *SWEPT, "vault_file"),
             secrets=("upload_key",),
         )
 

@@ -9,16 +9,12 @@ import structlog
 from eventsourcing.persistence import IntegrityError, PersistenceError
 
 from events import codec
-from services.handling.application.cases import Known
-from services.handling.application.reading import documents_of
 from services.handling.ports import KeyRow, TakenError
-from services.kernel.clock import from_micros
 from services.kernel.errors import UnavailableError
 from services.kernel.store.database import IN_LIST_LIMIT
-from services.kernel.vault import worded_anew
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from uuid import UUID
 
     from events.envelope import Envelope
@@ -26,14 +22,11 @@ if TYPE_CHECKING:
     from services.handling.persistence.work_list import WorkList
     from services.kernel.store.application import EventStore
     from services.kernel.store.database import Tx
-    from services.kernel.store.recorder import LogEntry
     from services.kernel.vault import (
         Files,
         Sealed,
         SealedFile,
         Vault,
-        Worded,
-        WordIndex,
     )
 
 COMMAND_KEYS = (
@@ -58,13 +51,11 @@ class HandlingRecord:
         store: EventStore[Envelope[Any]],
         cases: WorkList,
         vault: Vault,
-        words: WordIndex,
         files: Files,
     ) -> None:
         self._store = store
         self._cases = cases
         self._vault = vault
-        self._words = words
         self._files = files
         store.database.migrate(COMMAND_KEYS)
 
@@ -82,23 +73,6 @@ class HandlingRecord:
                 "It is not certain that this was done: send it again with the same key.",
                 retry_after=5,
             ) from error
-
-    def index(self, entries: Sequence[LogEntry], also: Callable[[Tx], None]) -> None:
-        """Take in what colleagues wrote with these events, and do `also` with it."""
-        written = documents_of(
-            Known(
-                each.position, from_micros(each.committed_at), codec.decode(each.body)
-            )
-            for each in entries
-        )
-        words = [
-            worded_anew(self._vault, self._words, each.ref.document_id, each.case_id)
-            for each in written
-            if not each.received
-        ]
-        with self.writing() as tx:
-            self._words.put(tx, [each for each in words if each is not None])
-            also(tx)
 
     def load(self, tx: Tx, case_id: UUID) -> list[Envelope[Any]]:
         rows = tx.fetchall(
@@ -127,14 +101,12 @@ class HandlingRecord:
         events: Sequence[Envelope[Any]],
         cases: Sequence[Case],
         documents: Sequence[Sealed],
-        words: Sequence[Worded],
         files: Sequence[SealedFile],
         keys: Sequence[KeyRow],
     ) -> None:
         self._store.put(tx, events)
         self._cases.keep(tx, cases)
         self._vault.put(tx, documents)
-        self._words.put(tx, words)
         self._files.put(tx, files)
         tx.executemany(
             "INSERT INTO command_key (actor, key, case_id, digest, result)"

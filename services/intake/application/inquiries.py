@@ -1,5 +1,7 @@
 """What intake answers: where a complaint stands, and what a document of it holds."""
 
+import asyncio
+import datetime as dt
 import hmac
 import json
 from collections.abc import Mapping, Sequence
@@ -15,7 +17,15 @@ from services.intake.application.receipt_number import as_receipt_no
 from services.intake.domain.masking import masked
 from services.intake.domain.receipt import access_code
 from services.intake.domain.submission import canonical
-from services.intake.ports import Belongings, Progress, Record, Sought, TakenError
+from services.intake.ports import (
+    WORDS,
+    Belongings,
+    CatchingUp,
+    Progress,
+    Record,
+    Sought,
+    TakenError,
+)
 from services.kernel.clock import Clock
 from services.kernel.errors import (
     NotFoundError,
@@ -105,6 +115,7 @@ class Inquiries:
         record: Record,
         vault: Vault,
         files: Files,
+        words: CatchingUp,
         *,
         writer: Writer,
         now: Clock,
@@ -112,6 +123,7 @@ class Inquiries:
         self._record = record
         self._vault = vault
         self._files = files
+        self._words = words
         self._writer = writer
         self._now = now
 
@@ -195,6 +207,14 @@ class Inquiries:
             )
         code = access_code(self._record.access_secret, wanted.case_id, renewals)
         return NewCode(received.receipt_no, code, contact)
+
+    async def search(
+        self, clauses: Sequence[Sequence[Sought]]
+    ) -> tuple[list[set[UUID]], dt.datetime | None]:
+        """As `find`, with since when complaints were not searched for words yet."""
+        by_words = any(each.kind == WORDS for clause in clauses for each in clause)
+        since = await self._words.caught_up() if by_words else None
+        return await asyncio.to_thread(self.find, clauses), since
 
     def find(self, clauses: Sequence[Sequence[Sought]]) -> list[set[UUID]]:
         """Give for each clause the cases that have one of its alternatives.

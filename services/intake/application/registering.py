@@ -40,8 +40,6 @@ from services.kernel.vault import (
     Uploaded,
     Uploads,
     Vault,
-    Worded,
-    WordIndex,
 )
 from services.kernel.vault.labels import SNIFFED, sniff
 from services.kernel.vault.uploads import used_twice
@@ -89,7 +87,6 @@ class Registrar:
         self,
         record: Record,
         vault: Vault,
-        words: WordIndex,
         files: Files,
         uploads: Uploads,
         *,
@@ -99,7 +96,6 @@ class Registrar:
     ) -> None:
         self._record = record
         self._vault = vault
-        self._words = words
         self._files = files
         self._uploads = uploads
         self._tenant = tenant
@@ -260,7 +256,6 @@ class Registrar:
     ) -> Filing:
         given = request.submission
         sealed: list[Sealed] = []
-        worded: list[Worded] = []
         files: list[SealedFile] = []
 
         def seal(kind: DocumentKind, media_type: str, content: bytes) -> DocumentRef:
@@ -275,18 +270,6 @@ class Registrar:
             return DocumentRef(
                 document_id=document.document_id, digest=document.digest, kind=kind
             )
-
-        def seal_words(kind: DocumentKind, text: str) -> DocumentRef:
-            ref = seal(kind, _TEXT, text.encode())
-            worded.append(
-                self._words.worded(
-                    text,
-                    document_id=ref.document_id,
-                    case_id=request.case_id,
-                    subject_id=subject,
-                )
-            )
-            return ref
 
         def attach(each: Attachment | UploadedFile) -> DocumentRef:
             if isinstance(each, Attachment):
@@ -312,7 +295,9 @@ class Registrar:
             subject_id=subject,
             # A migrated complaint without words gets the empty document: nothing is
             # invented, and every case has a statement to look at.
-            statement=seal_words(DocumentKind.STATEMENT, given.statement or ""),
+            statement=seal(
+                DocumentKind.STATEMENT, _TEXT, (given.statement or "").encode()
+            ),
             particulars=seal(
                 DocumentKind.PARTICULARS, "application/json", canonical(particulars)
             )
@@ -334,8 +319,8 @@ class Registrar:
             purchase_date=given.purchase_date,
             event_at=given.event_at,
             demand=given.demand,
-            desired_outcome=seal_words(
-                DocumentKind.DESIRED_OUTCOME, given.desired_outcome
+            desired_outcome=seal(
+                DocumentKind.DESIRED_OUTCOME, _TEXT, given.desired_outcome.encode()
             )
             if given.desired_outcome
             else None,
@@ -365,7 +350,6 @@ class Registrar:
             kept=Kept(request.case_id, request.digest, number, now),
             event=event,
             documents=tuple(sealed),
-            words=tuple(worded),
             marks=named_as_before(request.key.key, given.origin) | marks_of(given),
             files=tuple(files),
         )

@@ -44,6 +44,8 @@ class Writer:
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._stopping = False
+        self.handled = 0
+        """Items handled so far: who works beside others sees by it how busy they are."""
 
     def start(self) -> None:
         self._thread = threading.Thread(target=self._work, name=f"writer-{self._name}")
@@ -97,6 +99,7 @@ class Writer:
                 results = batch[0].handler([each.item for each in batch])
             except Exception as error:  # noqa: BLE001 it is every caller's answer
                 results = [error] * len(batch)
+            self.handled += len(batch)
             _answer(batch, results)
             if job is None:
                 job = self._jobs.get()

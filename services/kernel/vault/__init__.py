@@ -28,21 +28,14 @@ from services.kernel.vault.readings import (
     usual_purpose,
 )
 from services.kernel.vault.uploads import Receiving, Upload, Uploads
-from services.kernel.vault.words import (
-    CASES_LIMIT,
-    FORM,
-    Worded,
-    WordIndex,
-    spelled,
-    too_common,
-    worded_anew,
-)
+from services.kernel.vault.word_follower import Text, WordFollower
+from services.kernel.vault.word_index import CASES_LIMIT, WordIndex, too_common
+from services.kernel.vault.words import spelled
 
 __all__ = [
     "ACTS",
     "AUDIT",
     "CASES_LIMIT",
-    "FORM",
     "KINDS",
     "MARKS",
     "NOTHING",
@@ -66,14 +59,15 @@ __all__ = [
     "Receiving",
     "Sealed",
     "SealedFile",
+    "Text",
     "Tombstone",
     "Upload",
     "Uploaded",
     "Uploads",
     "Vault",
     "Wanted",
+    "WordFollower",
     "WordIndex",
-    "Worded",
     "exported",
     "normalise",
     "searchable",
@@ -81,5 +75,4 @@ __all__ = [
     "spelled",
     "too_common",
     "usual_purpose",
-    "worded_anew",
 ]

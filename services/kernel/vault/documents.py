@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -254,35 +255,32 @@ class Vault:
             )
         if row is None:
             raise NotFoundError("vault.unknown", "No document has this id.")
-        subject_id, kind, media_type, nonce, ciphertext = row
-        if nonce == _BLANK:
-            raise ErasedError(subject_id)
+        if row[3] == _BLANK:
+            raise ErasedError(row[0])
         # Never from memory: another process may have erased the person.
-        secret = self._secret(subject_id)
-        if secret is None:
-            raise DamagedError(
-                "vault.key_missing",
-                "The key of this document is gone without an erasure:"
-                " restore the key database of the same time as the store.",
-            )
-        try:
-            salted = AESGCM(secret).decrypt(
-                nonce, ciphertext, _bound(document_id, subject_id)
-            )
-        except (InvalidTag, ValueError):  # ValueError: a nonce of a wrong length
-            raise DamagedError(
-                "vault.tampered",
-                "This document is not what was sealed: look for it in a backup.",
-            ) from None
-        return Document(
-            document_id=document_id,
-            subject_id=subject_id,
-            kind=kind,
-            media_type=media_type,
-            plaintext=salted[SALT_SIZE:],
-            salt=salted[:SALT_SIZE],
-            digest=sha256(salted).hexdigest(),
-        )
+        return _opened(document_id, row, self._secret(row[0]))
+
+    def readable(self, document_ids: Sequence[UUID]) -> dict[UUID, Document]:
+        """Open those of many documents that can be read; the others are left out."""
+        rows: list[tuple[Any, ...]] = []
+        with self._documents.read() as tx:
+            for start in range(0, len(document_ids), IN_LIST_LIMIT):
+                some = document_ids[start : start + IN_LIST_LIMIT]
+                rows += tx.fetchall(
+                    "SELECT document_id, subject_id, kind, media_type, nonce, ciphertext"  # noqa: S608 only placeholders
+                    " FROM vault_document WHERE document_id IN"
+                    f" ({', '.join('?' * len(some))})",
+                    some,
+                )
+        with self._keys.read() as tx:
+            secrets = _secrets(tx, list({row[1] for row in rows}))
+        found: dict[UUID, Document] = {}
+        for document_id, *row in rows:
+            secret = secrets.get(row[0])
+            if secret is not None and row[3] != _BLANK:
+                with suppress(DamagedError):
+                    found[document_id] = _opened(document_id, row, secret)
+        return found
 
     def destroy_key(self, subject_id: UUID, now: datetime) -> Tombstone:
         """Destroy a person's key for ever; doing it again changes nothing.
@@ -332,6 +330,35 @@ class Vault:
         if len(self._ciphers) > CIPHERS_KEPT:
             self._ciphers.popitem(last=False)
         return cipher
+
+
+def _opened(document_id: UUID, row: Sequence[Any], secret: bytes | None) -> Document:
+    """Open (subject, kind, media type, nonce, ciphertext). Raises DamagedError."""
+    subject_id, kind, media_type, nonce, ciphertext = row
+    if secret is None:
+        raise DamagedError(
+            "vault.key_missing",
+            "The key of this document is gone without an erasure:"
+            " restore the key database of the same time as the store.",
+        )
+    try:
+        salted = AESGCM(secret).decrypt(
+            nonce, ciphertext, _bound(document_id, subject_id)
+        )
+    except (InvalidTag, ValueError):  # ValueError: a nonce of a wrong length
+        raise DamagedError(
+            "vault.tampered",
+            "This document is not what was sealed: look for it in a backup.",
+        ) from None
+    return Document(
+        document_id=document_id,
+        subject_id=subject_id,
+        kind=kind,
+        media_type=media_type,
+        plaintext=salted[SALT_SIZE:],
+        salt=salted[:SALT_SIZE],
+        digest=sha256(salted).hexdigest(),
+    )
 
 
 def _secrets(tx: Tx, subject_ids: Sequence[UUID]) -> dict[UUID, bytes | None]:

@@ -28,7 +28,7 @@ from services.kernel.errors import (
     StaleError,
 )
 from services.kernel.store.application import EventStore, open_store
-from services.kernel.vault import Vault, WordIndex
+from services.kernel.vault import Vault
 from tests.support.files import in_memory, upload
 from tests.support.given import AGENT, DEFAULT_POLICY, QUALITY
 
@@ -59,16 +59,12 @@ class Desk:
         )
         keys = make_database("keys", secure_delete=True)
         self.vault = Vault(keys, self.database)
-        self.words = WordIndex(keys, self.database)
         self.files, self.uploads = in_memory(keys, self.database, self.vault)
         self.work_list = WorkList(self.database)
         self.handling = Handling(self.store, self.work_list)
         self.commanding = Commanding(
-            HandlingRecord(
-                self.store, self.work_list, self.vault, self.words, self.files
-            ),
+            HandlingRecord(self.store, self.work_list, self.vault, self.files),
             self.vault,
-            self.words,
             self.files,
             self.uploads,
             policy=DEFAULT_POLICY,

@@ -28,7 +28,7 @@ from services.kernel.errors import (
 )
 from services.kernel.store.application import EventStore, open_store
 from services.kernel.store.writer import Writer
-from services.kernel.vault import Readings, Vault, WordIndex
+from services.kernel.vault import Readings, Vault
 from services.kernel.web.limiter import Limiter
 from services.kernel.web.pages import Strangers
 from services.kernel.web.problems import install
@@ -74,8 +74,7 @@ class Visit(Browser):
             database, name="handling", codec=codec, now=lambda: NOW
         )
         keys = make_database("keys", secure_delete=True)
-        vault, words = Vault(keys, database), WordIndex(keys, database)
-        self.vault = vault
+        self.vault = vault = Vault(keys, database)
         self.files, self.uploads = in_memory(keys, database, vault)
         work_list = WorkList(database)
         handling = Handling(self.store, work_list)
@@ -85,9 +84,8 @@ class Visit(Browser):
         self.receipts, self.intake = Receipts(), FakeIntake()
         self.readings = Readings(database)
         self.commanding = Commanding(
-            HandlingRecord(self.store, work_list, vault, words, self.files),
+            HandlingRecord(self.store, work_list, vault, self.files),
             vault,
-            words,
             self.files,
             self.uploads,
             policy=DEFAULT_POLICY,

@@ -139,12 +139,32 @@ def test_a_department_finds_its_own_cases_and_learns_of_no_other(
     foreign = house.api(LEO, phone=PHONE)
     nothing = house.api(LEO, phone="+8613900139000")
     assert foreign.json() == nothing.json()
-    assert nothing.json() == {"rows": [], "total": 0, "cursor": None, "missing": []}
+    assert nothing.json() == {
+        "rows": [],
+        "total": 0,
+        "cursor": None,
+        "missing": [],
+        "position": None,
+        "unsearched_since": None,
+    }
     assert [each.hits for each in house.noted() if each.actor == LEO.actor] == [0, 0]
     page = house.api(HAN, phone=PHONE, limit="1").json()
     assert page["cursor"] is None
     shown = house.sit(LEO).get(f"/desk/cases?q={PHONE[1:]}&origin=all").text
     assert "data-row" not in shown
+
+
+def test_what_is_too_new_to_be_searched_is_told(house: FindingHouse) -> None:
+    """By programs and on the page."""
+    house.intake.unsearched_since = NOW
+    for asked in ({"q": "kettle"}, {"phone": PHONE}):
+        found = house.api(HAN, **asked).json()
+        assert found["unsearched_since"] == "2026-03-01T08:00:00.000000Z"
+    page = house.sit(HAN).get("/desk/cases?q=kettle").text
+    assert "was not searched for words yet" in page
+    house.intake.unsearched_since = None
+    page = house.sit(HAN).get("/desk/cases?q=kettle").text
+    assert "was not searched for words yet" not in page
 
 
 def test_pages_hold_every_case_once(house: FindingHouse) -> None:

@@ -20,12 +20,18 @@ from services.handling.application.privacy import Privacy
 from services.handling.domain.privacy import HoldReason
 from services.handling.messaging.cases import taking_over
 from services.handling.messaging.people import erasing_late
-from services.handling.persistence import HandlingRecord, PrivacyRecord, WorkList
+from services.handling.persistence import (
+    HandlingRecord,
+    PrivacyRecord,
+    WorkList,
+    texts,
+)
 from services.kernel.clock import new_uuid7
 from services.kernel.errors import NotFoundError, RefusedError
 from services.kernel.inbox import Arrived
 from services.kernel.store.application import open_store
-from services.kernel.vault import ErasedError, Vault, WordIndex
+from services.kernel.store.writer import Writer
+from services.kernel.vault import ErasedError, Vault, WordFollower, WordIndex
 from tests.support.files import in_memory
 from tests.support.given import AGENT, DEFAULT_POLICY, QUALITY
 
@@ -64,13 +70,10 @@ class Office:
         self.handling = Handling(self.store, self.work_list)
         self.words = WordIndex(self.keys, self.database)
         files, uploads = in_memory(self.keys, self.database, self.vault)
-        record = HandlingRecord(
-            self.store, self.work_list, self.vault, self.words, files
-        )
+        record = HandlingRecord(self.store, self.work_list, self.vault, files)
         self.commanding = Commanding(
             record,
             self.vault,
-            self.words,
             files,
             uploads,
             policy=DEFAULT_POLICY,
@@ -86,6 +89,16 @@ class Office:
             self.vault,
             keys=self.keys,
             beside=(self.words.erase, files.erase),
+        )
+        self.follower = WordFollower(
+            "handling",
+            self.store,
+            self.database,
+            Writer("test"),
+            index=self.words,
+            vault=self.vault,
+            texts=texts,
+            erased=self.record.erasures.among,
         )
         self.privacy = Privacy(
             self.record,
@@ -158,6 +171,7 @@ def test_every_case_of_the_person_is_told_and_no_other(office: Office) -> None:
     bens = office.declined(3, BEN)
     refs = office.store.load(anns[0])[-1].data.explanation
     assert office.vault.open(refs.document_id).plaintext.decode() == NOTE
+    office.follower.take()
     assert office.words.search("daughter") == {*anns, bens}
     erased = office.erase(ANN)
     assert office.words.search("daughter") == {bens}

@@ -45,6 +45,7 @@ def intake(make_database: Callable[..., Database]) -> Bench:
 
 def found(intake: Bench, *alternatives: tuple[str, str]) -> set[UUID]:
     clause = [Sought(kind, value) for kind, value in alternatives]
+    intake.follower.take()
     (cases,) = intake.inquiries.find([clause])
     return cases
 
@@ -82,6 +83,7 @@ def test_one_of_several_suffices_and_several_questions_are_answered_in_order(
 ) -> None:
     leak, hum = intake.one(LEAK).case_id, intake.one(HUM).case_id
     by_either = [Sought("email", "ada@example.org"), Sought("serial", "SN-0042")]
+    intake.follower.take()
     asked = [by_either, [Sought("words", "hums")], [Sought("words", "!")], []]
     assert intake.inquiries.find(asked) == [{leak, hum}, {hum}, set(), set()]
 

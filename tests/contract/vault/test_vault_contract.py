@@ -234,6 +234,23 @@ def test_a_key_that_vanished_without_a_tombstone_is_no_erasure(
     assert refusal.value.code == "vault.key_missing"
 
 
+def test_of_many_documents_those_that_can_be_read_are_opened(
+    vault: Vault, store: Database
+) -> None:
+    """Not the unknown, the damaged, the overwritten one, nor those without a key."""
+    whole = [sealed(vault, number, BEN) for number in (1, 2)]
+    damaged = replace(sealed(vault, 3, BEN), nonce=b"")
+    gone, blank = sealed(vault, 4, ANN), sealed(vault, 5, UUID(int=3))
+    kept(vault, store, *whole, damaged, gone, blank)
+    vault.destroy_key(ANN, NOW)
+    with store.write() as tx:
+        vault.blank(tx, blank.subject_id)
+    ids = [UUID(int=number) for number in range(100, 107)]
+    found = vault.readable(ids)
+    assert found == {each.document_id: vault.open(each.document_id) for each in whole}
+    assert vault.readable([]) == {}
+
+
 # Erasing.
 
 

@@ -1,0 +1,1 @@
+"""What it costs to have words found: texts, and the same intake with and without it."""
