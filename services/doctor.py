@@ -27,6 +27,7 @@ from services.kernel.relay import MismatchError, Relay
 from services.kernel.settings import SettingsError, load_settings
 from services.kernel.store.application import open_store
 from services.kernel.store.database import open_database
+from services.kernel.vault import open_objects
 from services.provisioning import connected
 
 if TYPE_CHECKING:
@@ -89,6 +90,8 @@ async def examined() -> list[Finding]:
         remedy = "start `amends up` once, or name the folder with AMENDS_DATA"
         return [*found, Finding("folder", "fault", f"{folder.path}: none", remedy)]
     found += [_folder(folder), _disk(folder), *_databases(settings, folder)]
+    if settings.objects_url is not None:
+        found.append(_bucket(settings.objects_url, folder))
     broker = _broker(settings, folder)
     if broker is None:
         return [*found, Finding("broker", "ok", "not running: `amends up` starts it")]
@@ -126,6 +129,18 @@ def _disk(folder: DataFolder) -> Finding:
     if free < _LITTLE:
         return Finding("disk", "warning", detail, remedy)
     return Finding("disk", "ok", detail)
+
+
+def _bucket(url: str, folder: DataFolder) -> Finding:
+    try:
+        next(iter(open_objects(url, folder.path, "intake").files()), None)
+    except AmendsError as error:
+        told = str(error.__cause__ or error.detail).partition("\n")[0]
+        remedy = (
+            "see AMENDS_OBJECTS_URL, the variables AWS_… and that the bucket is there"
+        )
+        return Finding("bucket", "fault", told, remedy)
+    return Finding("bucket", "ok", f"{url} can be read")
 
 
 def _databases(settings: Settings, folder: DataFolder) -> list[Finding]:

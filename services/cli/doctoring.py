@@ -11,10 +11,12 @@ import typer
 from services.cli import REFUSED, show
 from services.doctor import examined
 from services.kernel.folder import DataFolder
+from services.kernel.logs import configure
 from services.kernel.settings import load_settings
 
 
 def doctor(*, as_json: bool) -> None:
+    configure(level="error")  # what is found is told below
     found = asyncio.run(examined())
     ok = all(each.status != "fault" for each in found)
     if as_json:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from services.kernel.tasks import end
-from services.kernel.vault import Files, FolderObjects, Uploads
+from services.kernel.vault import Files, Uploads, open_objects
 from services.kernel.vault.scanning import CommandScanner
 
 if TYPE_CHECKING:
@@ -40,7 +40,8 @@ class FileStore:
         vault: Vault,
         now: Clock,
     ) -> None:
-        objects = FolderObjects(folder.service(service) / OBJECTS)
+        place = folder.service(service) / OBJECTS
+        objects = open_objects(settings.objects_url, place, service)
         scan = settings.file_scan
         self.files = Files(keys, documents, objects, vault)
         self.uploads = Uploads(

@@ -205,6 +205,13 @@ class Settings(pydantic_settings.BaseSettings):
         "standard input and ends with 0 for clean, 1 for refused.",
         allowed="a command and its arguments, such as clamdscan --no-summary -",
     )
+    objects_url: Annotated[str, _starting("s3://")] | None = _setting(
+        None,
+        "Bucket to keep the bytes of files in; without it the data folder. Its keys, "
+        "region and address are read from AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, "
+        "AWS_REGION and AWS_ENDPOINT_URL.",
+        allowed="s3://bucket or s3://bucket/prefix; needs the extra s3",
+    )
     log_format: Annotated[
         Literal["auto", "console", "json"], pydantic.BeforeValidator(_lower)
     ] = _setting(

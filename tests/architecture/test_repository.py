@@ -112,7 +112,7 @@ NOT_IMPORTED = {
 
 
 def test_what_is_imported_is_required_and_nothing_else_is():
-    ours = {"events", "services"}
+    ours, optional = {"events", "services"}, PROJECT["optional-dependencies"]
     imported = {
         BROUGHT.get(canonicalize_name(name), name)
         for part in ours
@@ -122,7 +122,10 @@ def test_what_is_imported_is_required_and_nothing_else_is():
     }
     required = {
         OWN_NAMES.get(name, name)
-        for name in (Requirement(line).name for line in PROJECT["dependencies"])
+        for name in (
+            Requirement(line).name
+            for line in [*PROJECT["dependencies"], *optional["s3"]]
+        )
         if name not in NOT_IMPORTED
     }
     assert {canonicalize_name(n) for n in imported} == {

@@ -65,7 +65,7 @@ def unwell(found: list[Finding]) -> dict[str, str]:
 
 
 def test_nothing_is_found_where_all_is_well_and_every_fault_with_its_remedy(
-    folder: DataFolder, own_nats: NatsServer
+    folder: DataFolder, own_nats: NatsServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def main() -> None:
         (missing,) = unwell(await examined()).items()
@@ -99,6 +99,9 @@ def test_nothing_is_found_where_all_is_well_and_every_fault_with_its_remedy(
 
         (folder.path / "analytics" / "facts.sqlite").write_bytes(b"no database" * 99)
         assert "database analytics/facts" in unwell(await examined())
+        monkeypatch.setenv("AMENDS_OBJECTS_URL", "s3://complaints")
+        monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+        assert "AMENDS_OBJECTS_URL" in unwell(await examined())["bucket"]
         own_nats.stop()
         assert {"broker", "clock"} <= set(unwell(await examined()))
 

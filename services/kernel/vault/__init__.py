@@ -13,7 +13,7 @@ from services.kernel.vault.erasures import Cleaner, Erased, Erasures
 from services.kernel.vault.files import File, Files, SealedFile, Uploaded
 from services.kernel.vault.index import KINDS, MARKS, BlindIndex, normalise, searchable
 from services.kernel.vault.indexing import Indexing
-from services.kernel.vault.objects import FolderObjects, Objects
+from services.kernel.vault.objects import FolderObjects, Objects, open_objects
 from services.kernel.vault.readings import (
     ACTS,
     AUDIT,
@@ -70,6 +70,7 @@ __all__ = [
     "WordIndex",
     "exported",
     "normalise",
+    "open_objects",
     "searchable",
     "searched",
     "spelled",

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Objects(Protocol):
-    """A store of objects. Every method may raise OSError."""
+    """A store of objects. Every method may raise OSError, or UnavailableError."""
 
     def put(self, file_id: UUID, piece: int, content: bytes) -> None:
         """Keep a piece, durably when this returns; one that is there is replaced."""
@@ -91,6 +91,15 @@ class FolderObjects:
 
     def _place(self, file_id: UUID) -> Path:
         return self._folder / file_id.hex[:2] / file_id.hex
+
+
+def open_objects(url: str | None, folder: Path, service: str) -> Objects:
+    """Open the bucket of that address, or without one the folder of this service."""
+    if url is None:
+        return FolderObjects(folder)
+    from services.kernel.vault.s3 import BucketObjects  # noqa: PLC0415 an extra
+
+    return BucketObjects(url, service)
 
 
 def _sync(folder: Path) -> None:
