@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from itertools import count
@@ -32,6 +33,24 @@ settings.load_profile(
 # A shell that runs the tests in the background has them ignore Ctrl-C, and so would
 # every program that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(optionalhook=True)  # where pytest-xdist is there
+def pytest_xdist_auto_num_workers() -> int | None:
+    """Answer `-n auto`: one more than processors, since a quarter of the time is waited.
+
+    For a disk, a broker, a database, a browser.
+    """
+    if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ or sys.platform != "linux":
+        return None  # as it would without us
+    return len(os.sched_getaffinity(0)) + 1
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Trace no test whose programs are others: coverage would see the waiting alone."""
+    for item in items:
+        if item.get_closest_marker("e2e") or item.get_closest_marker("browser"):
+            item.add_marker("no_cover")
 
 
 @pytest.fixture(scope="session")

@@ -18,15 +18,12 @@ _LIBC: Final = ctypes.CDLL(None) if sys.platform == "linux" else None
 def dying_with_us(how: signal.Signals = signal.SIGKILL) -> Callable[[], None]:
     """Give what `Popen` takes as `preexec_fn`: Linux sends `how` when we are gone.
 
-    Start the program from the main thread: for the kernel "we" are the thread that
-    starts it. The program hears Ctrl-C, also where the tests run in the background of
-    a shell and do not.
+    Start the program from the main thread: to the kernel "we" are the thread that did.
     """
-    return partial(_prepare, how)
+    return partial(_ask_for, how)
 
 
-def _prepare(how: signal.Signals) -> None:
+def _ask_for(how: signal.Signals) -> None:
     """Ask the kernel and nobody else, since other threads may have held locks."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
     if _LIBC is not None:
         _LIBC.prctl(_PR_SET_PDEATHSIG, how)
