@@ -6,6 +6,7 @@ no compiled file can be older than its source.
 
 import io
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -96,6 +97,7 @@ def catalogue(folder: Path, locale: str) -> Path:
     return folder / locale / "LC_MESSAGES" / "messages.po"
 
 
+@cache  # the pages of every service have the kernel's words
 def _compiled(path: Path, locale: str) -> Translations:
     with path.open("rb") as source:
         messages = read_po(source, locale=Locale.parse(locale), abort_invalid=True)

@@ -141,9 +141,14 @@ def _later(
 def folded(log: Iterable[Logged]) -> Mapping[UUID, Facts]:
     """Fold a log, event by event, without rows."""
     facts: dict[UUID, Facts] = {}
+    fold_in(facts, log)
+    return facts
+
+
+def fold_in(facts: dict[UUID, Facts], log: Iterable[Logged]) -> None:
+    """Go on with a fold."""
     for _, _, event in log:
         facts[event.case_id] = fold(facts.get(event.case_id), event)
-    return facts
 
 
 def shuffled(

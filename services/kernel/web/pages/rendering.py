@@ -32,6 +32,7 @@ from services.kernel.errors import (
 from services.kernel.i18n import LANGUAGES, LOCALE, Catalogues, language_of, msgid, tag
 from services.kernel.logs import correlation_id
 from services.kernel.web.pages.assets import KERNEL_STATIC, Assets
+from services.kernel.web.pages.compiling import CompiledTemplates, at_rendering
 from services.kernel.web.pages.forms import (
     CSRF_FIELD,
     NONCE_COOKIE,
@@ -47,6 +48,7 @@ LOGIN: Final = "/access/login"
 LANGUAGE_COOKIE: Final = "amends_lang"
 TEMPLATES: Final = Path(__file__).parent.parent / "templates"
 
+_COMPILED: Final = CompiledTemplates()
 _YEAR: Final = 365 * 24 * 3600
 _CONTENT_SECURITY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
@@ -351,6 +353,7 @@ class Pages:
             lstrip_blocks=True,
             extensions=["jinja2.ext.i18n"],
             auto_reload=False,
+            bytecode_cache=_COMPILED,
         )
         translations = self._translations[locale]
         # The extension adds this method; its stubs do not know.
@@ -362,7 +365,7 @@ class Pages:
             "zone_name": _zone_name(self.zone, locale),
             "colon": "\uff1a" if locale.startswith("zh") else ":",
         }
-        environment.filters |= {
+        filters: dict[str, Callable[..., Any]] = {
             "word": lambda code, kind: self._word(translations, kind, code),
             "worded": lambda codes, kind: [
                 (str(code), self._word(translations, kind, code)) for code in codes
@@ -381,6 +384,9 @@ class Pages:
             "money": lambda amount, currency: numbers.format_currency(
                 Decimal(amount), currency, locale=locale
             ),
+        }
+        environment.filters |= {
+            name: at_rendering(apply) for name, apply in filters.items()
         }
         return environment
 
