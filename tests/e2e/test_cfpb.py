@@ -95,6 +95,7 @@ def test_the_whole_file_comes_in_once_and_is_counted_exactly(
             "import", str(table), "--format", "cfpb", "--history", "--json"
         )
         summary: dict[str, Any] = json.loads(done.stdout)
+        assert summary.pop("source")["encoding"] == "UTF-8"
         return summary
 
     past = histories(file)

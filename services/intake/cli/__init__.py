@@ -119,7 +119,11 @@ def add_verbs(
     )
     def import_(
         file: Annotated[
-            Path, typer.Argument(metavar="FILE", help="CSV, also gzipped; - for stdin.")
+            Path,
+            typer.Argument(
+                metavar="FILE",
+                help="CSV, XLSX or JSON lines, also gzipped; - for stdin.",
+            ),
         ],
         format_: Annotated[
             str,
@@ -139,6 +143,12 @@ def add_verbs(
         ] = False,
         rejects: Annotated[
             Path | None, typer.Option(help="Write rejected rows here, with reasons.")
+        ] = None,
+        encoding: Annotated[
+            str | None, typer.Option(help="utf-8, gb18030, …; else found out.")
+        ] = None,
+        sheet: Annotated[
+            str | None, typer.Option(help="The sheet of a workbook; else the first.")
         ] = None,
         no_wait: Annotated[
             bool, typer.Option("--no-wait", help="Do not wait for the figures.")
@@ -169,6 +179,8 @@ def add_verbs(
                         source,
                         mapping,
                         rejects=rejects,
+                        encoding=encoding,
+                        sheet=sheet,
                         batch_size=batch_size,
                         histories=past,
                         progress=progress,

@@ -31,9 +31,10 @@ from rich.progress import (
 from rich.progress import Progress as Bar
 
 from services.intake.cli.histories import Counts, Histories
+from services.intake.cli.reading.opening import opened_table
+from services.intake.cli.reading.table import Row, Source
 from services.intake.cli.rejects import Rejects, kinds, reason
 from services.intake.cli.sending import posted
-from services.intake.cli.table import Row, count_rows, rows_of
 from services.intake.domain.history import StatedHistory
 from services.intake.domain.mapping import Coder, TableMapping, submission_of
 from services.intake.domain.submission import Submission
@@ -50,6 +51,7 @@ _BATCH_BYTES: Final = 4 * 1024**2
 _SHOWN: Final = 10
 """Most reasons that are told a person."""
 _TAKEN: Final = (HTTPStatus.CREATED, HTTPStatus.OK)
+_MARKS: Final = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 _BATCH_URL: Final = "/api/intake/complaints:batch"
 
 
@@ -63,6 +65,8 @@ class Summary:
     rejected: int = 0
     continued: int = 0
     """Rows that go on with the complaint of the row above (`several_rows`)."""
+    source: Source | None = field(default=None, compare=False)
+    """What the rows were read from."""
     reasons: Counter[str] = field(default_factory=Counter, compare=False)
     """How many rows each reason rejected; a row may have several."""
     histories: Counts | None = None
@@ -154,6 +158,8 @@ def run_import(
     mapping: TableMapping,
     *,
     rejects: Path | None = None,
+    encoding: str | None = None,
+    sheet: str | None = None,
     batch_size: int = BATCH_SIZE,
     histories: Histories | None = None,
     progress: Progress = lambda _done, _total: None,
@@ -163,16 +169,20 @@ def run_import(
     """Hand in every row of `path`; without a client only say what would become of it.
 
     The file is read to its end first: a broken one is refused as a whole, before
-    anything is sent. Rows at fault go to `rejects`, a CSV with line and reason in front
-    of the cells. `histories` keeps what the rows that were taken state of the past, for
-    the second half of the import. Raises `MalformedError` for the file,
-    `UnavailableError` where intake stays away; then running it again goes on.
+    anything is sent. Rows at fault go to `rejects` with line and reason in front of the
+    cells. `encoding` and `sheet` say what would be found out otherwise. `histories`
+    keeps what the rows that were taken state of the past, for the second half of the
+    import. Raises `MalformedError` for the file, `UnavailableError` where intake stays
+    away; then running it again goes on.
     """
-    columns = mapping.columns(history=histories is not None)
-    total = count_rows(path, columns)
+    needed = mapping.columns(history=histories is not None)
     summary = Summary()
     with ExitStack() as stack:
-        rejected = Rejects(stack, rejects, path)
+        table = stack.enter_context(
+            opened_table(path, needed=needed, encoding=encoding, sheet=sheet)
+        )
+        summary.source = table.source
+        rejected = Rejects(stack, rejects, path, table.header)
         coder = Coder(mapping.codes)
 
         def send(batch: _Batch) -> None:
@@ -184,11 +194,11 @@ def run_import(
             for row, line, result in zip(batch.rows, batch.lines, results, strict=True):
                 _count(summary, rejected, row, line, result)
             _keep(histories, batch, results)
-            progress(summary.read, total)
+            progress(summary.read, max(table.total, summary.read))
 
         batch = _Batch()
         above = None
-        for row in rows_of(path, columns):
+        for row in table.rows():
             summary.read += 1
             try:
                 if row.fault is not None:
@@ -210,7 +220,7 @@ def run_import(
             batch.add(row, line, past)
         if batch.rows:
             send(batch)
-        progress(summary.read, total)
+        progress(summary.read, summary.read)
     return summary
 
 
@@ -261,11 +271,15 @@ def as_json(summary: Summary) -> str:
         counts["reasons"] = summary.reasons
     if summary.histories is not None:
         counts["histories"] = summary.histories.told()
+    if summary.source:
+        told = asdict(summary.source)
+        counts["source"] = {name: each for name, each in told.items() if each}
     return json.dumps(counts, ensure_ascii=False)
 
 
 def printed(summary: Summary, *, dry_run: bool, rejects: Path | None) -> str:
-    lines = [
+    lines = [f"Read as {_told(summary.source)}."] if summary.source else []
+    lines += [
         "Nothing was sent; this is what would be:" if dry_run else "Imported:",
         f"  read        {summary.read:>9,}",
         f"  accepted    {summary.accepted:>9,}",
@@ -310,6 +324,20 @@ def _keep(
     for row, past, result in zip(batch.rows, batch.pasts, results, strict=True):
         if past is not None and result["status"] in _TAKEN:
             histories.keep(row.line, result.get("case_id"), past)
+
+
+def _told(source: Source) -> str:
+    """Say what a file was read as, so that a wrong guess is seen."""
+    parts = [source.kind.upper()]
+    if source.encoding:
+        parts.append(source.encoding)
+    if source.delimiter:
+        parts.append(f"columns by {_MARKS.get(source.delimiter, source.delimiter)}")
+    if source.sheet:
+        parts.append(f"sheet {source.sheet}")
+    if source.kind != "jsonl":
+        parts.append(f"header in line {source.header_line}")
+    return ", ".join(parts)
 
 
 def _line(submission: dict[str, Any]) -> bytes:

@@ -8,10 +8,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final, TextIO
 
-from services.intake.cli.table import Row, header_of, unarmed
+from services.intake.cli.reading.table import REJECTS, Row, unarmed
 from services.kernel.errors import AmendsError, FieldError, MisuseError
 
-_HEADER: Final = ["line", "reason"]
+_HEADER: Final = REJECTS["en"]
 _LONGEST: Final = 60
 """Most characters of a value that a reason repeats."""
 _LINE: Final = re.compile(r"^line \d+(, )?")
@@ -33,12 +33,18 @@ def kinds(fault: AmendsError) -> Iterator[str]:
 class Rejects:
     """The file of rejected rows, made when the first one comes."""
 
-    def __init__(self, stack: ExitStack, target: Path | None, source: Path) -> None:
+    def __init__(
+        self,
+        stack: ExitStack,
+        target: Path | None,
+        source: Path,
+        header: Sequence[str],
+    ) -> None:
         if target is not None:
             _writable(target, source)
         self._stack = stack
         self._target = target
-        self._source = source
+        self._header = header
         self._file: TextIO | None = None
         self._skip = 0
 
@@ -49,9 +55,9 @@ class Rejects:
             self._file = self._stack.enter_context(
                 self._target.open("w", encoding="utf-8", newline="")
             )
-            header = header_of(self._source)
+            header = self._header
             # A file of rejects that was rejected again does not grow columns.
-            self._skip = len(_HEADER) if header[: len(_HEADER)] == _HEADER else 0
+            self._skip = len(_HEADER) if list(header[:2]) in REJECTS.values() else 0
             self._cells([*_HEADER, *header[self._skip :]])
         self._cells([str(row.line), reason, *row.cells[self._skip :]])
 

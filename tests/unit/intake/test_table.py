@@ -1,4 +1,4 @@
-"""CSV files of strangers: read as they are, or refused naming line and field."""
+"""Tables of strangers: read as they are, or refused naming line and field."""
 
 import gzip
 import json
@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.intake.cli.table import LINE_LIMIT, count_rows, rows_of, unarmed
+from services.intake.cli.reading.delimited import LINE_LIMIT
+from services.intake.cli.reading.opening import opened_table
+from services.intake.cli.reading.table import rearmed, unarmed
 from services.kernel.errors import MalformedError, NotFoundError
 
 
@@ -15,6 +17,15 @@ def table(tmp_path, body):
     path = tmp_path / "table.csv"
     path.write_bytes(body if isinstance(body, bytes) else body.encode())
     return path
+
+
+def rows_of(path, needed, **how):
+    with opened_table(path, needed=needed, **how) as found:
+        return list(found.rows())
+
+
+def count_rows(path, needed, **how):
+    return len(rows_of(path, needed, **how))
 
 
 def refusal(path, needed=()):
@@ -49,7 +60,12 @@ def test_a_byte_order_mark_is_no_part_of_the_first_name(tmp_path):
         (b'need\n1\n"open\n2\n', "import.broken_csv", "line 3"),
         (b'need\n"a"b\n', "import.broken_csv", "line 2"),
         (b"need\nok\n\xe9t\xe9\n", "import.encoding", "line 3"),
-        ("need\nx\n".encode("utf-16"), "import.encoding", "line 1"),
+        ("need\nx\n".encode("utf-16") + b"x", "import.encoding", "line 3"),
+        (
+            "need\n退款\n".encode() + "退货\n".encode("gb18030"),
+            "import.encoding",
+            "line 3",
+        ),
         (b"\x1f\x8bnot gzip", "import.damaged_file", None),
         (
             gzip.compress(b"need\n" + b"1\n" * 9999, mtime=0)[:-20],
@@ -118,3 +134,4 @@ def test_no_cell_is_a_formula(real_data):
         shown = unarmed(cell)
         assert not shown.lstrip(" \xa0\t\r").startswith(("=", "+", "-", "@"))
         assert shown in {cell, f"'{cell}"}
+        assert rearmed(shown) == cell
