@@ -1,6 +1,7 @@
 """`amends submit` and `amends import`: clients of the running intake over HTTP."""
 
 import json
+import os
 import sys
 from contextlib import nullcontext
 from pathlib import Path
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     import httpx
+
+    from services.intake.domain.mapping import TableMapping
 
 R = TypeVar("R")
 
@@ -126,11 +129,12 @@ def add_verbs(
             ),
         ],
         format_: Annotated[
-            str,
+            str | None,
             typer.Option(
-                "--format", help="cfpb, boston311, …, or a mapping file (.toml)."
+                "--format",
+                help="cfpb, boston311, …, or a mapping file (.toml); else guessed.",
             ),
-        ],
+        ] = None,
         *,
         history: Annotated[
             bool,
@@ -150,6 +154,13 @@ def add_verbs(
         sheet: Annotated[
             str | None, typer.Option(help="The sheet of a workbook; else the first.")
         ] = None,
+        write_mapping: Annotated[
+            Path | None,
+            typer.Option(help="Only write what was guessed as a mapping file."),
+        ] = None,
+        language: Annotated[
+            str | None, typer.Option(help="en or zh-CN, for the reasons in --rejects.")
+        ] = None,
         no_wait: Annotated[
             bool, typer.Option("--no-wait", help="Do not wait for the figures.")
         ] = False,
@@ -164,15 +175,18 @@ def add_verbs(
 
         Exit status 1 when rows were rejected or histories refused.
         """
-        from services.intake.cli import histories, importing  # noqa: PLC0415 lazy
+        from services.intake.cli import columns, histories, importing  # noqa: PLC0415 lazy
+        from services.kernel.i18n import language_of  # noqa: PLC0415 lazy
 
-        mapping = importing.load_mapping(format_)
+        environment = (os.environ.get(each, "") for each in ("LC_ALL", "LANG"))
+        spoken = language_of(
+            language, *(each.partition(".")[0] for each in environment)
+        )
 
-        def work(client: "httpx.Client | None") -> importing.Summary:
-            with (
-                importing.readable(file) as source,
-                histories.laid_aside(mapping) if history else nullcontext() as past,
-            ):
+        def work(
+            client: "httpx.Client | None", source: Path, mapping: "TableMapping"
+        ) -> importing.Summary:
+            with histories.laid_aside(mapping) if history else nullcontext() as past:
                 with importing.watched(shown=not as_json) as progress:
                     done = importing.run_import(
                         client,
@@ -181,6 +195,7 @@ def add_verbs(
                         rejects=rejects,
                         encoding=encoding,
                         sheet=sheet,
+                        language=spoken,
                         batch_size=batch_size,
                         histories=past,
                         progress=progress,
@@ -197,14 +212,30 @@ def add_verbs(
                 settled(client)
             return done
 
-        try:
-            summary = work(None) if dry_run else session(work)
-        except KeyboardInterrupt:
-            typer.echo(
-                "Stopped. The same import again goes on: nothing is received twice.",
-                err=True,
+        with importing.readable(file) as source:
+            chosen = columns.choose(
+                source,
+                format_,
+                draft_to=write_mapping,
+                encoding=encoding,
+                sheet=sheet,
             )
-            raise
+            if chosen is None:
+                return
+            mapping, guess = chosen
+            try:
+                summary = (
+                    work(None, source, mapping)
+                    if dry_run
+                    else session(lambda client: work(client, source, mapping))
+                )
+            except KeyboardInterrupt:
+                typer.echo(
+                    "Stopped. The same import again goes on: nothing is received twice.",
+                    err=True,
+                )
+                raise
+        summary.columns = guess.columns() if guess else None
         typer.echo(
             importing.as_json(summary)
             if as_json

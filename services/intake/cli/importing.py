@@ -45,12 +45,16 @@ from services.kernel.errors import (
     MalformedError,
     MisuseError,
 )
+from services.kernel.i18n import DEFAULT
 
 BATCH_SIZE: Final = 500
 _BATCH_BYTES: Final = 4 * 1024**2
 _SHOWN: Final = 10
 """Most reasons that are told a person."""
 _TAKEN: Final = (HTTPStatus.CREATED, HTTPStatus.OK)
+_PREVIEWED: Final = 2
+_WIDTH: Final = 60
+"""Most characters of a value in a preview."""
 _MARKS: Final = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 _BATCH_URL: Final = "/api/intake/complaints:batch"
 
@@ -67,10 +71,21 @@ class Summary:
     """Rows that go on with the complaint of the row above (`several_rows`)."""
     source: Source | None = field(default=None, compare=False)
     """What the rows were read from."""
+    columns: Mapping[str, str] | None = field(default=None, compare=False)
+    """Which column was taken for which field, where that was guessed."""
+    preview: list[tuple[int, dict[str, Any]]] = field(
+        default_factory=list, compare=False
+    )
+    """Line and submission of the first rows, where nothing was sent."""
     reasons: Counter[str] = field(default_factory=Counter, compare=False)
     """How many rows each reason rejected; a row may have several."""
     histories: Counts | None = None
     """What became of the histories, where they were asked for."""
+
+    def show(self, row: Row, submission: dict[str, Any], *, wanted: bool) -> None:
+        """Keep a row for the preview, if it is one of the first and one is wanted."""
+        if wanted and len(self.preview) < _PREVIEWED:
+            self.preview.append((row.line, submission))
 
     @property
     def all_taken(self) -> bool:
@@ -160,6 +175,7 @@ def run_import(
     rejects: Path | None = None,
     encoding: str | None = None,
     sheet: str | None = None,
+    language: str = DEFAULT,
     batch_size: int = BATCH_SIZE,
     histories: Histories | None = None,
     progress: Progress = lambda _done, _total: None,
@@ -182,7 +198,7 @@ def run_import(
             opened_table(path, needed=needed, encoding=encoding, sheet=sheet)
         )
         summary.source = table.source
-        rejected = Rejects(stack, rejects, path, table.header)
+        rejected = Rejects(stack, rejects, path, table.header, language)
         coder = Coder(mapping.codes)
 
         def send(batch: _Batch) -> None:
@@ -218,6 +234,7 @@ def run_import(
                 send(batch)
                 batch = _Batch()
             batch.add(row, line, past)
+            summary.show(row, submission, wanted=client is None)
         if batch.rows:
             send(batch)
         progress(summary.read, summary.read)
@@ -274,11 +291,23 @@ def as_json(summary: Summary) -> str:
     if summary.source:
         told = asdict(summary.source)
         counts["source"] = {name: each for name, each in told.items() if each}
+    if summary.columns is not None:
+        counts["columns"] = summary.columns
+    if summary.preview:
+        counts["preview"] = [{"line": line} | each for line, each in summary.preview]
     return json.dumps(counts, ensure_ascii=False)
 
 
 def printed(summary: Summary, *, dry_run: bool, rejects: Path | None) -> str:
     lines = [f"Read as {_told(summary.source)}."] if summary.source else []
+    if summary.columns is not None:
+        lines.append("Columns by their names:")
+        lines += [
+            f"  {name:<20} {_plain(each)}" for name, each in summary.columns.items()
+        ]
+    for line, each in summary.preview:
+        lines.append(f"Line {line} would be:")
+        lines += [f"  {name:<20} {value}" for name, value in _flat("", each)]
     lines += [
         "Nothing was sent; this is what would be:" if dry_run else "Imported:",
         f"  read        {summary.read:>9,}",
@@ -326,6 +355,21 @@ def _keep(
             histories.keep(row.line, result.get("case_id"), past)
 
 
+def _flat(path: str, value: object) -> Iterator[tuple[str, str]]:
+    """Give every field of a submission by its path, fit for a terminal."""
+    if isinstance(value, Mapping):
+        for name, each in value.items():
+            yield from _flat(f"{path}.{name}".lstrip("."), each)
+    else:
+        yield path, _plain(str(value))
+
+
+def _plain(text: str) -> str:
+    """Give a text on one line, without what a terminal would obey."""
+    shown = text[:_WIDTH] + ("…" if len(text) > _WIDTH else "")
+    return "".join(each if each.isprintable() else "·" for each in shown)
+
+
 def _told(source: Source) -> str:
     """Say what a file was read as, so that a wrong guess is seen."""
     parts = [source.kind.upper()]
@@ -368,7 +412,7 @@ def _reject(
 ) -> None:
     summary.rejected += 1
     summary.reasons.update(kinds(fault))
-    rejected.write(row, reason(fault, given))
+    rejected.write(row, reason(fault, given, rejected.language))
 
 
 def _checked(batch: _Batch, now: Clock) -> Iterator[dict[str, Any]]:

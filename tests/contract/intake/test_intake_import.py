@@ -110,7 +110,7 @@ def test_rejected_rows_come_back_with_reasons_and_can_be_corrected(
     )
     done = run_import(client, path, CFPB, rejects=rejects, batch_size=2)
     assert done == Summary(5, 2, 0, 3)
-    rows = list(csv.DictReader(io.StringIO(rejects.read_text("utf-8"), newline="")))
+    rows = list(csv.DictReader(io.StringIO(rejects.read_text("utf-8-sig"), newline="")))
     assert [(row["line"], row["reason"].split(":")[0]) for row in rows] == [
         ("3", "import.row"),
         ("4", "intake.invalid"),
@@ -125,10 +125,12 @@ def test_rejected_rows_come_back_with_reasons_and_can_be_corrected(
     assert "Pigeon" not in told
     assert rows[0]["Company"] == "'=cmd()"
     corrected = tmp_path / "corrected.csv"
-    corrected.write_text(rejects.read_text("utf-8").replace("Pigeon", "Fax"), "utf-8")
+    corrected.write_text(
+        rejects.read_text("utf-8-sig").replace("Pigeon", "Fax"), "utf-8"
+    )
     again = tmp_path / "again.csv"
     assert run_import(client, corrected, CFPB, rejects=again) == Summary(3, 1, 0, 2)
-    assert again.read_text("utf-8").startswith("line,reason,Date received,")
+    assert again.read_text("utf-8-sig").startswith("line,reason,Date received,")
     assert len(http.bench.events()) == 3
 
 

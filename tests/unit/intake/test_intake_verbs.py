@@ -309,3 +309,49 @@ def test_without_a_history_in_the_mapping_there_is_none_to_take(desk, past, tmp_
     done = desk.type("import", str(past), "--format", str(mapping), "--history")
     assert done.exception.code == "import.no_history"
     assert desk.asked == []
+
+
+@pytest.fixture
+def list_(tmp_path):
+    path = tmp_path / "list.csv"
+    path.write_text(
+        "Complaints 2026\nNo,Date,Channel,Description\n"
+        "1,2026-01-31,phone,It \x1b[31mleaks\n2,2026-02-01,web,It hums\n",
+        "utf-8",
+    )
+    return path
+
+
+def test_a_list_without_a_mapping_is_read_by_the_names_of_its_columns(desk, list_):
+    shown = desk.type("import", str(list_), "--dry-run")
+    assert shown.exit_code == 0, shown.stdout
+    assert "header in line 2" in shown.stdout
+    assert "occurred_on          Date\n" in shown.stdout
+    assert "Line 3 would be:\n" in shown.stdout
+    assert "  statement            It ·[31mleaks\n" in shown.stdout
+    assert "\x1b" not in shown.stdout
+    assert desk.asked == []
+    done = json.loads(desk.type("import", str(list_), "--json").stdout)
+    assert done["accepted"] == 2
+    assert done["columns"]["key"] == "No"
+
+
+def test_what_is_in_doubt_is_asked_with_a_mapping_file_to_correct(
+    desk, list_, tmp_path
+):
+    list_.write_text(list_.read_text("utf-8").replace("phone", "pigeon"), "utf-8")
+    refused = desk.type("import", str(list_)).exception
+    assert refused.code == "import.mapping_needed"
+    assert 'key = "table:{No}"' in refused.detail
+    assert desk.asked == []
+    draft = tmp_path / "list.toml"
+    told = desk.type("import", str(list_), "--write-mapping", str(draft))
+    assert "'pigeon'" in told.stdout
+    draft.write_text(
+        draft.read_text("utf-8").replace('"pigeon" = ""', '"pigeon" = "letter"'),
+        "utf-8",
+    )
+    done = desk.type("import", str(list_), "--format", str(draft), "--json")
+    assert json.loads(done.stdout)["accepted"] == 2
+    kept = desk.type("import", str(list_), "--write-mapping", str(draft)).exception
+    assert kept.code == "import.mapping_unwritable"
