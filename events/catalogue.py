@@ -106,6 +106,17 @@ class Correction(Part):
     document: DocumentRef | None = None
 
 
+class ImportedFrom(Part):
+    """Where an imported complaint stands in the file that it came in."""
+
+    batch: Code
+    """The run of the import."""
+    file: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+    """SHA-256 of the file as it was given, packed or not."""
+    line: Count
+    """The line or row that it begins on."""
+
+
 class ComplaintReceived(Event):
     """A complaint was registered and its receipt number given (S4, S7-S10, S14, S15)."""
 
@@ -133,6 +144,7 @@ class ComplaintReceived(Event):
     desired_outcome: DocumentRef | None = None
     attachments: tuple[DocumentRef, ...] = ()
     verification: Verification
+    imported_from: ImportedFrom | None = None
 
 
 class ReceiptAcknowledged(Event):

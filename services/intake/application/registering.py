@@ -328,6 +328,7 @@ class Registrar:
             verification=Verification.COMPLETE
             if given.verifiable()
             else Verification.PENDING,
+            imported_from=given.imported_from,
         )
         event = envelop(
             data,

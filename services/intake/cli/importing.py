@@ -71,6 +71,8 @@ class Summary:
     """Rows that go on with the complaint of the row above (`several_rows`)."""
     source: Source | None = field(default=None, compare=False)
     """What the rows were read from."""
+    batch: str = field(default="", compare=False)
+    """Names the run; every complaint that it brings keeps it."""
     columns: Mapping[str, str] | None = field(default=None, compare=False)
     """Which column was taken for which field, where that was guessed."""
     preview: list[tuple[int, dict[str, Any]]] = field(
@@ -81,6 +83,11 @@ class Summary:
     """How many rows each reason rejected; a row may have several."""
     histories: Counts | None = None
     """What became of the histories, where they were asked for."""
+
+    def place(self, row: Row) -> dict[str, dict[str, str | int]]:
+        """Say where the row's complaint comes from."""
+        file = self.source.sha256 if self.source else ""
+        return {"imported_from": {"batch": self.batch, "file": file, "line": row.line}}
 
     def show(self, row: Row, submission: dict[str, Any], *, wanted: bool) -> None:
         """Keep a row for the preview, if it is one of the first and one is wanted."""
@@ -198,6 +205,7 @@ def run_import(
             opened_table(path, needed=needed, encoding=encoding, sheet=sheet)
         )
         summary.source = table.source
+        summary.batch = f"{now():%Y%m%dT%H%M%SZ}-{table.source.sha256[:8]}"
         rejected = Rejects(stack, rejects, path, table.header, language)
         coder = Coder(mapping.codes)
 
@@ -226,7 +234,7 @@ def run_import(
                     above = key
                 submission = submission_of(mapping, row.values, coder)
                 past = _past(histories, row, submission)
-                line = _line(submission)
+                line = _line(submission | summary.place(row))
             except MalformedError as fault:
                 _reject(summary, rejected, row, fault, row.values)
                 continue

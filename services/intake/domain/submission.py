@@ -25,6 +25,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from events.catalogue import ImportedFrom
 from events.envelope import CategoryPath, Code, Instant, Money, Part
 from events.vocabulary import (
     Channel,
@@ -164,6 +165,8 @@ class Submission(_Given):
     occurred_at: Instant | None = None
     """A claim: when the complaint was made, where that was before it was handed in."""
     occurred_precision: Precision = Precision.INSTANT
+    imported_from: ImportedFrom | None = None
+    """Only with origin migration; no part of what a repeated submission must share."""
 
     @classmethod
     def parse(
@@ -194,11 +197,14 @@ class Submission(_Given):
     def content(self) -> bytes:
         """Give what two submissions under one key must share, byte for byte.
 
-        The channel is not part of it: it is part of the key. Fields left out count as
+        The channel is not part of it: it is part of the key. Neither is the file that
+        it was imported from: the same complaint may come in another one. Fields left out count as
         given with their default, so a client may add them later.
         """
         given = self.model_dump(
-            mode="json", exclude={"channel", "attachments"}, exclude_defaults=True
+            mode="json",
+            exclude={"channel", "attachments", "imported_from"},
+            exclude_defaults=True,
         )
         given["attachments"] = [
             each.model_dump(mode="json")
@@ -306,9 +312,19 @@ def _missing(document: Mapping[str, Any]) -> Iterator[FieldError]:
             "is missing",
             "Give the day of the source document (S15, S16).",
         )
-    if document.get("origin") == Origin.MIGRATION and not document.get("occurred_at"):
+    yield from _missing_of_the_past(document)
+
+
+def _missing_of_the_past(document: Mapping[str, Any]) -> Iterator[FieldError]:
+    """Name what an imported complaint lacks, and what no other may have."""
+    migrated = document.get("origin") == Origin.MIGRATION
+    if migrated and not document.get("occurred_at"):
         yield _fault_of(
             "occurred_at", "is missing", "Say when the complaint was made then."
+        )
+    if document.get("imported_from") and not migrated:
+        yield _fault_of(
+            "imported_from", "is for imports alone", 'Send "origin": "migration".'
         )
 
 

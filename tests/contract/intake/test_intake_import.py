@@ -3,6 +3,7 @@
 import csv
 import datetime as dt
 import gzip
+import hashlib
 import io
 import json
 from collections import Counter
@@ -81,12 +82,17 @@ def test_rows_become_complaints_of_the_past(http, client, tmp_path):
     assert (data.product.model, data.product.supplier) == ("Mortgage", "Acme")
     assert data.category == "Other"
     assert data.particulars is None
+    assert data.imported_from.file == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert data.imported_from.line == 2
 
 
 def test_importing_again_adds_nothing(http, client, tmp_path):
     path = written(tmp_path, *({"Complaint ID": str(n)} for n in range(7)))
     assert run_import(client, path, CFPB, batch_size=3) == Summary(7, 7, 0, 0)
     assert run_import(client, path, CFPB, batch_size=3) == Summary(7, 0, 7, 0)
+    path.write_text(f"Another file\n{path.read_text('utf-8')}", "utf-8")
+    assert run_import(client, path, CFPB, batch_size=3) == Summary(7, 0, 7, 0)
+    assert len({event.data.imported_from.batch for event in http.bench.events()}) == 1
     assert len(http.bench.events()) == 7
 
 

@@ -271,3 +271,14 @@ def test_the_kinds_of_an_attachment_are_told_as_they_are_sent(form):
     remedy = told["attachments[0].kind"].remedy
     assert "'proof_of_purchase', " in remedy
     assert "DocumentKind" not in remedy
+
+
+def test_only_an_import_says_which_file_it_comes_from():
+    place = {"batch": "b", "file": "0" * 64, "line": 2}
+    past = {"origin": "migration", "occurred_at": "2020-01-01T00:00:00Z"}
+    one, other = (
+        parse(past | {"imported_from": place | {"line": line}}) for line in (2, 3)
+    )
+    assert one.imported_from.line == 2
+    assert one.content() == other.content()
+    assert list(faults(GOOD | {"imported_from": place})) == ["imported_from"]
