@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+from dataclasses import replace
 from uuid import UUID
 
 import pytest
@@ -145,6 +146,10 @@ def test_who_may_say_what(intake):
         intake.request(past, key=KEY, caller=ANONYMOUS)
     with pytest.raises(ForbiddenError, match=r"intake\.origin_not_yours"):
         intake.request(past | {"origin": "migration"}, caller=CLERK)
+    imported = intake.request(
+        past | {"origin": "migration"}, caller=replace(CLERK, role="migration")
+    )
+    assert (imported.submission.origin, imported.key.client) == ("migration", "import")
     del phone["channel"]
     assert intake.request(phone, caller=HOTLINE).key.channel == "phone"
 
