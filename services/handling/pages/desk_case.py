@@ -1,5 +1,6 @@
 """`/desk/cases/…`: one case, its words, its history, and what may be done now."""
 
+import datetime as dt
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 from uuid import UUID
@@ -33,6 +34,7 @@ from services.handling.pages.desk_fields import (
     read_moment,
 )
 from services.handling.pages.desk_history import entries
+from services.handling.pages.desk_moments import Moments, moments, position_of
 from services.handling.pages.desk_offers import CURRENCIES, Tried, currency_of, offers
 from services.handling.pages.desk_papers import opened
 from services.handling.pages.desk_words import WORDS
@@ -98,8 +100,13 @@ def router(
     @routes.get(f"{QUEUE}/{{reference}}")
     async def case(request: Request, reference: str) -> Response:
         viewer = pages.require_known(request)
+        step = request.query_params.get("step")
+        if step is not None:
+            return await page.led_to(request, reference, step)
         as_of = read_moment(request.query_params.get("as_of"), pages.zone)
-        return await page.show(request, await page.history(viewer, reference, as_of))
+        history = await page.history(viewer, reference, as_of)
+        moment = as_of if isinstance(as_of, dt.datetime) else None
+        return await page.show(request, history, moment=moment)
 
     @routes.post(f"{QUEUE}/{{case_id}}/do/{{command}}")
     async def do(request: Request, case_id: UUID, command: str) -> Response:
@@ -214,6 +221,30 @@ class _CasePage:
             policy=self._policy,
         )
 
+    async def led_to(self, request: Request, reference: str, step: str) -> Response:
+        """Lead from a step of the slider to the address that it will always have."""
+        viewer = self._pages.require_known(request)
+        history = await self.history(viewer, reference)
+        position = position_of(told(history, viewer, self._policy), step)
+        here = f"{QUEUE}/{history.case.id}"
+        return self._pages.redirect(
+            here, **({} if position is None else {"as_of": str(position)})
+        )
+
+    async def _moments(
+        self, history: History, viewer: Credential, moment: dt.datetime | None
+    ) -> Moments:
+        whole = history
+        if history.past:
+            whole = await run_in_threadpool(
+                self._handling.history, str(history.case.id)
+            )
+        return moments(
+            told(whole, viewer, self._policy),
+            history.position,
+            moment or history.events[-1].committed_at,
+        )
+
     async def explained(
         self,
         request: Request,
@@ -254,6 +285,7 @@ class _CasePage:
         tried: Tried | None = None,
         purpose: str | None = None,
         purpose_missing: bool = False,
+        moment: dt.datetime | None = None,
         status: int = 200,
     ) -> Response:
         viewer, case = self._pages.require_known(request), history.case
@@ -275,6 +307,7 @@ class _CasePage:
             number=grouped(case.receipt_no),
             past=history.past,
             stood_at=history.events[-1].committed_at,
+            moments=await self._moments(history, viewer, moment),
             turn=now,
             offers=now
             and offers(
@@ -286,6 +319,7 @@ class _CasePage:
             ),
             hindered=now and now.hindered and (now.hindered[0], said(now.hindered[1])),
             entries=entries(events, names),
+            zone=self._pages.zone,
             words=await opened(
                 self._words, papers, reader=viewer, purpose=purpose, remedy=said
             ),

@@ -1,4 +1,5 @@
 // The desk by keyboard: j and k move through the list, / goes to the search.
+// The slider of a case says, while it moves, which moment it is at.
 "use strict";
 
 const rows = () => [...document.querySelectorAll("[data-row] a")];
@@ -22,4 +23,13 @@ document.addEventListener("keydown", (event) => {
     const next = at < 0 ? 0 : Math.min(Math.max(at + step, 0), links.length - 1);
     links[next].focus();
   }
+});
+
+document.addEventListener("input", (event) => {
+  const slider = event.target;
+  if (!slider.matches("[data-moments] [type=range]")) return;
+  const stop = slider.list.options[slider.valueAsNumber - 1];
+  if (!stop) return;
+  slider.setAttribute("aria-valuetext", stop.label);
+  slider.form.querySelector("output").textContent = stop.label;
 });

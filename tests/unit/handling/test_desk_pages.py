@@ -646,3 +646,37 @@ def test_an_upload_of_somebody_else_is_not_put_to_a_case(house: DeskHouse) -> No
     fields = {"add-evidence.files": str(mine)}
     assert sent_with_files(house, "", **fields).status_code == 303
     assert evidence(house) == [("photo", "a", b"x")]
+
+
+def test_the_slider_leads_through_what_was_known_when(house: DeskHouse) -> None:
+    accept(house)
+    browser = house.sit(ANN)
+    page = browser.get(PAGE).text
+    assert re.search(
+        r'type="range" id="step" name="step" min="1" max="3" value="3"', page
+    )
+    assert page.count("<option value=") >= 3
+    led = browser.get(f"{PAGE}?step=2")
+    assert (led.status_code, led.headers["location"]) == (303, f"{PAGE}?as_of=2")
+    then = browser.get(led.headers["location"]).text
+    assert 'max="3" value="2"' in then
+    assert f'rel="prev" href="{PAGE}?as_of=1"' in then
+    assert offers(then) == []
+    assert browser.get(f"{PAGE}?step=3").headers["location"] == PAGE
+    assert "Happened" not in page
+    assert "happened " in text(page)
+
+
+def test_a_department_slides_through_what_departments_are_told(
+    house: DeskHouse,
+) -> None:
+    """The acknowledgement is the front office's: no step of a department's slider."""
+    house.give(
+        AGENT, "acknowledge", expected_at="2026-03-05T08:00:00Z", medium="letter"
+    )
+    accept(house)
+    assert 'name="step" min="1" max="4"' in house.sit(ANN).get(PAGE).text
+    own = house.sit(HAN).get(PAGE).text
+    assert 'name="step" min="1" max="3"' in own
+    assert own.count("As it stood then") == 3
+    assert house.sit(HAN).get(f"{PAGE}?step=2").headers["location"].endswith("as_of=3")
