@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -51,6 +52,7 @@ class FileStore:
             limit=settings.file_bytes,
             now=now,
             scanner=CommandScanner(scan) if scan else None,
+            kept=dt.timedelta(hours=settings.upload_hours),
         )
         self._alone = settings.database_url is None
         self._task: asyncio.Task[None] | None = None

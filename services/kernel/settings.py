@@ -199,6 +199,12 @@ class Settings(pydantic_settings.BaseSettings):
         "Most bytes of one file that is handed in.",
         allowed="bytes or a size such as 200MB, at least 1MiB",
     )
+    upload_hours: Annotated[int, Field(ge=1, le=720)] = _setting(
+        24,
+        "Hours that a file which was uploaded waits to be finished and used; then it "
+        "and its key are removed, within an hour.",
+        allowed="1 to 720",
+    )
     file_scan: Annotated[str, AfterValidator(_command)] | None = _setting(
         None,
         "Command that checks each file before it can be used. It gets the file on "

@@ -2,7 +2,7 @@
 
 Their pieces are sealed under a key of each upload, which lies with the other keys. The
 offset that is told has been committed after the bytes before it were durable. What is
-not used within a day is removed.
+not used in time is removed, its key first.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from services.kernel.vault.objects import Objects
 
 KEPT: Final = dt.timedelta(hours=24)
-"""How long an upload waits to be finished and used."""
+"""How long an upload waits to be finished and used, where nothing else is set."""
 HELD: Final = dt.timedelta(seconds=20)
 """How long a sender of whom nothing is kept keeps others out."""
 RESERVE: Final = 1024**3
@@ -104,8 +104,9 @@ class Uploads:
         limit: int,
         now: Clock,
         scanner: Scanner | None = None,
+        kept: dt.timedelta = KEPT,
     ) -> None:
-        """`limit` is the most bytes of one file."""
+        """`limit` is the most bytes of one file; `kept` how long one waits for its use."""
         keys.migrate(UPLOAD_KEYS)
         documents.migrate(FILE_TABLES)
         self.limit = limit
@@ -114,6 +115,7 @@ class Uploads:
         self._objects = objects
         self._now = now
         self._scanner = scanner or NoScanner()
+        self._kept = kept
 
     def create(self, *, owner: str, size: int, name: str) -> Upload:
         """Begin an upload of `size` bytes, which somebody calls `name`.
@@ -131,7 +133,7 @@ class Uploads:
         upload_id = UUID(bytes=os.urandom(16), version=4)
         key = os.urandom(KEY_SIZE)
         facts = {"name": clean_name(name)}
-        expires_at = micros(now + KEPT)
+        expires_at = micros(now + self._kept)
         with self._keys.write() as tx:
             tx.execute(
                 "INSERT INTO upload_key (upload_id, secret, made_at) VALUES (?, ?, ?)",
@@ -249,7 +251,7 @@ class Uploads:
             raise _unfit(
                 field,
                 "is no upload of yours",
-                "Upload the file again; each upload can be used once, within a day.",
+                "Upload the file again; each upload can be used once, until it expires.",
             ) from None
         if not row.clean:
             raise _unfit(
@@ -283,7 +285,7 @@ class Uploads:
             )
         left = [upload_id for (upload_id,) in expired]
         self._remove(left)
-        long_ago = now - KEPT
+        long_ago = now - self._kept
         with self._keys.read() as tx:
             keys = tx.fetchall(
                 "SELECT upload_id FROM upload_key WHERE made_at < ?",
@@ -298,6 +300,7 @@ class Uploads:
         for name in objects - waiting - used:
             self._objects.remove(name)
             left.append(name)
+        self._keys.scrub(whole=("upload_key",))  # of those that were refused, too
         return len(left)
 
     def _remove(self, upload_ids: Sequence[UUID]) -> None:

@@ -17,10 +17,11 @@ from services.kernel.errors import (
     TooLargeError,
     UnavailableError,
 )
+from services.kernel.store.database import open_database
 from services.kernel.vault import FolderObjects, Uploads
 from services.kernel.vault.pieces import PIECE
 from services.kernel.vault.uploads import HELD, KEPT
-from tests.support.files import LIMIT, NOW, Shelf, shelf
+from tests.support.files import LIMIT, NOW, MemoryObjects, Shelf, shelf
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -212,6 +213,60 @@ def test_what_nobody_used_within_a_day_is_swept(room: Shelf) -> None:
     assert room.uploads.find(fresh.upload_id, owner="ann").whole
     with room.keys.read() as tx:
         assert tx.fetchall("SELECT upload_id FROM upload_key") == [(fresh.upload_id,)]
+
+
+def test_how_long_an_upload_waits_is_the_operators_to_say(room: Shelf) -> None:
+    """One that was begun is told when it expires, and is removed after that."""
+    hour = dt.timedelta(hours=1)
+    uploads = Uploads(
+        room.keys,
+        room.store,
+        room.objects,
+        limit=LIMIT,
+        now=lambda: room.moments[-1],
+        kept=hour,
+    )
+    made = uploads.create(owner="ann", size=9, name="never sent")
+    assert made.expires_at == NOW + hour
+    room.moments.append(NOW + hour)
+    assert uploads.sweep() == 0
+    room.moments.append(NOW + hour + dt.timedelta(seconds=1))
+    assert uploads.sweep() == 1
+    with pytest.raises(NotFoundError):
+        uploads.find(made.upload_id, owner="ann")
+
+
+def test_keys_of_what_was_refused_or_not_used_leave_the_files(tmp_path: Path) -> None:
+    """Every byte of the key database is looked at, with its write-ahead log."""
+    keys, store = (
+        open_database(f"sqlite://{tmp_path / name}", schema=name, secure_delete=True)
+        for name in ("keys", "store")
+    )
+    moments = [NOW]
+    uploads = Uploads(
+        keys,
+        store,
+        MemoryObjects(),
+        limit=LIMIT,
+        now=lambda: moments[-1],
+        scanner=_Scanner(MalformedError("upload.refused", "Do not send it.")),
+    )
+    uploads.create(owner="ann", size=9, name="never sent")
+    held = uploads.create(owner="ann", size=3, name="bad")
+    with keys.read() as tx:
+        secrets = [row[0] for row in tx.fetchall("SELECT secret FROM upload_key")]
+    receiving = uploads.hold(held.upload_id, owner="ann", offset=0)
+    receiving.take(b"bad")
+    receiving.release()
+    with pytest.raises(MalformedError):
+        uploads.inspect(held.upload_id, owner="ann")
+    moments.append(NOW + KEPT + dt.timedelta(seconds=1))
+    uploads.sweep()
+    files = b"".join(each.read_bytes() for each in tmp_path.glob("keys*"))
+    assert len(secrets) == 2
+    assert [secret in files for secret in secrets] == [False, False]
+    keys.close()
+    store.close()
 
 
 def test_what_a_crash_left_is_swept(room: Shelf) -> None:
