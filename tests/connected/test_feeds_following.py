@@ -18,6 +18,8 @@ from tests.support.feeds import department_bus, department_server
 
 pytestmark = pytest.mark.connected
 
+PATIENCE = 20.0  # seconds; only a hang reaches it
+
 
 @pytest.fixture
 def broker(tmp_path) -> Iterator[tuple[NatsServer, dict[str, Feed]]]:
@@ -38,7 +40,7 @@ def access(server: NatsServer, feed: Feed, **changes) -> FeedAccess:
 
 
 async def until(happened) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while not happened():  # noqa: ASYNC110 others' doings, no event
             await asyncio.sleep(0.01)
 
@@ -119,6 +121,37 @@ def test_one_that_ends_while_an_event_comes_shows_it(broker, monkeypatch):
                 await until(lambda: len(shown) + len(last.shown) >= len(bodies))
             assert shown + last.shown == bodies
             assert not [*told, *last.told]
+
+    asyncio.run(scenario())
+
+
+def test_it_ends_although_its_cancellation_was_lost_while_connecting(
+    broker, monkeypatch
+):
+    """As `asyncio.wait_for` of Python 3.11 loses one that comes with the answer."""
+    server, feeds = broker
+    connected = following._connected
+
+    async def scenario() -> None:
+        there = asyncio.Event()
+
+        async def losing(*how):
+            client = await connected(*how)
+            there.set()
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(PATIENCE)
+            return client
+
+        monkeypatch.setattr(following, "_connected", losing)
+        follower = asyncio.create_task(
+            follow(
+                access(server, feeds["quality"]), lambda _: None, tell=lambda _: None
+            )
+        )
+        await asyncio.wait_for(there.wait(), PATIENCE)
+        follower.cancel()
+        await asyncio.wait({follower}, timeout=PATIENCE)
+        assert follower.cancelled()
 
     asyncio.run(scenario())
 

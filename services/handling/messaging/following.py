@@ -43,8 +43,10 @@ async def follow(
     """
     client = await _connected(access, tell)
     try:
+        _heed_cancelling()
         feed = _Feed(client, access)
         await feed.open(tell)
+        _heed_cancelling()
         while True:
             step = asyncio.ensure_future(feed.step(show))
             try:
@@ -55,6 +57,17 @@ async def follow(
     finally:
         with contextlib.suppress(nats.errors.Error, OSError):
             await client.close()
+
+
+def _heed_cancelling() -> None:
+    """Raise a cancellation that was lost on the way.
+
+    The client waits by `asyncio.wait_for`, which before Python 3.12 drops one that
+    comes together with what it waits for: Ctrl-C would be heard and nothing end.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 class _Feed:
