@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 
+import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -65,6 +66,9 @@ from tests.support.given import (
 )
 from tests.support.minimal_commands import minimal_commands
 from tests.support.promises import PROMISES
+
+# Chance decides what it reaches: the report counts the tests of single cases alone.
+pytestmark = pytest.mark.no_cover
 
 POLICY: Final = DEFAULT_POLICY.model_copy(
     update={
