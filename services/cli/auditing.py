@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import Progress, TaskID
 
 from events import codec
-from services.cli import REFUSED, show
+from services.cli.printing import REFUSED, show
 from services.kernel.errors import MalformedError, NotFoundError
 from services.kernel.folder import DataFolder
 from services.kernel.grants import peek as peek_grant

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from services.cli import show
 from services.cli.client import answer, with_running
+from services.cli.printing import show
 
 if TYPE_CHECKING:
     import httpx

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from services.cli import read_reference, show
+from services.cli.arguments import read_reference
 from services.cli.client import answer, with_services
+from services.cli.printing import show
 from services.kernel.clock import new_uuid7, system_clock
 from services.kernel.errors import AmendsError
 

@@ -8,8 +8,9 @@ import sys
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
-from services.cli import read_reference, show
+from services.cli.arguments import read_reference
 from services.cli.client import answer, with_services
+from services.cli.printing import show
 from services.kernel.errors import (
     AmendsError,
     FieldError,

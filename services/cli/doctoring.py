@@ -8,7 +8,7 @@ from dataclasses import asdict
 
 import typer
 
-from services.cli import REFUSED, show
+from services.cli.printing import REFUSED, show
 from services.doctor import examined
 from services.kernel.folder import DataFolder
 from services.kernel.logs import configure

@@ -11,8 +11,9 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from services.cli import read_reference, show, show_rows
+from services.cli.arguments import read_reference
 from services.cli.client import answer, with_services
+from services.cli.printing import show, show_rows
 from services.kernel.clock import last_day, parse_rfc3339
 from services.kernel.errors import AmendsError, MalformedError, MisuseError
 

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
-from services.cli import show
 from services.cli.client import answer, with_services
 from services.cli.erasing import person_path
+from services.cli.printing import show
 from services.kernel.errors import AmendsError, RefusedError, UnavailableError
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from services.analytics import cli
-from services.cli import REFUSED
 from services.cli.client import answer, with_services
+from services.cli.printing import REFUSED
 from services.kernel.errors import FieldError, MisuseError
 
 if TYPE_CHECKING:

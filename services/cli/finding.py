@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from services.cli import show_rows
 from services.cli.client import answer, with_services
+from services.cli.printing import show_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
-from services.cli import read_reference, show, show_rows
+from services.cli.arguments import read_reference
 from services.cli.client import answer, with_services
 from services.cli.erasing import PRIVACY
+from services.cli.printing import show, show_rows
 from services.kernel.clock import last_day, parse_rfc3339
 from services.kernel.errors import MisuseError
 

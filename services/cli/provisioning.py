@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import asdict
 from typing import Any
 
-from services.cli import show
+from services.cli.printing import show
 from services.handling.main import default_policy
 from services.kernel.folder import DataFolder
 from services.kernel.settings import load_settings

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from services.cli import show, show_rows
 from services.cli.client import answer, with_services
+from services.cli.printing import show, show_rows
 from services.kernel.errors import MisuseError, NotFoundError
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ import sys
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from services.cli import show_rows
 from services.cli.client import answer, with_services
+from services.cli.printing import show_rows
 from services.cli.quarantining import SERVICES
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from rich.console import Console
 from rich.progress import Progress
 
-from services.cli import show
+from services.cli.printing import show
 from services.handling.application.looking import read_as_of
 from services.handling.application.replaying import PARTITIONS, joined
 from services.handling.cli import replay_partition

@@ -7,8 +7,8 @@ from urllib.parse import quote
 
 import typer
 
-from services.cli import show, show_rows
 from services.cli.client import answer, with_services
+from services.cli.printing import show, show_rows
 
 if TYPE_CHECKING:
     import httpx

@@ -7,8 +7,8 @@ import sys
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from services.cli import show, show_rows
 from services.cli.client import answer, with_running, with_services
+from services.cli.printing import show, show_rows
 from services.kernel.errors import MalformedError, NotFoundError
 from services.kernel.users import LINK_LIFE, normal_login
 

@@ -11,7 +11,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from services.cli import _tell, app, read_reference
+from services.cli import _tell, app
+from services.cli.arguments import read_reference
 from services.kernel.errors import FieldError, MalformedError
 from services.kernel.settings import SettingsError
 

@@ -1,0 +1,1 @@
+"""What may be typed: each verb with its flags; what it does is imported when it runs."""
