@@ -209,7 +209,7 @@ def test_a_hold_refuses_the_erasure_until_it_is_over(office: Office) -> None:
     )
     assert hold.until == dt.datetime(2026, 3, 9, 16, tzinfo=dt.UTC)  # Shanghai's day
     for basis in ("request", "court_order"):
-        with pytest.raises(RefusedError, match=r"privacy\.held.*2026-03-09T16:00"):
+        with pytest.raises(RefusedError, match=r"privacy\.held.*2026-03-09"):
             office.erase(ANN, basis)
     assert hold.document_id is not None
     said = office.vault.open(hold.document_id)
