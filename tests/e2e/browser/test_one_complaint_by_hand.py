@@ -211,7 +211,7 @@ class Colleague:
         """Fill in what the case offers, as a person does, and read that it is done."""
         self.tries(command, *ticked, **given)
         done = self.on.say(WORDS["command"][command])
-        self.page.get_by_role("status").filter(has_text=done).wait_for()
+        self.page.locator("[role=status]", has_text=done).wait_for()
 
     def tries(self, command: str, *ticked: str, **given: str) -> None:
         form = self.form(command)
