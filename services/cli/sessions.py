@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     import httpx
 
@@ -39,6 +39,13 @@ def taken_over(client: httpx.Client) -> None:
     received = _progress(client)["intake"]["recorded"]
     while _progress(client)["handling"]["intake"] < received:
         time.sleep(_LOOK)
+
+
+def departments() -> Iterable[str]:
+    """Name the departments of the policy."""
+    from services.handling.main import default_policy  # noqa: PLC0415 lazy
+
+    return default_policy().departments
 
 
 def _progress(client: httpx.Client) -> dict[str, Any]:

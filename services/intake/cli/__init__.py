@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     import httpx
 
@@ -33,11 +33,12 @@ def add_verbs(
     session: Session,
     settled: "Callable[[httpx.Client], None]",
     taken_over: "Callable[[httpx.Client], None]",
+    departments: "Callable[[], Iterable[str]]",
 ) -> None:
     """Add both verbs to the command.
 
     `settled` returns when handling and analytics have passed what intake has received,
-    `taken_over` when handling has.
+    `taken_over` when handling has; `departments` names those of the policy.
     """
 
     @app.command(
@@ -186,7 +187,12 @@ def add_verbs(
         def work(
             client: "httpx.Client | None", source: Path, mapping: "TableMapping"
         ) -> importing.Summary:
-            with histories.laid_aside(mapping) if history else nullcontext() as past:
+            room = (
+                histories.laid_aside(mapping, departments())
+                if history
+                else nullcontext()
+            )
+            with room as past:
                 with importing.watched(shown=not as_json) as progress:
                     done = importing.run_import(
                         client,

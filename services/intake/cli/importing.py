@@ -57,6 +57,12 @@ _WIDTH: Final = 60
 """Most characters of a value in a preview."""
 _MARKS: Final = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 _BATCH_URL: Final = "/api/intake/complaints:batch"
+_REUSED: Final = "intake.key_reused"
+_CHANGED: Final = FieldError(
+    "identifier",
+    "was received before with other contents",
+    "What was received stays; give another complaint an identifier of its own.",
+)
 
 
 @dataclass(slots=True)
@@ -407,8 +413,12 @@ def _count(
             summary.duplicates += 1
         case _:
             errors = [FieldError(**each) for each in result.get("errors", ())]
+            given = json.loads(line)
+            if result["code"] == _REUSED:
+                errors = [_CHANGED]
+                given["identifier"] = given["idempotency_key"]
             fault = AmendsError(result["code"], result["detail"], errors=errors)
-            _reject(summary, rejected, row, fault, json.loads(line))
+            _reject(summary, rejected, row, fault, given)
 
 
 def _reject(

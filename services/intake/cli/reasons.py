@@ -55,7 +55,8 @@ _TEMPLATES: Final = (
     msgid("Copy the column and paste it as values"),
     msgid("Mend the cell, or empty it"),
     msgid("Write one object a line, of texts, numbers and objects of these"),
-    msgid("This key was used for another complaint: send this one with a new key."),
+    msgid("was received before with other contents"),
+    msgid("What was received stays; give another complaint an identifier of its own"),
     msgid(
         "Two texts become the {kind} code {code}: name a code for one of them under"
         " [codes.{table}] of the mapping file."

@@ -43,6 +43,11 @@ class Condition(_Rule):
             and cell not in self.none_of
         )
 
+    def names(self, cell: str) -> bool:
+        """Tell whether the rule knows the word, whatever follows from it."""
+        begun = self.begins is not None and cell.startswith(self.begins)
+        return begun or cell in (*self.one_of, *self.none_of)
+
 
 class FactRule(_Rule):
     """A fact that a row states where all of `when` holds, and its date, if any, is there.
@@ -85,6 +90,12 @@ class FactRule(_Rule):
             raise ValueError("say when: a row that states it, or a column of its date")
         return self
 
+    def names(self, column: str, cell: str) -> bool:
+        """Tell whether a word of a column is one that this rule knows."""
+        if column == self.verdict and cell in self.overdue:
+            return True
+        return any(each.column == column and each.names(cell) for each in self.when)
+
     def columns(self) -> Iterator[str]:
         yield from (each.column for each in self.when)
         named = (self.at, self.result, self.due, self.verdict)
@@ -95,6 +106,41 @@ class HistoryMapping(_Rule):
     """The facts that a row may state, in the order in which they happen."""
 
     facts: Annotated[tuple[FactRule, ...], Field(min_length=1)]
+    known: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Words of a column that is asked which no fact names, and which state nothing."""
+
+    @model_validator(mode="after")
+    def _knows_of_what_it_asks(self) -> Self:
+        for column in self.known:
+            if column not in self.asked():
+                raise ValueError(f"known: no fact asks what {column} is")
+        return self
+
+    def asked(self) -> tuple[str, ...]:
+        """Name every column whose words decide what a row states."""
+        named = (
+            name
+            for each in self.facts
+            for name in (*(one.column for one in each.when), each.verdict)
+            if name is not None
+        )
+        return tuple(dict.fromkeys(named))
+
+    def departments(self) -> Iterator[tuple[str, str]]:
+        """Give every department that is named, behind its place in the mapping."""
+        for place, each in enumerate(self.facts):
+            if each.department is not None:
+                yield f"history.facts.{place}.department", each.department
+
+    def unknown(self, row: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+        """Give the columns and words of a row that no fact names or takes as a result."""
+        taken = {each.result for each in self.facts if _states(each, row)}
+        for column in self.asked():
+            word = row[column].strip()
+            if not word or column in taken or word in self.known.get(column, ()):
+                continue
+            if not any(each.names(column, word) for each in self.facts):
+                yield column, word
 
     def columns(self) -> tuple[str, ...]:
         """Name every column that a table must have for its histories."""
@@ -108,10 +154,12 @@ class StatedHistory:
     """The facts of one row, as the command `record-history` takes them.
 
     `contradictions` say what of it cannot all be true; it is kept as it is stated.
+    `unknown` are columns and words that the mapping does not know.
     """
 
     facts: tuple[Mapping[str, Any], ...]
     contradictions: tuple[str, ...] = ()
+    unknown: tuple[tuple[str, str], ...] = ()
 
 
 def history_of(
@@ -157,7 +205,9 @@ def history_of(
         raise MalformedError(
             "import.row", "Correct the named columns of this row.", errors=faults
         )
-    return StatedHistory(tuple(facts), tuple(contradictions))
+    return StatedHistory(
+        tuple(facts), tuple(contradictions), tuple(mapping.unknown(row))
+    )
 
 
 def _states(rule: FactRule, row: Mapping[str, str]) -> bool:

@@ -87,6 +87,31 @@ def test_a_date_that_cannot_be_read_is_named() -> None:
     assert [each.field for each in refused.value.errors] == ["Date sent to company"]
 
 
+def test_a_word_that_is_taken_as_the_result_is_known() -> None:
+    asked = {"column": "Company response to consumer", "none_of": ["In progress"]}
+    rule = {"fact": "resolved", "when": [asked], "result": asked["column"]}
+    mapping = HistoryMapping.model_validate({"facts": [rule]})
+    new = {"Company_response_to_consumer": "Wholly new"}
+    assert stated(mapping, **new).unknown == ()
+    assert stated(**new).unknown == (("Company response to consumer", "Wholly new"),)
+
+
+def test_a_verdict_in_other_words_is_unknown() -> None:
+    rule = {"fact": "due", "verdict": "Consumer disputed?", "overdue": {"Yes": True}}
+    mapping = HistoryMapping.model_validate({"facts": [rule]})
+    assert stated(mapping, **{"Consumer_disputed?": "Yes"}).unknown == ()
+    found = stated(mapping, **{"Consumer_disputed?": "late"}).unknown
+    assert found == (("Consumer disputed?", "late"),)
+
+
+def test_known_words_are_of_a_column_that_a_fact_asks() -> None:
+    rule = {"fact": "closed", "at": "Date sent to company"}
+    with pytest.raises(ValidationError, match="no fact asks"):
+        HistoryMapping.model_validate(
+            {"facts": [rule], "known": {"Consumer disputed?": ["No"]}}
+        )
+
+
 def test_what_a_result_means_is_said_by_the_mapping_alone() -> None:
     mapping = HistoryMapping.model_validate(
         {

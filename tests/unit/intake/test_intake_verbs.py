@@ -36,7 +36,13 @@ class Desk:
         app.callback()(lambda: None)
         transport = httpx.MockTransport(self.answer)
         client = httpx.Client(transport=transport, base_url="http://t")
-        add_verbs(app, lambda work: work(client), self.settle, self.take_over)
+        add_verbs(
+            app,
+            lambda work: work(client),
+            self.settle,
+            self.take_over,
+            lambda: ("support", "external"),
+        )
         self.app = app
 
     def answer(self, request):
@@ -258,6 +264,7 @@ def test_histories_follow_the_receipts_and_are_counted(desk, past):
             "refused": 1,
             "contradictions": 2,
             "refusals": {"case.history_begun: Too late.": 1},
+            "refused_lines": [{"line": 4, "why": "case.history_begun: Too late."}],
             "contradictory": [
                 {"line": line, "what": "Date sent to company lies before Date received"}
                 for line in (2, 3)
@@ -288,6 +295,7 @@ def test_a_case_that_handling_does_not_have_yet_is_asked_for_again(
     desk.cases_known = False
     done = desk.type("import", str(past), "--format", "cfpb", "--history")
     assert "refused             1" in done.stdout
+    assert "    line 4: case.history_begun: Too late." in done.stdout
     assert "line 2: Date sent to company lies before" in done.stdout
     assert len(desk.asked) == 3
 
@@ -300,6 +308,51 @@ def test_a_dry_run_tells_the_contradictions_and_sends_nothing(desk, past):
     found = json.loads(done.stdout)["histories"]
     assert (found["recorded"], found["contradictions"]) == (3, 2)
     assert desk.asked == []
+
+
+@pytest.mark.parametrize("how", [(), ("--dry-run",)])
+def test_a_department_that_the_policy_does_not_have_sends_nothing(
+    desk, past, tmp_path, how
+):
+    mapping = tmp_path / "own.toml"
+    whole = (resources.files("services.intake") / "mappings/cfpb.toml").read_text()
+    mapping.write_text(whole.replace('"external"', '"qualtiy"'), "utf-8")
+    done = desk.type("import", str(past), "--format", str(mapping), "--history", *how)
+    assert done.exception.code == "import.mapping"
+    (fault,) = done.exception.errors
+    assert fault.field == "history.facts.0.department"
+    assert "'qualtiy'" in fault.message
+    assert fault.remedy == "Use one of support, external."
+    assert desk.asked == []
+
+
+def test_words_that_the_mapping_does_not_know_are_told(desk, past):
+    rows = "".join(
+        f"{ROW.format(via='Web', number=n).strip()},2011-12-31,{said}\n"
+        for n, said in (
+            (4, "Wholly new,No"),
+            (5, "Wholly new,maybe"),
+            (6, "In progress,N/A"),
+        )
+    )
+    past.write_text(f"{COLUMNS.strip()}{PAST}\n{rows}", "utf-8")
+    given = ("import", str(past), "--format", "cfpb", "--history", "--dry-run")
+    found = json.loads(desk.type(*given, "--json").stdout)["histories"]
+    response, disputed = "Company response to consumer", "Consumer disputed?"
+    assert found["unknown_words"] == [
+        {"column": response, "word": "Wholly new", "rows": 2},
+        {"column": disputed, "word": "maybe", "rows": 1},
+    ]
+    told = desk.type(*given).stdout
+    assert f"    {response}: 'Wholly new' (2)\n" in told
+    assert f"    {disputed}: 'maybe' (1)\n" in told
+
+
+def test_one_that_contradicts_itself_is_told_as_one(desk, past):
+    lines = past.read_text("utf-8").splitlines(keepends=True)
+    past.write_text("".join(lines[:2]), "utf-8")
+    done = desk.type("import", str(past), "--format", "cfpb", "--history", "--dry-run")
+    assert "  1 contradicts itself and is kept as stated:\n" in done.stdout
 
 
 def test_without_a_history_in_the_mapping_there_is_none_to_take(desk, past, tmp_path):

@@ -78,11 +78,13 @@ def test_what_a_whole_file_states_is_recorded_as_a_recount_says(
     file = real_data / "data" / LAYOUTS[name].file
     mapping = load_mapping(name)
     services = Services(mapping.zone)
-    with services.client as client, laid_aside(mapping) as past:
+    room = laid_aside(mapping, DEFAULT_POLICY.departments)
+    with services.client as client, room as past:
         assert not run_import(client, file, mapping, histories=past).rejected
         past.record(client, batch_size=500)
     wanted = histories(PASTS[name], file)
     assert past.counts.contradictions == wanted.pop("contradictions")
     assert services.found == wanted
     assert past.counts.refused == 0
+    assert past.counts.unknown == {}
     assert wanted["closed"] > 0
