@@ -23,7 +23,7 @@ from services.handling.application.asking import actor_of, asked, carried_out
 from services.handling.application.commanding import UPLOAD, WORDS_LIMIT
 from services.handling.domain.case import COMPLAINANT
 from services.handling.domain.decisions import available
-from services.handling.pages.customer_statement import read_statement
+from services.handling.pages.customer_statement import read_statement, shown_since
 from services.handling.pages.kept_files import FAULTS as FILE_FAULTS
 from services.handling.pages.kept_files import (
     FILE_GONE,
@@ -224,7 +224,7 @@ class _Customer:
                 owner=_complainant(case).actor,
                 field=FILES,
             )
-            for wanted in self._wanted(command, form, case):
+            for wanted in self._wanted(command, form, history):
                 await carried_out(self._commanding, self._writer, wanted)
         except MalformedError as error:
             faults = self._faults(request, command, error)
@@ -245,7 +245,7 @@ class _Customer:
         after = await self._present(case.id)
         return await self._room(request, form, after, done=_DONE[command])
 
-    def _wanted(self, command: str, form: Form, case: Case) -> list[Asked]:
+    def _wanted(self, command: str, form: Form, history: History) -> list[Asked]:
         """Give the commands of one act: what is added is one piece after the other.
 
         Each has a key of its own, made of the form's, so that all may be sent again.
@@ -259,12 +259,12 @@ class _Customer:
         key = form.one("key")
         return [
             asked(
-                _complainant(case),
-                case_id=case.id,
+                _complainant(history.case),
+                case_id=history.case.id,
                 name=command,
                 payload=payload,
                 key=f"{key}{suffix}" if key else None,
-                version=_seen(form) if command == CONFIRMING else None,
+                version=_seen(form, history) if command == CONFIRMING else None,
             )
             for suffix, payload in payloads
         ]
@@ -409,10 +409,15 @@ def _payload(command: str, form: Form) -> dict[str, Any]:
     return payload
 
 
-def _seen(form: Form) -> int:
-    """Give the version of the case that was confirmed; what came later was not read."""
-    version = form.one(f"{CONFIRMING}.version")
-    return int(version) if version.isdecimal() else -1
+def _seen(form: Form, history: History) -> int:
+    """Give the version up to which what is confirmed was read.
+
+    What happened since and is not shown, as the work of the staff, changes nothing.
+    """
+    typed = form.one(f"{CONFIRMING}.version")
+    version = int(typed) if typed.isdecimal() else -1
+    now = history.case.version
+    return now if shown_since(history) <= version <= now else -1
 
 
 def _door_status(error: AmendsError) -> int:

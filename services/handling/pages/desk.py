@@ -1,7 +1,7 @@
 """`/desk`: counters that open their lists, and the queue with its filters."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -25,6 +25,7 @@ from services.handling.application.turn import NEXT
 from services.handling.domain.decisions.rules import OPEN
 from services.handling.domain.policy import Policy
 from services.handling.pages.desk_fields import moment_field, read_moment
+from services.handling.pages.desk_refusals import REMEDIES
 from services.handling.ports import Clause, Listed, QueueFilter
 from services.kernel.access import Credential
 from services.kernel.clock import Clock
@@ -47,9 +48,7 @@ TONES: Final[Mapping[str, str]] = {
     "critical": "bad",
 }
 NO_DAY: Final = msgid("Write the day as 2026-03-04.")
-NO_MOMENT: Final = msgid(
-    "Write a moment as 2026-03-04T09:30, a day as 2026-03-04, or a position as 4711."
-)
+NO_CHOICE: Final = msgid("There is no such choice: take one of the list.")
 NO_SEARCH_THEN: Final = msgid(
     "Nothing is searched as of an earlier time: find the case now, and open it as of then."
 )
@@ -67,6 +66,13 @@ ORIGINS: Final[Mapping[str, tuple[str, ...]]] = {
     "all": (),
 }
 """Whose cases are shown, as the address bar says; without a word the live ones."""
+
+_CHOICES: Final[Mapping[str, Collection[str]]] = {
+    "state": {ANY_OPEN, *State},
+    "severity": set(Severity),
+    "channel": set(Channel),
+    "origin": ORIGINS,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +142,7 @@ def router(
             whole=whole,
             origin=origin,
             origins=tuple(ORIGINS),
+            wrong=(request.query_params.get("origin") or origin) != origin,
             done=request.query_params.get("done", ""),
         )
 
@@ -147,7 +154,9 @@ def router(
         clause = _clause(finding, asked)
         hindered = None
         found = Shown(())
-        if asked.as_of is not None and clause is not None:
+        if "as_of" in asked.faults:  # the present is not what was asked for
+            hindered = pages.text(request, asked.faults["as_of"])
+        elif asked.as_of is not None and clause is not None:
             hindered = pages.text(request, NO_SEARCH_THEN)
         elif asked.as_of is not None:
             found = await run_in_threadpool(
@@ -304,7 +313,11 @@ def read_filters(given: Mapping[str, str], zone: ZoneInfo, policy: Policy) -> As
     by = given.get("by", "")
     typed["by"] = by if by in SOUGHT else ""
     typed["origin"] = "" if origin == LIVE else origin
-    faults: dict[str, str] = {}
+    faults = {
+        name: NO_CHOICE
+        for name, choices in _CHOICES.items()
+        if given.get(name) and given[name].strip() not in choices
+    }
 
     def day(name: str, later: int = 0) -> dt.datetime | None:
         if not typed[name]:
@@ -334,5 +347,5 @@ def read_filters(given: Mapping[str, str], zone: ZoneInfo, policy: Policy) -> As
     try:
         as_of = read_moment(typed["as_of"], zone)
     except MalformedError:
-        faults["as_of"] = NO_MOMENT
+        faults["as_of"] = REMEDIES["handling.moment"]
     return Asked(typed, wanted, faults, as_of)

@@ -29,6 +29,7 @@ from events.vocabulary import State
 from services.handling.application.commanding import WORDS_LIMIT
 from services.handling.application.looking import read_as_of
 from services.handling.domain.commands import COMMANDS, FindingStated, Words
+from services.kernel.errors import MalformedError
 from services.kernel.i18n import msgid
 from services.kernel.web.pages import FormFault
 
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     from services.handling.application.cases import AsOf
     from services.handling.domain.case import Case
     from services.handling.domain.policy import Policy
-    from services.kernel.errors import MalformedError
     from services.kernel.web.pages import Form
 
 ROWS: Final = 3
@@ -326,9 +326,16 @@ def read_moment(typed: str | None, zone: ZoneInfo) -> AsOf:
 
     Raises MalformedError.
     """
-    if typed and _LOCAL.fullmatch(typed):
-        return local_instant(typed, zone) or read_as_of(typed, zone)
-    return read_as_of(typed or None, zone)
+    if typed and _LOCAL.fullmatch(typed) and (local := local_instant(typed, zone)):
+        return local
+    try:
+        return read_as_of(typed or None, zone)
+    except MalformedError:
+        raise MalformedError(
+            "handling.moment",
+            "Write a moment as 2026-03-04T09:30, a day as 2026-03-04, or a position"
+            " as 4711.",
+        ) from None
 
 
 def moment_field(typed: str) -> str:

@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pydantic import BaseModel
 
+from events.catalogue import StatementConfirmed
 from events.envelope import DocumentRef, Money
 from events.vocabulary import DocumentKind
+from services.handling.application.reading import documents_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+    from uuid import UUID
 
     from services.handling.application.cases import Known
 
@@ -56,14 +59,29 @@ class Entry:
 
 def entries(events: list[Known], names: Mapping[str, str]) -> list[Entry]:
     """Tell events, the latest first; `names` are those of the people who act."""
+    papers = {each.ref.document_id: each.ref for each in documents_of(events)}
     return [
         Entry(
             known,
             names.get(known.event.actor.id, known.event.actor.id),
-            _joined(_facts(known.event.data, names)),
+            _joined(
+                (
+                    *_confirmed(known.event.data, papers),
+                    *_facts(known.event.data, names),
+                )
+            ),
         )
         for known in reversed(events)
     ]
+
+
+def _confirmed(data: BaseModel, papers: Mapping[UUID, DocumentRef]) -> Iterator[Fact]:
+    """Name what was confirmed, but for the words that the entry names itself."""
+    if isinstance(data, StatementConfirmed):
+        for name in data.confirmed:
+            ref = papers.get(name)
+            if ref is not None and ref != data.restated:
+                yield Fact("confirmed", "document", (ref,))
 
 
 def _joined(facts: Iterable[Fact]) -> tuple[Fact, ...]:
@@ -87,11 +105,11 @@ def _fact(  # noqa: C901, PLR0912 one line a kind of value
     name: str, value: Any, names: Mapping[str, str]
 ) -> Iterator[Fact]:
     match value:
-        case None | False | () | "":
+        case None | () | "":
             return
-        case 0 if name == "level":  # before any appeal
+        case int() if name == "level" and not value:  # before any appeal
             return
-        case True:
+        case bool():
             yield Fact(name, "yes", (value,))
         case Enum():
             yield Fact(name, "code", (value.value,), _table(type(value)))

@@ -165,6 +165,10 @@ REMEDIES: Final[Mapping[str, str]] = {
     "handling.intake_away": msgid(
         "Access codes cannot be checked at the moment. Nothing was done: try again."
     ),
+    "handling.moment": msgid(
+        "Write a moment as 2026-03-04T09:30, a day as 2026-03-04, or a position as"
+        " 4711."
+    ),
     "handling.key_reused": msgid(
         "This form was sent before with other words. See in the history what came of"
         " it, then send it again."

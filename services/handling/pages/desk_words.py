@@ -80,6 +80,7 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             "comment": msgid("What the customer said"),
             "complaint_class": msgid("Kind of complaint"),
             "confidence": msgid("How sure"),
+            "confirmed": msgid("What was confirmed"),
             "contract": msgid("What the contract says"),
             "correction": msgid("Correction"),
             "corrective_action": msgid("Corrective action"),

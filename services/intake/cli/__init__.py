@@ -44,9 +44,10 @@ def add_verbs(
     @app.command(
         "submit",
         epilog="Example: amends submit --channel phone --name 'Lin Yan'"
-        " --statement 'The kettle leaks.'",
+        " --phone '+86 138 0013 8000' --statement 'The kettle leaks.'",
     )
     def submit(  # noqa: PLR0917 each is a flag, given by its name
+        context: typer.Context,
         channel: Annotated[
             str | None, typer.Option(help="How it reached you: phone, letter, …")
         ] = None,
@@ -113,7 +114,7 @@ def add_verbs(
             category=category,
         )
         document = {**submitting.read(file), **flags} if file else flags
-        submitting.check(document)
+        submitting.check(document, () if file else context.params)
         receipt = session(lambda client: submitting.run_submit(client, document, key))
         typer.echo(json.dumps(receipt) if as_json else submitting.printed(receipt))
 

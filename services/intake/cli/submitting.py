@@ -1,8 +1,10 @@
 """`amends submit`: one complaint by hand, and its receipt for people."""
 
+import re
 import sys
+from collections.abc import Collection
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import httpx
 
@@ -16,6 +18,9 @@ from services.kernel.errors import (
     NotFoundError,
 )
 from services.kernel.web.reading import strict_json
+
+_PARTS: Final = r"(?:contact|product)\."
+"""The parts of a submission whose fields have options of their own."""
 
 
 def read(file: str) -> dict[str, Any]:
@@ -32,9 +37,31 @@ def read(file: str) -> dict[str, Any]:
     return document
 
 
-def check(document: dict[str, Any]) -> None:
-    """Raise `MalformedError` as intake would, before anything is started or made."""
-    Submission.parse(document, now=system_clock())
+def check(document: dict[str, Any], options: Collection[str] = ()) -> None:
+    """Raise `MalformedError` as intake would, before anything is started or made.
+
+    A fault of what one of the `options` gives names it: `--phone`.
+    """
+    try:
+        Submission.parse(document, now=system_clock())
+    except MalformedError as error:
+        raise MalformedError(
+            error.code,
+            error.detail,
+            errors=[_typed(each, options) for each in error.errors],
+        ) from None
+
+
+def _typed(fault: FieldError, options: Collection[str]) -> FieldError:
+    def option(found: re.Match[str]) -> str:
+        name = found["name"]
+        return f"--{name.replace('_', '-')}" if name in options else found[0]
+
+    return FieldError(
+        re.sub(rf"^({_PARTS})?(?P<name>\w+)(\[\d+\])?$", option, fault.field),
+        fault.message,
+        re.sub(rf"\b({_PARTS})(?P<name>\w+)", option, fault.remedy),
+    )
 
 
 def run_submit(

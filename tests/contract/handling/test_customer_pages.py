@@ -156,10 +156,14 @@ class Visit(Browser):
 
     def restate(self, text: str) -> None:
         """Have an agent record that the customer said yes to these words."""
+        self.record("confirm-statement", restated=text, medium="phone")
+
+    def record(self, name: str, **payload: Any) -> None:
+        """Have an agent do this."""
         asked = Asked(
             case_id=RECEIVED.case_id,
-            name="confirm-statement",
-            payload={"restated": text, "medium": "phone"},
+            name=name,
+            payload=payload,
             actor=Actor(id="user-ann", role="agent", department="front-office"),
             correlation_id="test",
         )
@@ -334,6 +338,26 @@ def test_what_the_customer_did_not_see_is_not_confirmed(visit: Visit) -> None:
     assert "It was restated meanwhile." in answer.text
     assert len(visit.happened()) == 2
     assert visit.give("confirm-statement", answer.text).status_code == 200
+
+
+def test_what_the_customer_added_is_shown_and_confirmed_with_it(visit: Visit) -> None:
+    page = visit.enter().text
+    visit.send(visit.enter().text, "It <b>hums</b> too.", ("hum.txt", b"mmm"))
+    answer = visit.give("confirm-statement", page)
+    assert answer.status_code == 412
+    assert "Please read it once more." in answer.text
+    assert "It &lt;b&gt;hums&lt;/b&gt; too." in answer.text
+    assert "<bdi>hum.txt</bdi>" in answer.text
+    assert visit.give("confirm-statement", answer.text).status_code == 200
+
+
+def test_what_is_not_shown_to_the_customer_does_not_hinder_them(visit: Visit) -> None:
+    page = visit.enter().text
+    visit.record("add-evidence", document="Seen in the shop.", source="other")
+    assert "Seen in the shop." not in visit.enter().text
+    for _ in range(2):  # a form sent twice
+        assert visit.give("confirm-statement", page).status_code == 200
+    assert visit.happened().count("StatementConfirmed") == 1
 
 
 def test_words_that_cannot_be_shown_cannot_be_confirmed(visit: Visit) -> None:

@@ -214,3 +214,13 @@ def test_every_fact_of_every_event_has_its_words(name: str) -> None:
     (entry,) = entries([known], {event.actor.id: "Ann Li"})
     assert entry.actor == "Ann Li"
     assert {fact.label for fact in entry.facts} <= set(WORDS["field"])
+
+
+@pytest.mark.parametrize("overdue", [True, False, None])
+def test_a_no_is_told_and_what_nobody_said_is_not(*, overdue: bool | None) -> None:
+    event = EXAMPLES["DeadlineStated"]
+    stated = event.data.model_copy(update={"overdue": overdue})
+    known = Known(1, event.recorded_at, event.model_copy(update={"data": stated}))
+    (entry,) = entries([known], {})
+    told = [fact.values for fact in entry.facts if fact.label == "overdue"]
+    assert told == ([] if overdue is None else [(overdue,)])

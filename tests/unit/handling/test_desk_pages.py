@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from PIL import Image
 
+from events.envelope import Actor
 from events.vocabulary import Origin, State
 from services.handling.pages.desk import Counter, board
 from services.kernel.access import ANONYMOUS, Credential
@@ -558,6 +559,77 @@ def test_a_moment_that_is_none_and_a_search_in_the_past_are_told(
     browser = house.sit(ANN)
     assert "a position as 4711" in browser.get("/desk/cases?as_of=soon").text
     assert "find the case now" in browser.get("/desk/cases?as_of=1&q=leak").text
+
+
+def test_a_moment_that_is_none_shows_neither_the_present_list_nor_case(
+    house: DeskHouse,
+) -> None:
+    browser = house.sit(ANN)
+    page = browser.get("/desk/cases?as_of=31.12.2025").text
+    assert page.count("a position as 4711") == 2  # at the field, and for the list
+    assert "data-row" not in page
+    case = browser.get(f"{PAGE}?as_of=xx")
+    assert case.status_code == 422
+    assert "a position as 4711" in case.text
+    assert "not one of ours" not in case.text
+
+
+@pytest.mark.parametrize("name", ["state", "severity", "channel", "origin"])
+def test_a_choice_that_there_is_not_is_told_at_its_field(
+    house: DeskHouse, name: str
+) -> None:
+    page = house.sit(ANN).get(f"/desk/cases?{name}=nonsense").text
+    assert f'id="{name}-fault"' in page
+    assert "There is no such choice" in page
+
+
+def test_an_origin_that_there_is_not_is_told_above_the_counters(
+    house: DeskHouse,
+) -> None:
+    browser = house.sit(ANN)
+    assert "There is no such choice" in browser.get("/desk?origin=nonsense").text
+    for good in ("", "?origin=", "?origin=live", "?origin=all"):
+        assert "There is no such choice" not in browser.get(f"/desk{good}").text
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [("en", "What was confirmed: Statement"), ("zh-CN", "已确认的内容\uff1a 投诉内容")],
+)
+def test_the_history_links_what_a_customer_confirmed(
+    house: DeskHouse, language: str, said: str
+) -> None:
+    customer = Actor(id=f"receipt-{RECEIVED.data.receipt_no}", role="complainant")
+    house.give(customer, "confirm-statement", medium="web")
+    page = house.sit(ANN).get(f"{PAGE}?lang={language}").text
+    assert said in text(page)
+    statement = RECEIVED.data.statement.document_id
+    assert page.count(f'href="#d-{statement}"') == 2  # received, and confirmed
+
+
+@pytest.mark.parametrize(
+    ("language", "no"),
+    [
+        ("en", "It concerns more than this case: no"),
+        ("zh-CN", "系统性问题\uff09\uff1a 否"),
+    ],
+)
+def test_the_history_says_no_in_both_languages(
+    house: DeskHouse, language: str, no: str
+) -> None:
+    accept(house)
+    house.give(QUALITY, "sign-for")
+    house.give(
+        QUALITY,
+        "investigate",
+        findings=[{"statement": "It is too loud."}],
+        facts_match="yes",
+        root_cause={"path": "product/design", "confidence": "confirmed"},
+        responsible_unit="production",
+        systemic=False,
+    )
+    page = text(house.sit(ANN).get(f"{PAGE}?lang={language}").text)
+    assert no in page
 
 
 def test_a_list_that_was_not_looked_through_says_so_and_goes_on(

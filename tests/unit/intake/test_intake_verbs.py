@@ -1,6 +1,7 @@
 """The verbs `submit` and `import` as typed: flags, files, output, exit status."""
 
 import json
+import shlex
 from importlib import resources
 
 import httpx
@@ -110,6 +111,14 @@ def table(tmp_path):
     return path
 
 
+def test_the_example_of_submit_is_received(desk):
+    submit = typer.main.get_command(desk.app).commands["submit"]
+    example = submit.epilog.removeprefix("Example: amends ")
+    done = desk.type(*shlex.split(example))
+    assert done.exit_code == 0, done.exception
+    assert "4837 2915 0062 7714" in done.stdout
+
+
 def test_flags_become_a_submission(desk):
     done = desk.type(
         *("submit", "--channel", "phone", "--statement", "It leaks.", "--name", "Ada"),
@@ -164,8 +173,21 @@ def test_a_file_that_is_no_submission_sends_nothing(desk, body, code):
 def test_what_intake_would_refuse_is_refused_before_anything_is_started(desk):
     refused = desk.type("submit", "--channel", "pigeon").exception
     assert refused.code == "intake.invalid"
-    assert {fault.field for fault in refused.errors} == {"channel", "statement"}
+    assert {fault.field for fault in refused.errors} == {"--channel", "--statement"}
     assert desk.asked == []
+
+
+def test_a_fault_of_a_flag_names_the_flag_and_one_of_a_file_its_field(desk):
+    words = ("--channel", "phone", "--statement", "x", "--name", "Ada")
+    (fault,) = desk.type("submit", *words).exception.errors
+    assert fault.field == "--phone"
+    assert fault.remedy == "On this channel, give --phone."
+    (fault,) = desk.type("submit", *words, "--from", "-", stdin="{}").exception.errors
+    assert fault.field == "contact.phone"
+    (fault,) = desk.type(
+        "submit", *words, "--phone", "1", "--demand", "x"
+    ).exception.errors[-1:]
+    assert fault.field == "--demand"
 
 
 def test_a_refusal_of_intake_names_its_fields(desk):
