@@ -125,6 +125,47 @@ def test_one_that_ends_while_an_event_comes_shows_it(broker, monkeypatch):
     asyncio.run(scenario())
 
 
+def test_what_comes_behind_the_last_question_is_shown(broker, monkeypatch):
+    """It is in the follower's hand, and would come to the next one late."""
+    server, feeds = broker
+    ask, asked = following._Feed._next, []
+
+    async def scenario() -> None:
+        async with department_bus(server, feeds) as bus:
+            there, ended = asyncio.Event(), asyncio.Event()
+
+            async def given_up_too_early(feed):
+                asked.append(feed)
+                if len(asked) > 1:
+                    return await ask(feed)
+                question = asyncio.ensure_future(ask(feed))
+                await until_waiting(bus)
+                question.cancel()
+                await publish(bus, b"late")
+                await until(lambda: feed._subscription.pending_msgs)
+                there.set()
+                await ended.wait()
+                return None
+
+            monkeypatch.setattr(following._Feed, "_next", given_up_too_early)
+            monkeypatch.setattr(following, "ASK_FOR", PATIENCE)
+            follower = Follower(server, feeds["quality"])
+            async with follower.running():
+                await asyncio.wait_for(there.wait(), PATIENCE)
+                asyncio.get_running_loop().call_soon(ended.set)
+            assert follower.shown == [b"late"]
+
+    asyncio.run(scenario())
+
+
+async def until_waiting(bus) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            known = await bus.quality.js.consumer_info("DEPARTMENTS", "dept_quality")
+            if known.num_waiting:
+                return
+
+
 def test_it_ends_although_its_cancellation_was_lost_while_connecting(
     broker, monkeypatch
 ):

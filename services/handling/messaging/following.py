@@ -28,6 +28,7 @@ are short, and the last one is waited for.
 
 _PAUSE: Final = 1.0
 _ANSWER_WITHIN: Final = 5.0
+_LAST_WORD: Final = 1.0
 
 
 async def follow(
@@ -53,6 +54,7 @@ async def follow(
                 await asyncio.shield(step)
             except asyncio.CancelledError:
                 await step  # what comes meanwhile is shown: nobody else would get it
+                await feed.rest(show)
                 raise
     finally:
         with contextlib.suppress(nats.errors.Error, OSError):
@@ -74,6 +76,7 @@ class _Feed:
     """The department's durable; one message in hand."""
 
     def __init__(self, client: Client, access: FeedAccess) -> None:
+        self._client = client
         self._js = client.jetstream(prefix=access.api_prefix, timeout=_ANSWER_WITHIN)
         self._access = access
         self._subscription: Any = None
@@ -115,6 +118,13 @@ class _Feed:
         self._last = _place(message)
         with contextlib.suppress(nats.errors.Error, TimeoutError, OSError):
             await message.ack_sync(timeout=_ANSWER_WITHIN)
+
+    async def rest(self, show: Callable[[bytes], None]) -> None:
+        """Show what was on its way as the last question for it ended."""
+        with contextlib.suppress(nats.errors.Error, TimeoutError, OSError):
+            await self._client.flush(timeout=_LAST_WORD)
+        while self._subscription.pending_msgs:
+            await self.step(show)
 
     async def _next(self) -> Msg | None:
         """Give the next message, None where there was none for a while."""
