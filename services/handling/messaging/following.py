@@ -28,7 +28,7 @@ are short, and the last one is waited for.
 
 _PAUSE: Final = 1.0
 _ANSWER_WITHIN: Final = 5.0
-_LAST_WORD: Final = 1.0
+_LAST_WORD: Final = 1
 
 
 async def follow(
