@@ -7,11 +7,13 @@ from zoneinfo import ZoneInfo
 from rich.console import Console
 from rich.text import Text
 
+from events.catalogue import ComplaintResolved, DeadlineStated
+from events.envelope import Event
 from services.handling.api.cases import case_json, events_json
 from services.handling.application.cases import History, Known
 from services.handling.application.looking import read_as_of
 from services.handling.main import open_for_reading
-from services.kernel.clock import rfc3339
+from services.kernel.clock import rfc3339, stated
 from services.kernel.folder import DataFolder
 from services.kernel.settings import load_settings
 from services.kernel.terminal import print_rows
@@ -52,18 +54,23 @@ def show_case(reference: str, as_of: str | None, *, as_json: bool) -> None:
         }
         print(json.dumps(found, ensure_ascii=False))  # noqa: T201 the verb's output
     else:
-        _print(history)
+        print_case(history)
 
 
-def _print(history: History) -> None:
+def print_case(history: History) -> None:
+    """Print a case and its history for people."""
     case = case_json(history)
+    received = history.case.received_at
+    case["received_at"] = stated(received, history.case.received_precision)
     console = Console(highlight=False, markup=False)
     heading = Text(_spoken(case["receipt_no"]), style="bold")
     console.print(heading, f" as of position {history.position}", soft_wrap=True)
     for name, label in _FACTS:
         if case[name] is not None:
             console.print(f"  {label:<11} {case[name]}", soft_wrap=True)
-    print_rows(_COLUMNS, [_row(known) for known in history.events], narrow=_narrow)
+    rows = [_row(known) for known in history.events]
+    says = {"says": "says"} if any(row["says"] for row in rows) else {}
+    print_rows(_COLUMNS | says, rows, narrow=_narrow)
 
 
 def _spoken(number: str) -> str:
@@ -75,16 +82,34 @@ def _row(known: Known) -> dict[str, str]:
     who, role = event.actor.id, event.actor.role
     return {
         "version": str(event.version),
-        "known": rfc3339(known.committed_at)[:19] + "Z",
-        "happened": rfc3339(event.occurred_at)[:19] + "Z",
+        "known": _to_the_second(rfc3339(known.committed_at)),
+        "happened": _to_the_second(stated(event.occurred_at, event.occurred_precision)),
         "event": event.type,
         "by": who if who == role else f"{who} ({role})",
+        "says": _says(event.data),
     }
+
+
+def _to_the_second(told: str) -> str:
+    return f"{told[:19]}Z" if told.endswith("Z") else told
+
+
+def _says(data: Event) -> str:
+    """Tell what another system stated, in its words."""
+    match data:
+        case DeadlineStated(due_at=due_at, overdue=overdue):
+            due = [f"due {_to_the_second(rfc3339(due_at))}"] if due_at else []
+            kept = [] if overdue is None else ["overdue" if overdue else "not overdue"]
+            return ", ".join(due + kept)
+        case ComplaintResolved(stated_as=str(words)):
+            return f"stated as {words}"
+        case _:
+            return ""
 
 
 def _narrow(row: Mapping[str, str]) -> str:
     return (
         f"{row['version']:>3}  {row['known']}  {row['event']}\n"
         f"     happened {row['happened']}\n"
-        f"     by {row['by']}"
+        f"     by {row['by']}" + (f"\n     {row['says']}" if row["says"] else "")
     )

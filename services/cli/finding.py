@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from services.cli.client import answer, with_services
 from services.cli.printing import show_rows
+from services.kernel.clock import parse_rfc3339, stated
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,6 +37,10 @@ def find(sought: Mapping[str, str], *, limit: int, as_json: bool) -> None:
         return answer(client.get("/api/handling/cases", params=wanted))
 
     found = with_services(ask)
+    if not as_json:
+        for row in found["rows"]:
+            received = parse_rfc3339(row["received_at"])
+            row["received_at"] = stated(received, row["received_precision"])
     show_rows(found, _COLUMNS, as_json=as_json, empty="No case has all of this.")
     if as_json:
         return

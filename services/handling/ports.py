@@ -31,6 +31,8 @@ class Listed(NamedTuple):
     supplier: str | None
     severity: str | None
     origin: str
+    received_precision: str
+    closed_precision: str | None
     received_at: datetime
     closed_at: datetime | None
 

@@ -18,6 +18,8 @@ Clock = Callable[[], dt.datetime]
 _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MICROSECOND: Final = dt.timedelta(microseconds=1)
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_TO_STATED_DAY: Final = dt.timedelta(hours=13)
+_WITHIN_DAY: Final = dt.time(10, 30)
 _POSITION_DIGITS: Final = 18
 _RFC3339: Final = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt]"
@@ -60,10 +62,37 @@ def last_day(end: dt.datetime, zone: dt.tzinfo) -> dt.date:
     return (end.astimezone(zone) - dt.timedelta(microseconds=1)).date()
 
 
+def stated_day(instant: dt.datetime) -> dt.date:
+    """Give the day that a source stated, from its midnight there.
+
+    A fact known to the day holds the first moment of the day in the source's zone, which
+    the event does not name. 13 hours later it is that day in UTC too, for every zone
+    from UTC-10:30 to UTC+13:00: from Hawaii to New Zealand in summer. Of the same day
+    is whatever `within_stated_day` gives.
+    """
+    try:
+        return (instant.astimezone(dt.UTC) + _TO_STATED_DAY).date()
+    except OverflowError:
+        return dt.date.max
+
+
+def within_stated_day(instant: dt.datetime) -> dt.datetime:
+    """Give 10:30 UTC of the stated day, which is that day in each of those zones."""
+    return dt.datetime.combine(stated_day(instant), _WITHIN_DAY, dt.UTC)
+
+
 def rfc3339(instant: dt.datetime) -> str:
     """`2026-01-02T03:04:05.000006Z`: always UTC, always six digits, so it sorts."""
     utc = from_micros(micros(instant)).replace(tzinfo=None)
     return utc.isoformat(timespec="microseconds") + "Z"
+
+
+def stated(instant: dt.datetime, precision: str) -> str:
+    """Write when something happened as exactly as known: an instant, a day, `≥ day`."""
+    if precision == "day":
+        return stated_day(instant).isoformat()
+    text = rfc3339(instant)
+    return f"≥ {text[:10]}" if precision == "not_before" else text
 
 
 def parse_rfc3339(text: str) -> dt.datetime:

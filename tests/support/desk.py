@@ -11,7 +11,7 @@ from fastapi import FastAPI
 
 from events import codec
 from events.examples import EXAMPLES
-from events.vocabulary import Origin
+from events.vocabulary import Origin, Precision
 from services.handling.application.cases import Handling
 from services.handling.application.commanding import Asked, Commanding, Done
 from services.handling.application.finding import Finding
@@ -264,24 +264,36 @@ class DeskHouse:
         )
 
     def receive(
-        self, case_id: UUID = CASE, *, origin: Origin = Origin.LIVE, **changes: Any
+        self,
+        case_id: UUID = CASE,
+        *,
+        origin: Origin = Origin.LIVE,
+        day: dt.datetime | None = None,
+        **changes: Any,
     ) -> None:
-        """Take a complaint over; `changes` are those of its data."""
+        """Take a complaint over; `changes` are those of its data.
+
+        `day` is the midnight of the day that it was received on, if no more is known.
+        """
+        known = {"occurred_at": day, "occurred_precision": Precision.DAY}
         event = RECEIVED.model_copy(
             update={
                 "case_id": case_id,
                 "origin": origin,
                 "event_id": new_uuid7(NOW),
                 "data": RECEIVED.data.model_copy(update=changes),
+                **(known if day else {}),
             }
         )
         with self.database.write() as tx:
             self.handling.take_over(tx, [(event, codec.encode(event))])
 
-    def give(self, actor: Actor, name: str, **payload: Any) -> Done:
+    def give(
+        self, actor: Actor, name: str, *, case_id: UUID = CASE, **payload: Any
+    ) -> Done:
         """Carry out a command beside the pages."""
         asked = Asked(
-            case_id=CASE,
+            case_id=case_id,
             name=name,
             payload=payload,
             actor=actor,

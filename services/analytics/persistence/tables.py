@@ -10,7 +10,7 @@ from uuid import UUID
 
 from services.analytics.domain.facts import Facts
 from services.analytics.domain.versions import Version
-from services.kernel.clock import from_micros, micros
+from services.kernel.clock import from_micros, micros, within_stated_day
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -61,8 +61,10 @@ def tables(suffix: str, generation: int) -> Iterator[str]:
 
 
 def values_of(row: Version) -> tuple[object, ...]:
+    """Give what lies in the row: of a day an instant that is in it in every zone."""
     facts = list(_facts_of(row.facts))
-    facts[_AT] = micros(row.facts.received_at)
+    at, known = row.facts.received_at, row.facts.received_precision
+    facts[_AT] = micros(within_stated_day(at) if known == "day" else at)
     facts[_BY] = json.dumps({name: str(by) for name, by in row.facts.set_by})
     return row.case_id, row.from_position, row.to_position, row.applied, *facts
 

@@ -13,6 +13,7 @@ from events.vocabulary import (
     AssignmentRole,
     DocumentKind,
     FollowUpResult,
+    Precision,
     SatisfactionSubject,
     State,
 )
@@ -53,7 +54,9 @@ class Case:
     supplier: str | None = None
     severity: str | None = None
     department: str | None = None  # the lead; None: the front office has the case
+    received_precision: str = Precision.INSTANT
     closed_at: datetime | None = None  # None again once reopened or appealed
+    closed_precision: str | None = None
     erased: bool = False  # the person's data was: nothing can be written of them
     level: int = 0  # 0 before any appeal, then the number of the appeal
 
@@ -174,14 +177,18 @@ def evolve(case: Case | None, event: Envelope[Any]) -> Case:  # noqa: C901, PLR0
         case its.SatisfactionRecorded(about=SatisfactionSubject.OUTCOME):
             return replace(case, score=data.score)
         case its.ComplaintClosed():
-            return replace(case, closed_at=event.occurred_at)
+            return replace(
+                case,
+                closed_at=event.occurred_at,
+                closed_precision=event.occurred_precision,
+            )
         case its.ComplaintAppealed():
             case = replace(case, level=data.level, contestable=())
-            return replace(case, reviewer=None, closed_at=None)
+            return replace(case, reviewer=None, closed_at=None, closed_precision=None)
         case its.AppealAccepted():
             return replace(case, reviewer=data.reviewer)
         case its.ComplaintReopened():
-            return replace(case, reviewer=None, closed_at=None)
+            return replace(case, reviewer=None, closed_at=None, closed_precision=None)
         case its.RecordCorrected():
             return _corrected(case, data.correction)
         case its.SubjectErased():
@@ -209,6 +216,7 @@ def _received(event: Envelope[Any], data: its.ComplaintReceived) -> Case:
         subject_id=data.subject_id,
         origin=event.origin,
         received_at=event.occurred_at,
+        received_precision=event.occurred_precision,
         channel=event.channel,
         category=data.category,
         product=product.model if product else None,

@@ -33,8 +33,9 @@ _TABLES: Final = (
     """CREATE TABLE work_list (
         case_id UUID PRIMARY KEY, receipt_no TEXT NOT NULL UNIQUE, version BIGINT NOT NULL,
         state TEXT NOT NULL, department TEXT, channel TEXT, category TEXT, product TEXT,
-        supplier TEXT, severity TEXT, origin TEXT NOT NULL, received_at BIGINT NOT NULL,
-        closed_at BIGINT, subject_id UUID NOT NULL)""",
+        supplier TEXT, severity TEXT, origin TEXT NOT NULL,
+        received_precision TEXT NOT NULL, closed_precision TEXT,
+        received_at BIGINT NOT NULL, closed_at BIGINT, subject_id UUID NOT NULL)""",
     "CREATE INDEX work_list_by_subject ON work_list (subject_id)",
     "CREATE INDEX work_list_by_receipt_time ON work_list (received_at, case_id)",
     "CREATE INDEX work_list_by_state ON work_list (state, received_at)",
@@ -52,7 +53,7 @@ _SHAPES: Final = (
 
 _COLUMNS: Final = (
     "case_id, receipt_no, version, state, department, channel, category, product,"
-    " supplier, severity, origin, received_at, closed_at"
+    " supplier, severity, origin, received_precision, closed_precision, received_at, closed_at"
 )
 _EQUAL: Final = ("state", "channel", "product", "supplier", "severity")
 _AT_ONCE: Final = 1_000  # events in hand while rows are made anew
@@ -219,6 +220,8 @@ def _row(case: Case) -> tuple[object, ...]:
         case.supplier,
         case.severity,
         case.origin,
+        case.received_precision,
+        case.closed_precision,
         micros(case.received_at),
         micros(case.closed_at) if case.closed_at else None,
         case.subject_id,

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from events.vocabulary import Precision
 from services.analytics.application.figures import Figures
 from services.analytics.application.recording import record
 from services.analytics.domain.figures import DIMENSIONS, Selection
@@ -225,6 +226,30 @@ def test_periods_count_every_complaint_once(store: SqlFactStore) -> None:
         )
         labels = [row.values["period"] for row in rows]
         assert labels == sorted(labels)
+
+
+@pytest.mark.parametrize("source", ["Asia/Shanghai", "America/New_York"])
+@pytest.mark.parametrize("reader", ["UTC", "Asia/Shanghai", "America/New_York"])
+def test_a_receipt_known_to_the_day_counts_for_that_day(
+    store: SqlFactStore, source: str, reader: str
+) -> None:
+    """Also behind a later event, which writes its row again."""
+    midnight = datetime(2026, 1, 1, tzinfo=ZoneInfo(source)).astimezone(UTC)
+    received = happened("ComplaintReceived", at=midnight, precision=Precision.DAY)
+    arrive(store, [Logged(1, 1, received)])
+    arrive(store, [Logged(2, 2, happened("ComplaintAccepted", 1, 2))])
+    zone = ZoneInfo(reader)
+    figures = Figures(store, zone)
+    for period, label in (
+        ("day", "2026-01-01"),
+        ("month", "2026-01"),
+        ("year", "2026"),
+    ):
+        (row,) = figures.frequency(ALL, period=period).rows
+        assert (row.values["period"], row.count) == (label, 1)
+    first, next_one = (datetime(2026, 1, day, tzinfo=zone) for day in (1, 2))
+    that_day = Selection(received_from=first, received_to=next_one)
+    assert [row.count for row in figures.frequency(that_day).rows] == [1]
 
 
 def test_every_row_opens_exactly_the_cases_that_it_counts(store: SqlFactStore) -> None:

@@ -44,7 +44,10 @@ def api(tmp_path: Path) -> Iterator[Browser]:
     house = DeskHouse(make)
     house.receive()
     house.receive(
-        UUID(int=CASE.int + 1), origin=Origin.MIGRATION, receipt_no="1000000000000000"
+        UUID(int=CASE.int + 1),
+        origin=Origin.MIGRATION,
+        receipt_no="1000000000000000",
+        day=NOW,
     )
     app = FastAPI()
     app.include_router(
@@ -67,6 +70,16 @@ def api(tmp_path: Path) -> Iterator[Browser]:
 def test_only_the_present_offers_commands(api: Browser) -> None:
     assert "accept" in api.get(f"{QUEUE}/{CASE}").json()["available"]
     assert "available" not in api.get(f"{QUEUE}/{CASE}?as_of=1").json()
+
+
+def test_rows_and_cases_say_how_exactly_they_know(api: Browser) -> None:
+    for origin, precision in (("live", "instant"), ("migration", "day")):
+        for past in ("", "&as_of=2"):
+            (row,) = api.get(f"{QUEUE}?origin={origin}{past}").json()["rows"]
+            assert row["received_precision"] == precision
+            assert row["closed_precision"] is None
+        one = api.get(f"{QUEUE}/{row['case_id']}").json()
+        assert one["received_precision"] == precision
 
 
 def test_the_origin_is_one_of_its_words(api: Browser) -> None:

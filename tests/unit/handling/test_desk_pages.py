@@ -146,6 +146,33 @@ def test_imported_cases_stand_apart_until_they_are_asked_for(house: DeskHouse) -
     assert browser.get("/desk?origin=nonsense").status_code == 200
 
 
+def test_what_is_known_to_the_day_is_shown_as_that_day(house: DeskHouse) -> None:
+    """The midnight of Shanghai is the day before on a desk in UTC."""
+    case = UUID(int=CASE.int + 1)
+    house.receive(
+        case,
+        origin=Origin.MIGRATION,
+        receipt_no="1000000000000000",
+        day=dt.datetime(2011, 12, 31, 16, tzinfo=dt.UTC),
+    )
+    house.give(
+        Actor(id="migration-1", role="migration"),
+        "record-history",
+        case_id=case,
+        facts=[{"fact": "closed"}],
+    )
+    browser = house.sit(ANN)
+    page = text(browser.get(f"/desk/cases/{case}").text)
+    listed = text(browser.get("/desk/cases?origin=imported").text)
+    for shown in (page, listed):
+        assert "Jan 1, 2012" in shown
+        assert "Jan 1, 2012," not in shown
+    assert "received Jan 1, 2012 " in page
+    assert "stated of Jan 1, 2012 " in page
+    assert "stated of \u2265" in page
+    assert "To the day" not in page
+
+
 @pytest.mark.parametrize(
     ("zone", "closed_at", "counted"),
     [

@@ -17,7 +17,9 @@ from services.kernel.clock import (
     new_uuid7,
     parse_rfc3339,
     rfc3339,
+    stated_day,
     system_clock,
+    within_stated_day,
 )
 from services.kernel.errors import FieldError, MalformedError, UnavailableError
 
@@ -102,6 +104,31 @@ def test_a_naive_datetime_has_no_number_and_no_id() -> None:
     for ask in (micros, rfc3339, new_uuid7):
         with pytest.raises(ValueError, match="no time zone"):
             ask(dt.datetime(2026, 3, 1))  # noqa: DTZ001 - that is the point
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "Pacific/Honolulu",
+        "America/New_York",
+        "UTC",
+        "Asia/Shanghai",
+        "Pacific/Auckland",
+    ],
+)
+@pytest.mark.parametrize("day", [dt.date(2026, 1, 1), dt.date(2026, 7, 1)])
+def test_a_stated_day_is_that_day_in_every_zone(source: str, day: dt.date) -> None:
+    midnight = dt.datetime.combine(day, dt.time(), ZoneInfo(source))
+    assert stated_day(midnight.astimezone(dt.UTC)) == day
+    within = within_stated_day(midnight)
+    assert stated_day(within) == day
+    for reader in ("Pacific/Honolulu", "UTC", "Asia/Shanghai", "Pacific/Auckland"):
+        assert within.astimezone(ZoneInfo(reader)).date() == day
+
+
+def test_the_ends_of_the_calendar_have_a_stated_day() -> None:
+    last = dt.datetime.max.replace(tzinfo=dt.UTC)
+    assert stated_day(last) == dt.date.max
 
 
 def test_the_last_day_before_a_midnight_is_the_day_that_ends_then() -> None:

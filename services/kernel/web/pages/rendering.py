@@ -21,7 +21,7 @@ from markupsafe import Markup
 from starlette.requests import Request
 
 from services.kernel.access import Credential
-from services.kernel.clock import last_day
+from services.kernel.clock import last_day, stated_day
 from services.kernel.errors import (
     AmendsError,
     NotFoundError,
@@ -377,6 +377,9 @@ class Pages:
             "translated": translations.ugettext,
             "when": lambda instant, form="long": self._when(locale, instant, form),
             "day": lambda day: _day(locale, day),
+            "stated": lambda instant, precision, form="short": self._stated(
+                locale, instant, precision, form
+            ),
             "last_day": lambda end: _day(locale, last_day(end, self.zone)),
             "number": lambda value: numbers.format_decimal(value, locale=locale),
             "bytes": lambda size: _bytes(locale, size),
@@ -414,6 +417,17 @@ class Pages:
             shown += f" {dates.get_timezone_gmt(local, 'long', locale=locale)}"
         stamp = local.isoformat(timespec="seconds")
         return Markup('<time datetime="{}">{}</time>').format(stamp, shown)
+
+    def _stated(
+        self, locale: str, instant: dt.datetime, precision: str, form: str
+    ) -> Markup:
+        """Write when something happened, as exactly as that is known."""
+        if precision == "day":
+            return _day(locale, stated_day(instant))
+        if precision == "not_before":
+            local = instant.astimezone(self.zone).date()
+            return Markup("\u2265\u00a0{}").format(_day(locale, local))
+        return self._when(locale, instant, form)
 
     def _set_cookie(
         self, request: Request, response: Response, name: str, value: str
