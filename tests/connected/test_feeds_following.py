@@ -1,6 +1,7 @@
 """Following a feed: each event shown once, in order, whoever dies in between."""
 
 import asyncio
+import gc
 from collections.abc import Iterator
 from contextlib import asynccontextmanager, suppress
 
@@ -27,9 +28,9 @@ def broker(tmp_path) -> Iterator[tuple[NatsServer, dict[str, Feed]]]:
         yield running
 
 
-def access(server: NatsServer, feed: Feed, **changes) -> FeedAccess:
+def access(server: NatsServer | None, feed: Feed, **changes) -> FeedAccess:
     known = FeedAccess(
-        nats_url=server.url,
+        nats_url=server.url if server else "",
         seed=feed.seed,
         api_prefix=API_PREFIX,
         stream=Stream.DEPARTMENTS,
@@ -164,6 +165,35 @@ async def until_waiting(bus) -> None:
             known = await bus.quality.js.consumer_info("DEPARTMENTS", "dept_quality")
             if known.num_waiting:
                 return
+
+
+def test_one_that_ends_while_it_connects_hangs_up(broker):
+    """Told Ctrl-C before the broker has said a word, it leaves no connection open."""
+    _, feeds = broker
+
+    async def scenario() -> None:
+        there, gone = asyncio.Event(), asyncio.Event()
+
+        async def silent(reader, writer) -> None:
+            there.set()
+            await reader.read()
+            writer.close()
+            gone.set()
+
+        async with await asyncio.start_server(silent, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            known = access(None, feeds["quality"], nats_url=f"nats://127.0.0.1:{port}")
+            follower = asyncio.create_task(
+                follow(known, lambda _: None, tell=lambda _: None)
+            )
+            await asyncio.wait_for(there.wait(), PATIENCE)
+            follower.cancel()
+            await asyncio.wait({follower}, timeout=PATIENCE)
+            assert follower.cancelled()
+            await asyncio.wait_for(gone.wait(), PATIENCE)
+
+    asyncio.run(scenario())
+    gc.collect()  # what was left open would be told now
 
 
 def test_it_ends_although_its_cancellation_was_lost_while_connecting(

@@ -57,8 +57,7 @@ async def follow(
                 await feed.rest(show)
                 raise
     finally:
-        with contextlib.suppress(nats.errors.Error, OSError):
-            await client.close()
+        await _closed(client)
 
 
 def _heed_cancelling() -> None:
@@ -170,13 +169,20 @@ async def _connected(access: FeedAccess, tell: Callable[[str], None]) -> Client:
                 disconnected_cb=lost,
                 reconnected_cb=back,
             )
+    except asyncio.CancelledError:
+        await _closed(client)
+        raise
     except (nats.errors.Error, TimeoutError, OSError) as error:
         reason = reasons[-1] if reasons else str(error) or "no answer"
-        with contextlib.suppress(nats.errors.Error, OSError):
-            await client.close()
+        await _closed(client)
         raise UnavailableError(
             "follow.not_connected",
             f"The broker at {access.nats_url} does not let {access.durable} in"
             f" ({reason}): start it, or give it the department's account.",
         ) from error
     return client
+
+
+async def _closed(client: Client) -> None:
+    with contextlib.suppress(nats.errors.Error, OSError):
+        await client.close()
