@@ -257,7 +257,7 @@ def test_what_a_killed_one_had_in_hand_comes_first(broker, monkeypatch):
             assert follower.told == [
                 "Waiting 1 s for what a killed follower had in hand."
             ]
-            assert 1.0 in waits
+            assert 1.0 + following.GRACE in waits
 
     asyncio.run(scenario())
 

@@ -26,6 +26,9 @@ The broker counts a request whose sender is gone as waiting until it ends. So re
 are short, and the last one is waited for.
 """
 
+GRACE: Final = 0.5
+"""Seconds that the broker may take beyond its time to give an event out again."""
+
 _PAUSE: Final = 1.0
 _ANSWER_WITHIN: Final = 5.0
 _LAST_WORD: Final = 1
@@ -100,7 +103,7 @@ class _Feed:
         elif known.num_ack_pending:
             seconds = known.config.ack_wait or 0
             tell(f"Waiting {seconds:g} s for what a killed follower had in hand.")
-            await asyncio.sleep(seconds)
+            await asyncio.sleep(seconds + GRACE)
         self._subscription = await self._js.pull_subscribe_bind(
             durable=durable,
             stream=stream,
