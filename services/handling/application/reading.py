@@ -98,7 +98,8 @@ class Words:
     ) -> dict[UUID, Paper | Sheet | AmendsError]:
         """Give each document by its id, of a file what it is, or why it cannot be given.
 
-        Words are noted as read, files as listed: what is in them was not shown. Raises UnavailableError where the look cannot be noted.
+        Words are noted as read, files as listed: what is in them was not shown.
+        Raises UnavailableError where the look cannot be noted.
         """
         looks = [_look(each, reader, purpose) for each in wanted]
         handed_in = [

@@ -52,7 +52,7 @@ class When(NamedTuple):
 
 
 def record_history(on: Scene, command: RecordHistory) -> Decided:
-    """Give one event a fact, in the order given, dated by `dates`."""
+    """Give one event a fact, in the order given, dated by `happened`."""
     events: list[AnyEvent] = []
     state, level = on.case.state, on.case.level
     for place, fact in enumerate(command.facts):
