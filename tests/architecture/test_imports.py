@@ -72,10 +72,11 @@ def skeleton(tmp_path: Path) -> Path:
             f"{room}.cli": f"import {room}.main",
             f"{room}.main": f"import faststream, nats, {room}.api, {room}.persistence",
             f"{room}.api": f"import events.catalogue, {room}.application",
-            f"{room}.pages": f"import {room}.application",
+            f"{room}.pages": f"import {room}.application, {room}.importing",
             f"{room}.messaging": f"import faststream, nats, {room}.application",
             f"{room}.persistence": f"import eventsourcing, {room}.ports",
             f"{room}.settings": "",
+            f"{room}.importing": f"import httpx, {room}.domain",
             f"{room}.application": f"import events.catalogue, {room}.ports",
             f"{room}.ports": f"import {room}.domain",
             f"{room}.domain": "import datetime, hashlib, pydantic, events.catalogue, "

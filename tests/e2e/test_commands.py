@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from services.intake.cli.importing import load_mapping
+from services.intake.importing.running import load_mapping
 from tests.support.children import dying_with_us
 from tests.support.running import PATIENCE
 from tests.support.terminal import on_a_terminal

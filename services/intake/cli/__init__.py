@@ -177,7 +177,8 @@ def add_verbs(
 
         Exit status 1 when rows were rejected or histories refused.
         """
-        from services.intake.cli import columns, histories, importing  # noqa: PLC0415 lazy
+        from services.intake.cli import choosing, telling  # noqa: PLC0415 lazy
+        from services.intake.importing import histories, running  # noqa: PLC0415 lazy
         from services.kernel.i18n import language_of  # noqa: PLC0415 lazy
 
         environment = (os.environ.get(each, "") for each in ("LC_ALL", "LANG"))
@@ -187,15 +188,15 @@ def add_verbs(
 
         def work(
             client: "httpx.Client | None", source: Path, mapping: "TableMapping"
-        ) -> importing.Summary:
+        ) -> running.Summary:
             room = (
                 histories.laid_aside(mapping, departments())
                 if history
                 else nullcontext()
             )
             with room as past:
-                with importing.watched(shown=not as_json) as progress:
-                    done = importing.run_import(
+                with telling.watched(shown=not as_json) as progress:
+                    done = running.run_import(
                         client,
                         source,
                         mapping,
@@ -211,7 +212,7 @@ def add_verbs(
                     done.histories = past.counts
                 if client is not None and past is not None:
                     taken_over(client)
-                    with importing.watched(
+                    with telling.watched(
                         shown=not as_json, what="histories"
                     ) as progress:
                         past.record(client, batch_size=batch_size, progress=progress)
@@ -219,8 +220,8 @@ def add_verbs(
                 settled(client)
             return done
 
-        with importing.readable(file) as source:
-            chosen = columns.choose(
+        with telling.readable(file) as source:
+            chosen = choosing.choose(
                 source,
                 format_,
                 draft_to=write_mapping,
@@ -244,9 +245,9 @@ def add_verbs(
                 raise
         summary.columns = guess.columns() if guess else None
         typer.echo(
-            importing.as_json(summary)
+            telling.as_json(summary)
             if as_json
-            else importing.printed(summary, dry_run=dry_run, rejects=rejects)
+            else telling.printed(summary, dry_run=dry_run, rejects=rejects)
         )
         if not summary.all_taken:
             sys.exit(1)

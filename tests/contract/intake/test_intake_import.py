@@ -13,9 +13,9 @@ import httpx
 import pytest
 
 from events.vocabulary import Origin, Precision
-from services.intake.cli.importing import Summary, load_mapping, run_import
 from services.intake.cli.submitting import run_submit
 from services.intake.domain.mapping import code_of
+from services.intake.importing.running import Summary, load_mapping, run_import
 from services.kernel.errors import (
     AmendsError,
     MalformedError,

@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from pydantic import ValidationError
 
-from services.intake.cli.importing import load_mapping
 from services.intake.domain.history import HistoryMapping, StatedHistory, history_of
+from services.intake.importing.running import load_mapping
 from services.kernel.errors import MalformedError
 
 CFPB = load_mapping("cfpb")

@@ -11,8 +11,8 @@ import httpx
 import openpyxl
 import pytest
 
-from services.intake.cli.importing import load_mapping, run_import
-from services.intake.cli.reasons import translated
+from services.intake.importing.reasons import translated
+from services.intake.importing.running import load_mapping, run_import
 from services.kernel.errors import MisuseError
 
 INTAKE = Path(__file__).parents[3] / "services/intake"
@@ -111,7 +111,7 @@ def test_reasons_are_told_in_chinese(tmp_path: Path) -> None:
 def _sentences() -> Iterator[str]:
     """Find what is said of a row, with `1` where a value stands."""
     said = {"fault_at": (2, 3), "FieldError": (1, 2), "UnreadDateError": (0,)}
-    files = [*(INTAKE / "cli/reading").glob("*.py"), INTAKE / "domain/mapping.py",
+    files = [*(INTAKE / "importing/reading").glob("*.py"), INTAKE / "domain/mapping.py",
              INTAKE / "domain/dates.py"]  # fmt: skip
     for file in files:
         for call in ast.walk(ast.parse(file.read_text("utf-8"))):

@@ -313,7 +313,7 @@ def test_histories_follow_the_receipts_and_are_counted(desk, past):
 def test_a_case_that_handling_does_not_have_yet_is_asked_for_again(
     desk, past, monkeypatch
 ):
-    monkeypatch.setattr("services.intake.cli.sending.FIRST_PAUSE", 0)
+    monkeypatch.setattr("services.intake.importing.sending.FIRST_PAUSE", 0)
     desk.cases_known = False
     done = desk.type("import", str(past), "--format", "cfpb", "--history")
     assert "refused             1" in done.stdout

@@ -7,8 +7,8 @@ from collections import Counter
 import httpx
 import pytest
 
-from services.intake.cli.importing import Summary, load_mapping, run_import
 from services.intake.domain.submission import Submission
+from services.intake.importing.running import Summary, load_mapping, run_import
 from tests.support.open_data_counts import LAYOUTS, counts
 
 pytestmark = pytest.mark.real_data

@@ -16,8 +16,8 @@ from events.envelope import Actor
 from services.handling.domain.commands import RecordHistory
 from services.handling.domain.decisions import decide
 from services.handling.domain.decisions.history import happened
-from services.intake.cli.histories import laid_aside
-from services.intake.cli.importing import load_mapping, run_import
+from services.intake.importing.histories import laid_aside
+from services.intake.importing.running import load_mapping, run_import
 from tests.support.given import DEFAULT_POLICY, given, received
 from tests.support.open_data_counts import LAYOUTS
 from tests.support.open_data_histories import PASTS, histories

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.intake.cli.reading.delimited import LINE_LIMIT
-from services.intake.cli.reading.opening import opened_table
-from services.intake.cli.reading.table import rearmed, unarmed
+from services.intake.importing.reading.delimited import LINE_LIMIT
+from services.intake.importing.reading.opening import opened_table
+from services.intake.importing.reading.table import rearmed, unarmed
 from services.kernel.errors import MalformedError, NotFoundError
 
 

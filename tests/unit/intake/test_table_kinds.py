@@ -8,8 +8,8 @@ from datetime import date, datetime
 import openpyxl
 import pytest
 
-from services.intake.cli.reading.opening import opened_table
-from services.intake.cli.reading.workbook import IN_MEMORY
+from services.intake.importing.reading.opening import opened_table
+from services.intake.importing.reading.workbook import IN_MEMORY
 from services.kernel.errors import MalformedError, MisuseError
 
 TABLE = "编号,内容\n1,壶漏水了，要求退款\n"  # noqa: RUF001 as people write it

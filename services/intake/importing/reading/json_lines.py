@@ -5,8 +5,8 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, NoReturn
 
-from services.intake.cli.reading.encodings import NAMES, Reopened, encoding_of
-from services.intake.cli.reading.table import (
+from services.intake.importing.reading.encodings import NAMES, Reopened, encoding_of
+from services.intake.importing.reading.table import (
     Row,
     Source,
     check_header,

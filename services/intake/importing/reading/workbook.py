@@ -12,7 +12,7 @@ from xml.parsers import expat
 import openpyxl
 from openpyxl.utils import range_boundaries
 
-from services.intake.cli.reading.table import (
+from services.intake.importing.reading.table import (
     Row,
     Score,
     Source,

@@ -20,9 +20,9 @@ from zoneinfo import ZoneInfo
 
 import httpx
 
-from services.intake.cli.sending import posted
 from services.intake.domain.history import StatedHistory, history_of
 from services.intake.domain.mapping import TableMapping, code_of
+from services.intake.importing.sending import posted
 from services.kernel.errors import FieldError, MalformedError, MisuseError
 
 _URL: Final = "/api/handling/commands:batch"

@@ -9,10 +9,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Final
 
-from services.intake.cli.reading.delimited import Delimited
-from services.intake.cli.reading.json_lines import JsonLines
-from services.intake.cli.reading.table import Score, Table, naming
-from services.intake.cli.reading.workbook import Workbook, too_big
+from services.intake.importing.reading.delimited import Delimited
+from services.intake.importing.reading.json_lines import JsonLines
+from services.intake.importing.reading.table import Score, Table, naming
+from services.intake.importing.reading.workbook import Workbook, too_big
 from services.kernel.errors import MalformedError, NotFoundError
 
 _GZIP: Final = b"\x1f\x8b"

@@ -1,18 +1,15 @@
-"""`amends import`: rows of a file to intake's batch endpoint; repeating is harmless.
+"""Imports a file: its rows to intake's batch endpoint; repeating is harmless.
 
 Every row has a key of its own, so what was received before is a duplicate the next
 time and an import that was cut short is finished by running it again.
 """
 
 import json
-import shutil
-import sys
-import tempfile
 import time
 import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from http import HTTPStatus
 from importlib import resources
@@ -21,23 +18,15 @@ from typing import Any, Final, Protocol
 
 import httpx
 from pydantic import ValidationError
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    TextColumn,
-    TimeRemainingColumn,
-)
-from rich.progress import Progress as Bar
 
-from services.intake.cli.histories import Counts, Histories
-from services.intake.cli.reading.opening import opened_table
-from services.intake.cli.reading.table import Row, Source
-from services.intake.cli.rejects import Rejects, kinds, reason
-from services.intake.cli.sending import posted
 from services.intake.domain.history import StatedHistory
 from services.intake.domain.mapping import Coder, TableMapping, submission_of
 from services.intake.domain.submission import Submission
+from services.intake.importing.histories import Counts, Histories
+from services.intake.importing.reading.opening import opened_table
+from services.intake.importing.reading.table import Row, Source
+from services.intake.importing.rejects import Rejects, kinds, reason
+from services.intake.importing.sending import posted
 from services.kernel.clock import Clock, system_clock
 from services.kernel.errors import (
     AmendsError,
@@ -49,13 +38,8 @@ from services.kernel.i18n import DEFAULT
 
 BATCH_SIZE: Final = 500
 _BATCH_BYTES: Final = 4 * 1024**2
-_SHOWN: Final = 10
-"""Most reasons that are told a person."""
 _TAKEN: Final = (HTTPStatus.CREATED, HTTPStatus.OK)
 _PREVIEWED: Final = 2
-_WIDTH: Final = 60
-"""Most characters of a value in a preview."""
-_MARKS: Final = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 _BATCH_URL: Final = "/api/intake/complaints:batch"
 _REUSED: Final = "intake.key_reused"
 _CHANGED: Final = FieldError(
@@ -255,102 +239,6 @@ def run_import(
     return summary
 
 
-@contextmanager
-def readable(file: Path) -> Iterator[Path]:
-    """Give the file; for `-` standard input, kept for as long as it is read."""
-    if str(file) != "-":
-        yield file
-        return
-    with tempfile.NamedTemporaryFile(prefix="amends-import-") as kept:
-        shutil.copyfileobj(sys.stdin.buffer, kept)
-        kept.flush()
-        yield Path(kept.name)
-
-
-@contextmanager
-def watched(*, shown: bool, what: str = "complaints") -> Iterator[Progress]:
-    """Show a bar on a terminal's standard error; elsewhere nothing."""
-    console = Console(stderr=True)
-    if not (shown and console.is_terminal):
-        yield lambda _done, _total: None
-        return
-    columns = (
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn(what),
-        TimeRemainingColumn(),
-    )
-    with Bar(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("import")
-
-        def tell(done: int, total: int, /) -> None:
-            bar.update(task, completed=done, total=total)
-
-        yield tell
-
-
-def as_json(summary: Summary) -> str:
-    counts: dict[str, object] = {
-        "read": summary.read,
-        "accepted": summary.accepted,
-        "duplicates": summary.duplicates,
-        "rejected": summary.rejected,
-    }
-    if summary.continued:
-        counts["continued"] = summary.continued
-    if summary.rejected:
-        counts["reasons"] = summary.reasons
-    if summary.histories is not None:
-        counts["histories"] = summary.histories.told()
-    if summary.source:
-        told = asdict(summary.source)
-        counts["source"] = {name: each for name, each in told.items() if each}
-    if summary.columns is not None:
-        counts["columns"] = summary.columns
-    if summary.preview:
-        counts["preview"] = [{"line": line} | each for line, each in summary.preview]
-    return json.dumps(counts, ensure_ascii=False)
-
-
-def printed(summary: Summary, *, dry_run: bool, rejects: Path | None) -> str:
-    lines = [f"Read as {_told(summary.source)}."] if summary.source else []
-    if summary.columns is not None:
-        lines.append("Columns by their names:")
-        lines += [
-            f"  {name:<20} {_plain(each)}" for name, each in summary.columns.items()
-        ]
-    for line, each in summary.preview:
-        lines.append(f"Line {line} would be:")
-        lines += [f"  {name:<20} {value}" for name, value in _flat("", each)]
-    lines += [
-        "Nothing was sent; this is what would be:" if dry_run else "Imported:",
-        f"  read        {summary.read:>9,}",
-        f"  accepted    {summary.accepted:>9,}",
-        f"  duplicates  {summary.duplicates:>9,}"
-        + ("  (not known before they are sent)" if dry_run else ""),
-        f"  rejected    {summary.rejected:>9,}",
-    ]
-    if summary.continued:
-        lines.append(
-            f"  continued   {summary.continued:>9,}  (more rows of a complaint above)"
-        )
-    if summary.rejected:
-        lines += [
-            f"  {count:>9,} × {reason}"  # noqa: RUF001 the sign, for people
-            for reason, count in summary.reasons.most_common(_SHOWN)
-        ]
-        if (others := len(summary.reasons) - _SHOWN) > 0:
-            lines.append(f"            and {others} other reasons")
-        lines.append(
-            f"Correct the rows in {rejects} and import that file."
-            if rejects
-            else "Run it again with --rejects FILE to get these rows and the reasons."
-        )
-    if summary.histories is not None:
-        lines += summary.histories.lines()
-    return "\n".join(lines)
-
-
 def _past(
     histories: Histories | None, row: Row, submission: Mapping[str, Any]
 ) -> StatedHistory | None:
@@ -367,35 +255,6 @@ def _keep(
     for row, past, result in zip(batch.rows, batch.pasts, results, strict=True):
         if past is not None and result["status"] in _TAKEN:
             histories.keep(row.line, result.get("case_id"), past)
-
-
-def _flat(path: str, value: object) -> Iterator[tuple[str, str]]:
-    """Give every field of a submission by its path, fit for a terminal."""
-    if isinstance(value, Mapping):
-        for name, each in value.items():
-            yield from _flat(f"{path}.{name}".lstrip("."), each)
-    else:
-        yield path, _plain(str(value))
-
-
-def _plain(text: str) -> str:
-    """Give a text on one line, without what a terminal would obey."""
-    shown = text[:_WIDTH] + ("…" if len(text) > _WIDTH else "")
-    return "".join(each if each.isprintable() else "·" for each in shown)
-
-
-def _told(source: Source) -> str:
-    """Say what a file was read as, so that a wrong guess is seen."""
-    parts = [source.kind.upper()]
-    if source.encoding:
-        parts.append(source.encoding)
-    if source.delimiter:
-        parts.append(f"columns by {_MARKS.get(source.delimiter, source.delimiter)}")
-    if source.sheet:
-        parts.append(f"sheet {source.sheet}")
-    if source.kind != "jsonl":
-        parts.append(f"header in line {source.header_line}")
-    return ", ".join(parts)
 
 
 def _line(submission: dict[str, Any]) -> bytes:

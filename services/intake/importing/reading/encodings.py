@@ -7,7 +7,7 @@ from typing import IO, Final
 
 from charset_normalizer import from_bytes
 
-from services.intake.cli.reading.table import fault_at
+from services.intake.importing.reading.table import fault_at
 from services.kernel.errors import MalformedError, MisuseError
 
 Reopened = Callable[[], AbstractContextManager[IO[bytes]]]

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import Final
 
-from services.intake.cli.reading.encodings import NAMES, Reopened, encoding_of
-from services.intake.cli.reading.table import (
+from services.intake.importing.reading.encodings import NAMES, Reopened, encoding_of
+from services.intake.importing.reading.table import (
     HEADER_WITHIN,
     REJECTS,
     Row,

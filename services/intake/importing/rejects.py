@@ -12,8 +12,8 @@ from openpyxl import Workbook
 from openpyxl.cell import Cell, WriteOnlyCell
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 
-from services.intake.cli.reading.table import REJECTS, Row, unarmed
-from services.intake.cli.reasons import translated
+from services.intake.importing.reading.table import REJECTS, Row, unarmed
+from services.intake.importing.reasons import translated
 from services.kernel.errors import AmendsError, FieldError, MisuseError
 from services.kernel.i18n import DEFAULT
 

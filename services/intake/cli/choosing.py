@@ -1,14 +1,13 @@
-"""Which column is which field, where no mapping file says so: guessed, or asked."""
+"""Chooses the mapping of an import: the named one, or the one that is guessed."""
 
 from pathlib import Path
 
 import typer
 
-from services.intake.cli.importing import load_mapping
-from services.intake.cli.reading.opening import opened_table
-from services.intake.cli.reading.table import REJECTS
-from services.intake.domain.guessing import Guess, guess, likeness
+from services.intake.domain.guessing import Guess
 from services.intake.domain.mapping import TableMapping
+from services.intake.importing.columns import certain, guessed
+from services.intake.importing.running import load_mapping
 from services.kernel.errors import MisuseError
 from services.kernel.settings import load_settings
 
@@ -30,30 +29,6 @@ def choose(
         return certain(found), found
     typer.echo(write_draft(found, draft_to))
     return None
-
-
-def guessed(
-    file: Path, *, zone: str, encoding: str | None = None, sheet: str | None = None
-) -> Guess:
-    """Guess by the names of the columns, in English or Chinese, and the first rows."""
-    with opened_table(file, score=likeness, encoding=encoding, sheet=sheet) as table:
-        returned = list(table.header[:2]) in REJECTS.values()
-        header = [name for name in table.header[2 if returned else 0 :] if name]
-        rows = (row.values for row in table.rows() if row.fault is None)
-        return guess(header, rows, zone)
-
-
-def certain(found: Guess) -> TableMapping:
-    """Give the mapping; where it is in doubt, raise `MisuseError` with a draft."""
-    mapping = found.mapping()
-    if mapping is None:
-        raise MisuseError(
-            "import.mapping_needed",
-            "The columns are not certain. Save these lines as a file with"
-            " --write-mapping FILE, correct them, and import with --format FILE:"
-            f"\n\n{found.draft()}",
-        )
-    return mapping
 
 
 def write_draft(found: Guess, target: Path) -> str:

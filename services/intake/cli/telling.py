@@ -1,0 +1,154 @@
+"""What a terminal shows of an import: the bar while it runs, what became of the rows."""
+
+import json
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.progress import Progress as Bar
+
+from services.intake.importing.reading.table import Source
+from services.intake.importing.running import Progress, Summary
+
+_SHOWN: Final = 10
+"""Most reasons that are told a person."""
+_WIDTH: Final = 60
+"""Most characters of a value in a preview."""
+_MARKS: Final = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
+
+
+@contextmanager
+def readable(file: Path) -> Iterator[Path]:
+    """Give the file; for `-` standard input, kept for as long as it is read."""
+    if str(file) != "-":
+        yield file
+        return
+    with tempfile.NamedTemporaryFile(prefix="amends-import-") as kept:
+        shutil.copyfileobj(sys.stdin.buffer, kept)
+        kept.flush()
+        yield Path(kept.name)
+
+
+@contextmanager
+def watched(*, shown: bool, what: str = "complaints") -> Iterator[Progress]:
+    """Show a bar on a terminal's standard error; elsewhere nothing."""
+    console = Console(stderr=True)
+    if not (shown and console.is_terminal):
+        yield lambda _done, _total: None
+        return
+    columns = (
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn(what),
+        TimeRemainingColumn(),
+    )
+    with Bar(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("import")
+
+        def tell(done: int, total: int, /) -> None:
+            bar.update(task, completed=done, total=total)
+
+        yield tell
+
+
+def as_json(summary: Summary) -> str:
+    counts: dict[str, object] = {
+        "read": summary.read,
+        "accepted": summary.accepted,
+        "duplicates": summary.duplicates,
+        "rejected": summary.rejected,
+    }
+    if summary.continued:
+        counts["continued"] = summary.continued
+    if summary.rejected:
+        counts["reasons"] = summary.reasons
+    if summary.histories is not None:
+        counts["histories"] = summary.histories.told()
+    if summary.source:
+        told = asdict(summary.source)
+        counts["source"] = {name: each for name, each in told.items() if each}
+    if summary.columns is not None:
+        counts["columns"] = summary.columns
+    if summary.preview:
+        counts["preview"] = [{"line": line} | each for line, each in summary.preview]
+    return json.dumps(counts, ensure_ascii=False)
+
+
+def printed(summary: Summary, *, dry_run: bool, rejects: Path | None) -> str:
+    lines = [f"Read as {_told(summary.source)}."] if summary.source else []
+    if summary.columns is not None:
+        lines.append("Columns by their names:")
+        lines += [
+            f"  {name:<20} {_plain(each)}" for name, each in summary.columns.items()
+        ]
+    for line, each in summary.preview:
+        lines.append(f"Line {line} would be:")
+        lines += [f"  {name:<20} {value}" for name, value in _flat("", each)]
+    lines += [
+        "Nothing was sent; this is what would be:" if dry_run else "Imported:",
+        f"  read        {summary.read:>9,}",
+        f"  accepted    {summary.accepted:>9,}",
+        f"  duplicates  {summary.duplicates:>9,}"
+        + ("  (not known before they are sent)" if dry_run else ""),
+        f"  rejected    {summary.rejected:>9,}",
+    ]
+    if summary.continued:
+        lines.append(
+            f"  continued   {summary.continued:>9,}  (more rows of a complaint above)"
+        )
+    if summary.rejected:
+        lines += [
+            f"  {count:>9,} × {reason}"  # noqa: RUF001 the sign, for people
+            for reason, count in summary.reasons.most_common(_SHOWN)
+        ]
+        if (others := len(summary.reasons) - _SHOWN) > 0:
+            lines.append(f"            and {others} other reasons")
+        lines.append(
+            f"Correct the rows in {rejects} and import that file."
+            if rejects
+            else "Run it again with --rejects FILE to get these rows and the reasons."
+        )
+    if summary.histories is not None:
+        lines += summary.histories.lines()
+    return "\n".join(lines)
+
+
+def _flat(path: str, value: object) -> Iterator[tuple[str, str]]:
+    """Give every field of a submission by its path, fit for a terminal."""
+    if isinstance(value, Mapping):
+        for name, each in value.items():
+            yield from _flat(f"{path}.{name}".lstrip("."), each)
+    else:
+        yield path, _plain(str(value))
+
+
+def _plain(text: str) -> str:
+    """Give a text on one line, without what a terminal would obey."""
+    shown = text[:_WIDTH] + ("…" if len(text) > _WIDTH else "")
+    return "".join(each if each.isprintable() else "·" for each in shown)
+
+
+def _told(source: Source) -> str:
+    """Say what a file was read as, so that a wrong guess is seen."""
+    parts = [source.kind.upper()]
+    if source.encoding:
+        parts.append(source.encoding)
+    if source.delimiter:
+        parts.append(f"columns by {_MARKS.get(source.delimiter, source.delimiter)}")
+    if source.sheet:
+        parts.append(f"sheet {source.sheet}")
+    if source.kind != "jsonl":
+        parts.append(f"header in line {source.header_line}")
+    return ", ".join(parts)
