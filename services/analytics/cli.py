@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 FREQUENCY: Final = "/api/analytics/frequency"
 ROOT_CAUSES: Final = "/api/analytics/root-causes"
+FIGURE: Final = "/api/analytics/{name}"
 REBUILD: Final = "/api/analytics/rebuild"
 
 LOOK_AGAIN: Final = 0.2  # seconds between two looks at a running rebuild
@@ -39,6 +40,39 @@ def frequency(ask: Ask, query: Sequence[tuple[str, str]], *, as_json: bool) -> N
 def root_causes(ask: Ask, query: Sequence[tuple[str, str]], *, as_json: bool) -> None:
     """Print why people complain, the most frequent cause first."""
     _figure(ask("GET", ROOT_CAUSES, query), as_json=as_json)
+
+
+def figure(
+    ask: Ask, name: str, query: Sequence[tuple[str, str]], *, as_json: bool
+) -> None:
+    """Print any figure of the register: its lines, and under them the whole."""
+    found = ask("GET", FIGURE.format(name=name), query)
+    if as_json:
+        _print(json.dumps(found, ensure_ascii=False))
+        return
+    definition, kinds = found["definition"], found["definition"]["columns"]
+    names = [
+        name for name in (found["rows"] or [{}])[0] if name not in {_LINKS, *kinds}
+    ]
+    rows = [
+        {
+            **{each: _cell(each, row[each]) for each in names},
+            **{each: _number(row[each], kind) for each, kind in kinds.items()},
+        }
+        for row in found["rows"]
+    ]
+    whole = {each: _number(found["total"][each], kind) for each, kind in kinds.items()}
+    if names:
+        rows.append({**dict.fromkeys(names, ""), names[0]: "all", **whole})
+    headings = {each: each for each in (*names, *kinds)}
+    print_rows(headings, rows if names else [whole], numbers=frozenset(kinds))
+    shares = f" Shares are of {definition['out_of']}." if definition["out_of"] else ""
+    _print(
+        f"Counted: {definition['counts']}.{shares} As known at position"
+        f" {found['position']} ({found['as_of'] or 'an empty log'})."
+    )
+    if found["damaged"]:
+        _print("Some rows are damaged: run `amends analytics rebuild`.")
 
 
 def rebuild(
@@ -107,6 +141,18 @@ def _cell(name: str, value: object) -> str:
     if isinstance(value, float) and name in _NUMBERS:
         return f"{value:.1%}"
     return "-" if value is None else str(value)
+
+
+def _number(value: float | None, kind: str) -> str:
+    """Say a count, a share, or a duration in days or hours."""
+    if value is None:
+        return "-"
+    if kind == "share":
+        return f"{value:.1%}"
+    if kind == "seconds":
+        days, hours = value / 86_400, value / 3_600
+        return f"{days:.1f} d" if days >= 1 else f"{hours:.1f} h"
+    return f"{value:g}"
 
 
 def _told(progress: dict[str, Any]) -> str:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from services.analytics.domain.figures import Group, Selection
+    from services.analytics.domain.figures import Filters, Group, Selection
     from services.analytics.domain.versions import Changes, Version
     from services.kernel.store.database import Tx
 
@@ -73,10 +73,12 @@ class Snapshot(Protocol):
         *,
         dimensions: Sequence[str],
         starts: Sequence[datetime] = (),
+        also: Sequence[Filters] = (),
     ) -> list[Group]:
         """Count by dimensions and by the period in which receipt fell.
 
         `starts` are the instants at which periods begin, in order, none missing.
+        Of each group those are counted too that answer to each of `also`.
         Raises `TooManyGroupsError`.
         """
 

@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from services.analytics import cli
+from services.analytics.application.figures import FIGURES
 from services.cli.client import answer, with_services
 from services.cli.printing import REFUSED
 from services.kernel.errors import FieldError, MisuseError
@@ -27,6 +28,20 @@ def frequency(filters: Sequence[str], *, as_json: bool) -> None:
 def root_causes(filters: Sequence[str], *, as_json: bool) -> None:
     query = _query(filters)
     with_services(lambda c, _: cli.root_causes(_asking(c), query, as_json=as_json))
+
+
+def figure(name: str, filters: Sequence[str], *, as_json: bool) -> None:
+    """Show a figure of the register. Raises `MisuseError` for a name it has not."""
+    if name not in FIGURES:
+        raise MisuseError(
+            "analytics.no_such_figure",
+            "There is no figure of that name.",
+            errors=[
+                FieldError("FIGURE", "is unknown", f"Use one of {', '.join(FIGURES)}.")
+            ],
+        )
+    query = _query(filters)
+    with_services(lambda c, _: cli.figure(_asking(c), name, query, as_json=as_json))
 
 
 def rebuild(*, as_json: bool) -> None:

@@ -10,16 +10,25 @@ from fastapi import APIRouter, Depends, Request
 from starlette.concurrency import run_in_threadpool
 
 from services.analytics.api.documented import documented
+from services.analytics.application.figures import FIGURES
 from services.analytics.application.questions import Parameters, address
 from services.analytics.domain.figures import DIMENSIONS
 from services.kernel.clock import rfc3339
 from services.kernel.web.caller import caller
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
     from datetime import datetime
     from zoneinfo import ZoneInfo
 
-    from services.analytics.application.figures import Figures, Known
+    from services.analytics.application.figures import (
+        Answer,
+        Figure,
+        Figures,
+        Known,
+        Number,
+        Question,
+    )
     from services.analytics.application.rebuilding import Rebuilder
     from services.analytics.domain.figures import Selection
     from services.analytics.domain.versions import Version
@@ -119,6 +128,15 @@ def analytics_router(
             **_state(answer.known),
         }
 
+    for figure in FIGURES.values():
+        router.get(
+            f"/{figure.name}",
+            name=figure.name,
+            summary=figure.name.replace("-", " ").capitalize(),
+            description=f"A line counts {figure.counts}.",
+            openapi_extra=documented(*figure.parameters),
+        )(_answering(figure, figures, parameters, zone))
+
     @router.get("/cases", openapi_extra=documented("after", "limit"))
     async def cases(request: Request) -> dict[str, Any]:
         """List the complaints that a figure counts; `next` leads to those after."""
@@ -154,15 +172,93 @@ def analytics_router(
     return router
 
 
+def _answering(
+    figure: Figure,
+    figures: Figures,
+    parameters: Callable[[Request], Parameters],
+    zone: ZoneInfo,
+) -> Callable[[Request], Awaitable[dict[str, Any]]]:
+    """Answer one figure of the register."""
+
+    async def answer(request: Request) -> dict[str, Any]:
+        question = parameters(request).question(figure)
+        found = await run_in_threadpool(figures.answer, figure, question)
+        return told(figure, question, found, zone)
+
+    return answer
+
+
+def told(
+    figure: Figure, question: Question, answer: Answer, zone: ZoneInfo
+) -> dict[str, Any]:
+    """Give an answer as JSON: each line with its numbers and the cases they count."""
+    position = answer.known.position
+    return {
+        "rows": [
+            {
+                **line.values,
+                **_values(line.numbers),
+                "cases": _links(line.numbers, position),
+            }
+            for line in answer.lines
+        ],
+        "total": {
+            **_values(answer.total),
+            "cases": _links(answer.total, position),
+        },
+        "definition": {
+            "figure": figure.name,
+            "counts": figure.counts,
+            "out_of": figure.out_of,
+            "time": figure.by,
+            "columns": dict(figure.columns),
+            "source": figure.source,
+            "group_by": [
+                *(["period"] if question.period else []),
+                *question.dimensions,
+            ],
+            "period": question.period,
+            "level": question.level,
+            **_chosen(question.selection, zone),
+        },
+        **_state(answer.known),
+    }
+
+
+def _values(numbers: Mapping[str, Number]) -> dict[str, float | None]:
+    return {
+        name: round(number.value, 6)
+        if isinstance(number.value, float)
+        else number.value
+        for name, number in numbers.items()
+    }
+
+
+def _links(numbers: Mapping[str, Number], position: int) -> dict[str, str]:
+    """Give where the complaints of each number are listed, if it counts any."""
+    return {
+        name: address(CASES, number.cases, position)
+        for name, number in numbers.items()
+        if number.value and number.cases is not None
+    }
+
+
+def _chosen(selection: Selection, zone: ZoneInfo) -> dict[str, Any]:
+    """Say which complaints the question is about."""
+    return {
+        "time_zone": zone.key,
+        "from": _instant(selection.received_from),
+        "before": _instant(selection.received_to),
+        "filters": [{name: list(values)} for name, values in selection.filters],
+    }
+
+
 def _counted(selection: Selection, zone: ZoneInfo) -> dict[str, Any]:
     """Say what is counted, by which time, and out of what."""
     return {
         "counts": "every complaint received, open or closed, once",
         "time": "occurred_at of ComplaintReceived, as claimed",
-        "time_zone": zone.key,
-        "from": _instant(selection.received_from),
-        "before": _instant(selection.received_to),
-        "filters": [{name: list(values)} for name, values in selection.filters],
+        **_chosen(selection, zone),
     }
 
 

@@ -19,7 +19,13 @@ from events.vocabulary import (
     Source,
     State,
 )
-from services.analytics.application.figures import BASES, AsOf, Basis
+from services.analytics.application.figures import (
+    BASES,
+    AsOf,
+    Basis,
+    Figure,
+    Question,
+)
 from services.analytics.domain.figures import (
     COUNTED_ORIGINS,
     DEEPEST,
@@ -101,20 +107,45 @@ class Parameters:
         self._read: list[str] = []
         self._faults: list[FieldError] = []
 
+    def question(self, figure: Figure) -> Question:
+        """Read what `figure` takes; a parameter that it does not take is a fault."""
+        takes = figure.parameters
+        names, period = self._grouping(takes)
+        question = Question(
+            selection=self._selection(),
+            now=self._now,
+            as_of=self._as_of(),
+            dimensions=names,
+            period=period,
+            level=self._number("level", 1, DEEPEST) if "level" in takes else None,
+        )
+        self._done()
+        return question
+
     def frequency(self) -> FrequencyQuestion:
-        names = self._names("group_by", (*DIMENSIONS, "period")) or ["category"]
-        period = cast("Period | None", self._choice("period", PERIODS))
-        if "period" in names and period is None:
-            period = "month"
+        names, period = self._grouping(("group_by", "period"))
+        if not names and "group_by" not in self._given:
+            names = ("category",)
         question = FrequencyQuestion(
             selection=self._selection(),
-            dimensions=tuple(name for name in names if name != "period"),
+            dimensions=names,
             period=period,
             level=self._number("level", 1, DEEPEST),
             as_of=self._as_of(),
         )
         self._done()
         return question
+
+    def _grouping(self, takes: Sequence[str]) -> tuple[tuple[str, ...], Period | None]:
+        """Read by what one groups; `group_by=period` alone means months."""
+        allowed = (*DIMENSIONS, "period") if "period" in takes else DIMENSIONS
+        names = self._names("group_by", allowed) if "group_by" in takes else []
+        period = None
+        if "period" in takes:
+            period = cast("Period | None", self._choice("period", PERIODS))
+            if "period" in names and period is None:
+                period = "month"
+        return tuple(name for name in names if name != "period"), period
 
     def causes(self) -> CausesQuestion:
         question = CausesQuestion(

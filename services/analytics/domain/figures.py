@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from operator import add
 from typing import TYPE_CHECKING, Final
+
+from events.vocabulary import State
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
+
+    from services.analytics.domain.periods import Bucket
 
 DIMENSIONS: Final = (
     "category",
@@ -40,12 +44,23 @@ UNSTATED: Final = "-"
 COUNTED_ORIGINS: Final = ("live", "migration")
 """What is counted unless `origin` is asked for: a demonstration is no complaint."""
 
+OPEN: Final = tuple(
+    state.value
+    for state in State
+    if state not in {State.DECLINED, State.CLOSED, State.WITHDRAWN, State.MERGED}
+)
+"""The states in which somebody still owes something."""
+
 MOST_GROUPS: Final = 50_000
 """A figure with more groups than this is refused."""
 
 
 class TooManyGroupsError(ValueError):
     """The figure has more than `MOST_GROUPS` groups."""
+
+
+Filters = tuple[tuple[str, tuple[str, ...]], ...]
+"""Dimensions, each with the values of which one must hold; all filters must hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,18 +71,22 @@ class Selection:
     stated; for a path `a` means `a` and all below it, `a/-` means `a` alone.
     """
 
-    filters: tuple[tuple[str, tuple[str, ...]], ...] = (("origin", COUNTED_ORIGINS),)
+    filters: Filters = (("origin", COUNTED_ORIGINS),)
     received_from: datetime | None = None
     received_to: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """How many complaints share these values; `bucket` numbers the period, if any."""
+    """How many complaints share these values; `bucket` numbers the period, if any.
+
+    `also` counts those of them that answer to each further filter that was asked for.
+    """
 
     values: tuple[str | None, ...]
     count: int
     bucket: int | None = None
+    also: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,14 +114,17 @@ def rolled_up(
     Periods come in order, within each the most frequent first (S135).
     """
     levels = [level if name in PATHS else None for name in dimensions]
-    counts: Counter[tuple[int | None, tuple[str | None, ...]]] = Counter()
+    merged: dict[tuple[int | None, tuple[str | None, ...]], Group] = {}
     for group in groups:
-        values = map(shortened, group.values, levels)
-        counts[group.bucket, tuple(values)] += group.count
-    merged = [
-        Group(values, count, bucket) for (bucket, values), count in counts.items()
-    ]
-    return sorted(merged, key=_rank)
+        key = (group.bucket, tuple(map(shortened, group.values, levels)))
+        known = merged.get(key)
+        merged[key] = Group(
+            key[1],
+            group.count + (known.count if known else 0),
+            group.bucket,
+            tuple(map(add, group.also, known.also)) if known else group.also,
+        )
+    return sorted(merged.values(), key=_rank)
 
 
 def pareto(counts: Mapping[str | None, int]) -> list[Cause]:
@@ -124,6 +146,27 @@ def filter_for(dimension: str, value: str | None, level: int | None = None) -> s
     if dimension not in PATHS or value.count("/") + 1 == (level or DEEPEST):
         return value
     return f"{value}/{UNSTATED}"
+
+
+def narrowed(
+    selection: Selection, values: Mapping[str, str | None], level: int | None = None
+) -> Selection:
+    """Select only those complaints that have these values, paths cut to `level`."""
+    filters = tuple(
+        (dimension, (filter_for(dimension, value, level),))
+        for dimension, value in values.items()
+    )
+    return replace(selection, filters=(*selection.filters, *filters))
+
+
+def within(selection: Selection, bucket: Bucket) -> Selection:
+    """Select only those complaints that were received in the period too."""
+    start, stop = selection.received_from, selection.received_to
+    return replace(
+        selection,
+        received_from=bucket.start if start is None else max(start, bucket.start),
+        received_to=bucket.stop if stop is None else min(stop, bucket.stop),
+    )
 
 
 def _rank(group: Group) -> tuple[int, int, tuple[tuple[bool, str], ...]]:

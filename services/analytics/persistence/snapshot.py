@@ -9,6 +9,7 @@ from services.analytics.domain.figures import (
     MOST_GROUPS,
     PATHS,
     UNSTATED,
+    Filters,
     Group,
     Selection,
     TooManyGroupsError,
@@ -82,21 +83,33 @@ class SqlSnapshot:
         *,
         dimensions: Sequence[str],
         starts: Sequence[datetime] = (),
+        also: Sequence[Filters] = (),
     ) -> list[Group]:
+        counts, given = ["COUNT(*)"], []
+        for filters in also:
+            holds, values = _conditions(filters)
+            counts.append(f"COALESCE(SUM(CASE WHEN {holds} THEN 1 ELSE 0 END), 0)")
+            given += values
         where, params = self._where(selection, position)
         columns = [_bucket([micros(start) for start in starts])] if starts else []
         columns += map(_column, dimensions)
-        by = ", ".join(str(2 + number) for number in range(len(columns)))
+        first = len(counts)
+        by = ", ".join(str(first + 1 + number) for number in range(len(columns)))
         rows = self._tx.fetchall(
-            f"SELECT {', '.join(['COUNT(*)', *columns])} FROM complaint_row{where}"  # noqa: S608 our own names
+            f"SELECT {', '.join([*counts, *columns])} FROM complaint_row{where}"  # noqa: S608 our own names
             f"{f' GROUP BY {by}' if by else ''} LIMIT {MOST_GROUPS + 1}",
-            params,
+            [*given, *params],
         )
         if len(rows) > MOST_GROUPS:
             raise TooManyGroupsError
-        values = 2 if starts else 1
+        after = first + bool(starts)
         return [
-            Group(row[values:], row[0], row[1] if starts else None)
+            Group(
+                row[after:],
+                row[0],
+                row[first] if starts else None,
+                tuple(map(int, row[1:first])),
+            )
             for row in rows
             if row[0]
         ]
@@ -129,11 +142,20 @@ class SqlSnapshot:
             if received is not None:
                 clauses.append(f"received_at {comparison} ?")
                 params.append(micros(received))
-        for dimension, values in selection.filters:
-            clause, given = _condition(_column(dimension), values)
-            clauses.append(clause)
+        if selection.filters:
+            holds, given = _conditions(selection.filters)
+            clauses.append(holds)
             params.extend(given)
         return f" WHERE {' AND '.join(clauses)}", params
+
+
+def _conditions(filters: Filters) -> tuple[str, list[object]]:
+    """Give the condition that all filters hold; `filters` has one at least."""
+    clauses = [_condition(_column(name), values) for name, values in filters]
+    return (
+        " AND ".join(clause for clause, _ in clauses),
+        [param for _, params in clauses for param in params],
+    )
 
 
 def _condition(column: str, values: Sequence[str]) -> tuple[str, list[object]]:

@@ -15,8 +15,10 @@ from services.analytics.persistence.tables import (
     LIVE,
     REPLACED,
     SELECTED,
+    SHAPE,
     STATE,
     TABLES,
+    shape,
     tables,
 )
 from services.kernel.inbox import INBOX_TABLES
@@ -41,18 +43,32 @@ class SqlFactStore:
         self._consumer = consumer
         self.live = SqlRows(LIVE)
         self.beside = SqlRows(BESIDE)
-        database.migrate((*INBOX_TABLES, STATE))
+        database.migrate((*INBOX_TABLES, STATE, SHAPE))
         with database.write() as tx:
             self._found(tx)
 
-    @staticmethod
-    def _found(tx: Tx) -> None:
+    def _found(self, tx: Tx) -> None:
+        """Make the tables, anew where their columns are those of another release.
+
+        Then nothing is left of the old rows: the log is read again from its beginning.
+        What waits or is in quarantine stays, and comes in behind its predecessors.
+        """
         if tx.dialect == "postgres":  # two services may start at once
             tx.execute("LOCK TABLE analytics_state IN EXCLUSIVE MODE")
-        if tx.fetchone("SELECT id FROM analytics_state") is None:
-            for statement in tables(LIVE, 0):
-                tx.execute(statement)
-            tx.execute("INSERT INTO analytics_state VALUES (1, 0, 0, 0)")
+        if tx.fetchone("SELECT digest FROM analytics_shape") == (shape(),):
+            return
+        row = tx.fetchone("SELECT generation FROM analytics_state")
+        generation = 0 if row is None else row[0] + 1
+        for suffix in (LIVE, BESIDE, REPLACED):
+            _drop(tx, suffix)
+        for statement in tables(LIVE, generation):
+            tx.execute(statement)
+        for table in ("inbox_case", "inbox_position"):
+            tx.execute(f"DELETE FROM {table} WHERE consumer = ?", (self._consumer,))  # noqa: S608 our own names
+        tx.execute("DELETE FROM analytics_state")
+        tx.execute("INSERT INTO analytics_state VALUES (1, 0, 0, ?)", (generation,))
+        tx.execute("DELETE FROM analytics_shape")
+        tx.execute("INSERT INTO analytics_shape VALUES (?)", (shape(),))
 
     def transaction(self) -> AbstractContextManager[Tx]:
         return self._database.write()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import fields
 from operator import attrgetter
@@ -29,6 +30,10 @@ CREATE TABLE IF NOT EXISTS analytics_state (
     unfit BIGINT NOT NULL,
     generation BIGINT NOT NULL
 )"""
+
+SHAPE: Final = """
+CREATE TABLE IF NOT EXISTS analytics_shape (digest TEXT NOT NULL)"""
+"""Which columns the rows have that are there."""
 
 _TYPES: Final = {
     "receipt_event": "UUID NOT NULL",
@@ -58,6 +63,11 @@ def tables(suffix: str, generation: int) -> Iterator[str]:
     yield f"""
         CREATE INDEX log_position_committed_at_{generation}
             ON log_position{suffix} (committed_at)"""
+
+
+def shape() -> str:
+    """Give a digest of the tables; rows of another shape are made anew from the log."""
+    return hashlib.sha256("".join(tables(LIVE, 0)).encode()).hexdigest()
 
 
 def values_of(row: Version) -> tuple[object, ...]:

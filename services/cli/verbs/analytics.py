@@ -39,6 +39,21 @@ def analytics_root_causes(query: Query = None, *, as_json: AsJson = False) -> No
     figures.root_causes(query or [], as_json=as_json)
 
 
+@analytics.command(
+    "figure", epilog="Example: amends analytics figure backlog group_by=department"
+)
+def analytics_figure(
+    figure: Annotated[str, typer.Argument(help="Which one, as in its address.")],
+    query: Query = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Show any of the other figures: backlog."""
+    from services.cli import figures  # noqa: PLC0415 lazy
+
+    figures.figure(figure, query or [], as_json=as_json)
+
+
 @analytics.command("rebuild", epilog="Example: amends analytics rebuild --json")
 def analytics_rebuild(*, as_json: AsJson = False) -> None:
     """Make the rows anew beside the live ones, compare, and put them in their place."""

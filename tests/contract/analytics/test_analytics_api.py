@@ -179,3 +179,22 @@ def test_the_parameters_are_documented(app: FastAPI) -> None:
         for parameter in paths["/api/analytics/frequency"]["get"]["parameters"]
     }
     assert {"group_by", "period", "level", "from", "to", "as_of", "category"} <= names
+
+
+def test_a_figure_of_the_register_tells_its_numbers_and_where_they_are_listed(
+    app: FastAPI,
+) -> None:
+    answer = get(app, "/api/analytics/backlog?group_by=channel&as_of=600")
+    assert answer["position"] == 600
+    assert answer["definition"]["columns"]["open"] == "count"
+    assert answer["definition"]["group_by"] == ["channel"]
+    assert answer["total"]["open"] == sum(row["open"] for row in answer["rows"]) > 0
+    for row in answer["rows"]:
+        listed = get(app, f"{row['cases']['open']}&limit=1000")
+        assert len(listed["rows"]) == row["open"]
+        assert {case["channel"] for case in listed["rows"]} == {row["channel"]}
+
+
+def test_a_figure_refuses_what_it_does_not_take(app: FastAPI) -> None:
+    problem = get(app, "/api/analytics/backlog?period=month", 422)
+    assert [fault["field"] for fault in problem["errors"]] == ["period"]

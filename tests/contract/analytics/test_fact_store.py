@@ -411,3 +411,25 @@ def test_a_second_opening_finds_the_rows(
     reopened = Figures(SqlFactStore(make_database("again")), UTC_ZONE)
     assert reopened.frequency(ALL).known.position == 40
     assert case_number(1) in {row.case_id for row in reopened.cases(ALL).rows}
+
+
+def test_rows_of_another_shape_are_made_anew_from_the_log(
+    make_database: Callable[..., Database],
+) -> None:
+    log = made_up_log(23, cases=5, events=40)
+    arrive(SqlFactStore(make_database("shape")), log)
+    database = make_database("shape")
+    with database.write() as tx:
+        tx.execute("UPDATE analytics_shape SET digest = 'of an earlier release'")
+        tx.execute("ALTER TABLE complaint_row DROP COLUMN appeals")
+        tx.execute(
+            "INSERT INTO inbox_case VALUES (?, ?, 3)", ("analytics", case_number(1))
+        )
+    store = SqlFactStore(database)
+    with store.snapshot() as rows:
+        assert rows.standing == (0, 0, 0)
+    with database.read() as tx:
+        assert tx.fetchone("SELECT COUNT(*) FROM inbox_case") == (0,)
+    arrive(store, log)
+    cases = Figures(store, UTC_ZONE).cases(ALL).rows
+    assert {row.case_id: row.facts for row in cases} == folded(log)

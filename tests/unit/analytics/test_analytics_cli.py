@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.analytics.cli import frequency, rebuild, root_causes
+from services.analytics.cli import figure, frequency, rebuild, root_causes
 from services.kernel.errors import UnavailableError
 
 FIGURE = {
@@ -100,3 +100,39 @@ def test_a_failed_rebuild_is_a_refusal() -> None:
     failed = {**DONE, "state": "failed", "fault": "handling is away"}
     with pytest.raises(UnavailableError, match="handling is away"):
         rebuild(Answers(failed), as_json=True)
+
+
+BACKLOG = {
+    "rows": [
+        {
+            "department": "quality",
+            "open": 3,
+            "rate": 0.75,
+            "dwell": 90_000.0,
+            "cases": {},
+        },
+        {"department": None, "open": 1, "rate": None, "dwell": 5_400.0, "cases": {}},
+    ],
+    "total": {"open": 4, "rate": 0.5, "dwell": None, "cases": {}},
+    "definition": {
+        "columns": {"open": "count", "rate": "share", "dwell": "seconds"},
+        "counts": "every complaint that was open, once",
+        "out_of": None,
+    },
+    "position": 9,
+    "as_of": "2026-01-01T00:00:00.000000Z",
+    "damaged": False,
+}
+
+
+def test_any_figure_is_a_table_with_the_whole_below(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    figure(Answers(BACKLOG), "backlog", [], as_json=False)
+    heading, *rows, _ = capsys.readouterr().out.splitlines()
+    assert heading.split() == ["department", "open", "rate", "dwell"]
+    assert [row.split() for row in rows] == [
+        ["quality", "3", "75.0%", "1.0", "d"],
+        ["-", "1", "-", "1.5", "h"],
+        ["all", "4", "50.0%", "-"],
+    ]

@@ -1,20 +1,29 @@
-"""Answer how often and why people complain, as it was known at any position of the log."""
+"""Answer figures as they were known at any position of the log."""
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, Literal
 
+from services.analytics.application.figures.answering import (
+    Answer,
+    Asked,
+    AsOf,
+    Figure,
+    Known,
+    Question,
+)
 from services.analytics.domain.figures import (
     MOST_GROUPS,
     Selection,
     TooManyGroupsError,
-    filter_for,
+    narrowed,
     pareto,
     rolled_up,
     shortened,
+    within,
 )
 from services.analytics.domain.periods import (
     MOST_PERIODS,
@@ -33,9 +42,6 @@ if TYPE_CHECKING:
     from services.analytics.domain.versions import Version
     from services.analytics.ports import FactStore, Snapshot
 
-AsOf = int | datetime | None
-"""A position of handling's log, an instant of knowledge time, or now."""
-
 Basis = Literal["reported", "found"]
 
 BASES: Final[dict[Basis, str]] = {
@@ -43,21 +49,6 @@ BASES: Final[dict[Basis, str]] = {
     "found": "root_cause",
 }
 """Which fact is the cause: what the complainant says, or what was investigated."""
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """Which state of the log an answer speaks of.
-
-    `as_of` is the instant that was asked for, or when `position` was known.
-    `unfit` above 0 means that the rows are damaged and wait for a rebuild; `held`
-    counts events up to there that no one here can read yet, so that nothing counts them.
-    """
-
-    position: int
-    as_of: datetime | None
-    unfit: int
-    held: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,11 +139,11 @@ class Figures:
         found = []
         for group in rolled_up(groups, dimensions, level):
             values = dict(zip(dimensions, group.values, strict=True))
-            cases = _narrowed(selection, values, level)
+            cases = narrowed(selection, values, level)
             if group.bucket is not None:
                 bucket = spans[group.bucket]
                 values = {"period": bucket.label, **values}
-                cases = _within(cases, bucket)
+                cases = within(cases, bucket)
             found.append(FrequencyRow(values, group.count, cases))
         return Frequency(found, known)
 
@@ -182,12 +173,28 @@ class Figures:
                     count=row.count,
                     share=row.share,
                     cumulative_share=row.cumulative_share,
-                    cases=_narrowed(selection, {dimension: row.cause}, level),
+                    cases=narrowed(selection, {dimension: row.cause}, level),
                 )
                 for row in pareto(counts)
             ],
             known,
         )
+
+    def answer(self, figure: Figure, question: Question) -> Answer:
+        """Answer any figure of the register.
+
+        Raises `MalformedError` where the answer would have too many periods or groups.
+        """
+        with self._store.snapshot() as rows:
+            known = _known(rows, question.as_of)
+            at = None if question.as_of is None else known.as_of
+            asked = Asked(question, rows, known, at or question.now, self._zone)
+            try:
+                return figure.answer(asked)
+            except TooManyPeriodsError:
+                raise _too_many("period", f"{MOST_PERIODS} periods") from None
+            except TooManyGroupsError:
+                raise _too_many("group_by", f"{MOST_GROUPS} groups") from None
 
     def cases(
         self,
@@ -211,25 +218,6 @@ def _known(rows: Snapshot, as_of: AsOf) -> Known:
         return Known(position, as_of, unfit, rows.held(position))
     position = complete_to if as_of is None else min(as_of, complete_to)
     return Known(position, rows.known_at(position), unfit, rows.held(position))
-
-
-def _narrowed(
-    selection: Selection, values: dict[str, str | None], level: int | None
-) -> Selection:
-    filters = tuple(
-        (dimension, (filter_for(dimension, value, level),))
-        for dimension, value in values.items()
-    )
-    return replace(selection, filters=(*selection.filters, *filters))
-
-
-def _within(selection: Selection, bucket: Bucket) -> Selection:
-    start, stop = selection.received_from, selection.received_to
-    return replace(
-        selection,
-        received_from=bucket.start if start is None else max(start, bucket.start),
-        received_to=bucket.stop if stop is None else min(stop, bucket.stop),
-    )
 
 
 def _too_many(field: str, what: str) -> MalformedError:

@@ -1,0 +1,8 @@
+"""Every figure by its name: the interface, the pages, the files and the verbs read it."""
+
+from typing import Final
+
+from services.analytics.application.figures.answering import Figure
+from services.analytics.application.figures.backlog import BACKLOG
+
+FIGURES: Final[dict[str, Figure]] = {figure.name: figure for figure in (BACKLOG,)}
