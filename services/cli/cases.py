@@ -10,10 +10,13 @@ from rich.text import Text
 from events.catalogue import ComplaintResolved, DeadlineStated
 from events.envelope import Event
 from services.handling.api.cases import case_json, events_json
+from services.handling.api.clocks import clocks_json
 from services.handling.application.cases import History, Known
+from services.handling.application.clocks import Timed, looked_at, timed
 from services.handling.application.looking import read_as_of
-from services.handling.main import open_for_reading
-from services.kernel.clock import rfc3339, stated
+from services.handling.domain.clocks import Clock
+from services.handling.main import clockwork_of, default_policy, open_for_reading
+from services.kernel.clock import rfc3339, stated, system_clock
 from services.kernel.folder import DataFolder
 from services.kernel.settings import load_settings
 from services.kernel.terminal import print_rows
@@ -24,6 +27,13 @@ _COLUMNS = {
     "happened": "happened",
     "event": "event",
     "by": "by",
+}
+_CLOCKS = {
+    "clock": "clock",
+    "holder": "owed by",
+    "state": "state",
+    "due": "due",
+    "stopped": "stopped",
 }
 _FACTS = (
     ("state", "State"),
@@ -43,22 +53,26 @@ def show_case(reference: str, as_of: str | None, *, as_json: bool) -> None:
     settings = load_settings()
     folder = DataFolder(settings.data)
     folder.require()
+    zone = ZoneInfo(settings.time_zone)
+    when = read_as_of(as_of, zone)
     with open_for_reading(settings, folder) as handling:
-        history = handling.history(
-            reference, read_as_of(as_of, ZoneInfo(settings.time_zone))
-        )
+        history = handling.history(reference, when)
+    clockwork = clockwork_of(default_policy(), zone)
+    at = looked_at(history, when, system_clock())
+    clocks = timed(history, clockwork, at, unit=False)
     if as_json:
         found = {
             **case_json(history),
+            **clocks_json(clocks, clockwork, explain=True),
             **json.loads(events_json(history.events, history.position)),
         }
         print(json.dumps(found, ensure_ascii=False))  # noqa: T201 the verb's output
     else:
-        print_case(history)
+        print_case(history, clocks)
 
 
-def print_case(history: History) -> None:
-    """Print a case and its history for people."""
+def print_case(history: History, clocks: Timed) -> None:
+    """Print a case, what runs or was late, and its history for people."""
     case = case_json(history)
     received = history.case.received_at
     case["received_at"] = stated(received, history.case.received_precision)
@@ -68,6 +82,12 @@ def print_case(history: History) -> None:
     for name, label in _FACTS:
         if case[name] is not None:
             console.print(f"  {label:<11} {case[name]}", soft_wrap=True)
+    owed = [c for c in clocks.clocks if c.running or c.state == "breached"]
+    if owed or clocks.what_if:
+        owed.sort(key=lambda clock: (clock.started_at, clock.code))
+        shown = [_clock(clock) for clock in owed]
+        shown += [_clock(clock, "what if: ") for clock in clocks.what_if]
+        print_rows(_CLOCKS, shown, narrow=_narrow_clock)
     rows = [_row(known) for known in history.events]
     says = {"says": "says"} if any(row["says"] for row in rows) else {}
     print_rows(_COLUMNS | says, rows, narrow=_narrow)
@@ -75,6 +95,21 @@ def print_case(history: History) -> None:
 
 def _spoken(number: str) -> str:
     return " ".join(number[at : at + 4] for at in range(0, len(number), 4))
+
+
+def _clock(clock: Clock, marked: str = "") -> dict[str, str]:
+    stopped = clock.stopped_at
+    return {
+        "clock": f"{marked}{clock.code}",
+        "holder": clock.holder,
+        "state": clock.state,
+        "due": _to_the_second(rfc3339(clock.due_at)),
+        "stopped": _to_the_second(rfc3339(stopped)) if stopped else "",
+    }
+
+
+def _narrow_clock(row: Mapping[str, str]) -> str:
+    return f"     {row['clock']} ({row['holder']}): {row['state']}, due {row['due']}"
 
 
 def _row(known: Known) -> dict[str, str]:

@@ -11,7 +11,15 @@ from zoneinfo import ZoneInfo
 from events import codec, subjects
 from events.subjects import Stream
 from events.vocabulary import Channel
-from services.handling.api import access, cases, codes, commands, departments, feed
+from services.handling.api import (
+    access,
+    cases,
+    clocks,
+    codes,
+    commands,
+    departments,
+    feed,
+)
 from services.handling.api import privacy as privacy_api
 from services.handling.api.commands import uploader
 from services.handling.application.cases import Handling
@@ -21,6 +29,7 @@ from services.handling.application.feeds import Feeds
 from services.handling.application.finding import Finding
 from services.handling.application.privacy import Privacy
 from services.handling.application.reading import Words
+from services.handling.domain.clocks import Clockwork, clockwork
 from services.handling.domain.policy import Policy, parse_policy
 from services.handling.domain.visibility import NEVER, PROGRAMS, staff
 from services.handling.messaging.cases import case_message, taking_over
@@ -47,6 +56,7 @@ from services.handling.persistence import (
     WorkList,
     texts,
 )
+from services.handling.persistence.public_holidays import EDITION, public_days
 from services.kernel.clock import new_uuid7, system_clock
 from services.kernel.files import FileStore
 from services.kernel.inbox import Consumer, Following, Inbox, Ward
@@ -157,6 +167,7 @@ class HandlingService(BusService):
             new_id=new_uuid7,
         )
         zone = ZoneInfo(settings.time_zone)
+        timing = clockwork_of(policy, zone)
         people = PrivacyRecord(
             store,
             record,
@@ -235,6 +246,7 @@ class HandlingService(BusService):
             cases.router(
                 handling, finding, admission, policy=policy, zone=zone, now=now
             ),
+            clocks.router(handling, admission, timing, now=now),
             commands.router(
                 commanding, self._writer, admission, receipts, limiter=limiter
             ),
@@ -340,6 +352,11 @@ def default_policy() -> Policy:
     """Give the rules that amends comes with."""
     text = resources.files("services.handling").joinpath("policy/default.toml")
     return parse_policy(tomllib.loads(text.read_text(encoding="utf-8")))
+
+
+def clockwork_of(policy: Policy, zone: ZoneInfo) -> Clockwork:
+    """Give the policy's clocks on its calendars, with the public holidays."""
+    return clockwork(policy, zone, public_days, edition=EDITION)
 
 
 def roles(policy: Policy) -> frozenset[str]:

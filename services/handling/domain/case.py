@@ -30,11 +30,20 @@ COMPLAINANT = "complainant"
 
 
 class Happened(NamedTuple):
-    """An event that a later command may point at; `at` is the server's time."""
+    """An event that a later command may point at, or a clock; `at` is the server's time."""
 
     event_id: UUID
     type: str
     at: datetime
+    occurred_at: datetime
+    precision: str
+    state: State
+    """Of the case after it."""
+    unit: str | None
+    """The department that it names, else the one that leads the case."""
+    contributor: bool = False
+    stated: datetime | None = None
+    """The instant that it promises."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +120,12 @@ def evolve(case: Case | None, event: Envelope[Any]) -> Case:  # noqa: C901, PLR0
         return _received(event, data)
     if case is None:
         raise ValueError(f"{event.type} cannot be a case's first event")
-    this = Happened(event.event_id, event.type, event.recorded_at)
+    state = data.state_after(case.state) or case.state
+    this = _happened(event, data, state, case.department)
     case = replace(
         case,
         version=event.version,
-        state=data.state_after(case.state) or case.state,
+        state=state,
         history=(*case.history, this),
         actors=case.actors | {event.actor.id},
     )
@@ -221,11 +231,40 @@ def _received(event: Envelope[Any], data: its.ComplaintReceived) -> Case:
         category=data.category,
         product=product.model if product else None,
         supplier=product.supplier if product else None,
-        history=(Happened(event.event_id, event.type, event.recorded_at),),
+        history=(_happened(event, data, State.RECEIVED, None),),
         actors=frozenset({event.actor.id}),
         price=product.price if product else None,
         expectation_known=bool(data.demand) or data.desired_outcome is not None,
         statement=(data.statement.document_id,),
+    )
+
+
+def _happened(
+    event: Envelope[Any], data: its.AnyEvent, state: State, lead: str | None
+) -> Happened:
+    unit, contributor, stated = lead, False, None
+    match data:
+        case (
+            its.DepartmentAssigned()
+            | its.AssignmentAccepted()
+            | its.AssignmentReturned()
+        ):
+            unit = data.department
+            contributor = data.role is AssignmentRole.CONTRIBUTOR
+        case its.ReceiptAcknowledged():
+            stated = data.expected_at
+        case _:
+            pass
+    return Happened(
+        event.event_id,
+        event.type,
+        event.recorded_at,
+        event.occurred_at,
+        event.occurred_precision,
+        state,
+        unit,
+        contributor,
+        stated,
     )
 
 

@@ -19,43 +19,15 @@ from events.vocabulary import (
     ScopeKind,
     Severity,
 )
+from services.handling.domain.calendars import Calendar
+from services.handling.domain.clock_rules import ClockRule
 from services.handling.domain.commands import COMMANDS
+from services.handling.domain.matter import Matter, within
 from services.kernel.errors import FieldError, MalformedError
 
 _GRAVITY = {severity: rank for rank, severity in enumerate(Severity)}
 
 Days = Annotated[int, Field(ge=1)]
-
-
-class Matter(Part):
-    """Which complaints a rule is for; what is left out matches all."""
-
-    category: CategoryPath | None = None
-    """The path itself and all below it."""
-    complaint_class: ComplaintClass | None = None
-    scope_kind: ScopeKind | None = None
-
-    def matches(
-        self,
-        category: str | None,
-        complaint_class: ComplaintClass | None,
-        scope_kind: ScopeKind | None,
-    ) -> bool:
-        return (
-            (self.category is None or _within(category, self.category))
-            and self.complaint_class in (None, complaint_class)
-            and self.scope_kind in (None, scope_kind)
-        )
-
-    @property
-    def specificity(self) -> int:
-        """How narrow the rule is: scope before class before depth of the category."""
-        depth = self.category.count("/") + 1 if self.category else 0
-        return (
-            depth
-            + 10 * (self.complaint_class is not None)
-            + 20 * (self.scope_kind is not None)
-        )
 
 
 class Route(Matter):
@@ -103,7 +75,7 @@ class Authority(Part):
         amounts = [remedy.amount for remedy in remedies if remedy.amount is not None]
         return (
             self.role == role
-            and (self.category is None or _within(category, self.category))
+            and (self.category is None or within(category, self.category))
             and all(r.kind in self.remedies for r in remedies if self.remedies)
             and (self.limit is None or _at_most(self.limit, amounts))
         )
@@ -153,6 +125,10 @@ class Policy(Part):
     """Kinds that need an amount (S83)."""
     first_contact: FirstContact
 
+    calendars: tuple[Calendar, ...] = ()
+    clocks: tuple[ClockRule, ...] = ()
+    """By when what is due (S60-S65, domain.md 6.6)."""
+
     third_parties: tuple[DepartmentCode, ...] = ()
     """Responsible units that stand for somebody outside (S58)."""
     third_party_approvers: tuple[Code, ...] = ()
@@ -179,7 +155,7 @@ class Policy(Part):
         named |= {route.department for route in self.routes}
         if missing := named - set(self.departments):
             raise ValueError(f"departments: add {', '.join(sorted(missing))}")
-        rules = (*self.routes, *self.severities)
+        rules = (*self.routes, *self.severities, *self.clocks)
         categories = {rule.category for rule in rules if rule.category}
         if missing := categories - set(self.categories):
             raise ValueError(f"categories: add {', '.join(sorted(missing))}")
@@ -188,6 +164,12 @@ class Policy(Part):
         codes = [row.code for row in self.authority]
         if len(codes) != len(set(codes)):
             raise ValueError("authority: a code is used twice")
+        calendars = [calendar.code for calendar in self.calendars]
+        if len(calendars) != len(set(calendars)):
+            raise ValueError("calendars: a code is used twice")
+        wanted = {rule.calendar for rule in self.clocks if rule.calendar}
+        if missing := wanted - set(calendars):
+            raise ValueError(f"calendars: add {', '.join(sorted(missing))}")
         return self
 
     @property
@@ -270,10 +252,6 @@ def parse_policy(document: Mapping[str, Any]) -> Policy:
             for fault in faults
         ],
     )
-
-
-def _within(category: str | None, root: str) -> bool:
-    return category is not None and f"{category}/".startswith(f"{root}/")
 
 
 def _at_most(limit: Money, amounts: Iterable[Money]) -> bool:
