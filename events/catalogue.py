@@ -33,6 +33,7 @@ from events.vocabulary import (
     EvidenceSource,
     FactsMatch,
     FollowUpResult,
+    ImportDecision,
     Medium,
     Outcome,
     ProposalFault,
@@ -484,12 +485,16 @@ class ComplaintWithdrawn(Event):
 class RecordCorrected(Event):
     """An earlier event of the case was wrong; it stays, and this says what is right."""
 
+    schema_version: ClassVar = 2
     audience: ClassVar = Audience.DEPARTMENTS
     zh: ClassVar = "记录更正"
 
     target_event_id: UUID7
-    why: CorrectionReason
-    correction: Correction
+    why: CorrectionReason | ImportDecision
+    correction: Correction | None = None
+    counted: bool | None = None
+    """Whether figures count the case from now on: said where its import is revoked or
+    reinstated, in place of a correction."""
 
 
 class SubjectErased(Event):

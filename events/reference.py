@@ -131,6 +131,8 @@ def _holds(field: Schema) -> str:
             said = f"[{name}](#{name.lower()})"
         case {"anyOf": [only, {"type": "null"}]}:
             said = _holds(only)
+        case {"anyOf": [*several]}:
+            said = " or ".join(map(_holds, several))
         case {"enum": words}:
             said = ", ".join(map(str, words))
         case {"pattern": pattern}:

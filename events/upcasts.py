@@ -12,7 +12,7 @@ def _investigated_1(data: Data) -> Data:
 
 
 def _as_it_is(data: Data) -> Data:
-    """Version 2 may say less, of imported histories (A7); what 1 says stands."""
+    """Version 2 may say less, of what was imported (A7); what 1 says stands."""
     return data
 
 
@@ -21,6 +21,7 @@ UPCASTS: Final[Mapping[tuple[str, int], Callable[[Data], Data]]] = {
     ("ComplaintInvestigated", 1): _investigated_1,
     ("ComplaintResolved", 1): _as_it_is,
     ("DepartmentAssigned", 1): _as_it_is,
+    ("RecordCorrected", 1): _as_it_is,
 }
 """By type and the version that is lifted to the next."""
 

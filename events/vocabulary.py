@@ -390,6 +390,13 @@ class CorrectionReason(StrEnum):
     LATER_KNOWLEDGE = "later_knowledge"
 
 
+class ImportDecision(StrEnum):
+    """What was decided of the import that brought a complaint."""
+
+    IMPORT_REVOKED = "import_revoked"
+    IMPORT_REINSTATED = "import_reinstated"
+
+
 class ErasureBasis(StrEnum):
     """The ground on which a person's data is erased."""
 

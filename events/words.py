@@ -292,6 +292,10 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             "wrong_time": "Wrong time",
             "later_knowledge": "Known later",
         },
+        "import_decision": {
+            "import_revoked": "Import revoked",
+            "import_reinstated": "Import reinstated",
+        },
         "erasure_basis": {
             "request": "At the person's request",
             "retention_expired": "Retention expired",

@@ -88,13 +88,7 @@ def _add_intake() -> None:
     from services.cli import sessions  # noqa: PLC0415 below what it needs
     from services.intake.cli import add_verbs  # noqa: PLC0415 as above
 
-    add_verbs(
-        system,
-        sessions.session,
-        sessions.settled,
-        sessions.taken_over,
-        sessions.departments,
-    )
+    add_verbs(system, sessions)
 
 
 _add_intake()

@@ -60,6 +60,15 @@ def with_running(work: Callable[[httpx.Client, Settings], R]) -> R:
     return _worked(work, client, settings)
 
 
+def with_running_or_none(work: Callable[[httpx.Client | None], R]) -> R:
+    """Give `work` a client of what runs, or None where nothing does."""
+    settings = load_settings()
+    client = _running(settings)
+    if client is None:
+        return work(None)
+    return _worked(lambda running, _: work(running), client, settings)
+
+
 def answer(response: httpx.Response) -> Any:
     """Give the JSON of an answer; raises AmendsError as the service refused."""
     if response.is_success:

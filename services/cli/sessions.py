@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
     import httpx
 
+    from services.intake.importing.histories import Judge
+
 R = TypeVar("R")
 
 _LOOK = 0.2  # seconds between two looks
@@ -23,6 +25,20 @@ def session(work: Callable[[httpx.Client], R]) -> R:
     from services.cli.client import with_services  # noqa: PLC0415 lazy
 
     return with_services(lambda client, _: work(client), founding=True)
+
+
+def visit(work: Callable[[httpx.Client], R]) -> R:
+    """Run `work` with a client of the services; only where there is an installation."""
+    from services.cli.client import with_services  # noqa: PLC0415 lazy
+
+    return with_services(lambda client, _: work(client))
+
+
+def glance(work: Callable[[httpx.Client | None], R]) -> R:
+    """Run `work` with a client of what runs, or with None: nothing is started or made."""
+    from services.cli.client import with_running_or_none  # noqa: PLC0415 lazy
+
+    return with_running_or_none(work)
 
 
 def settled(client: httpx.Client) -> None:
@@ -46,6 +62,16 @@ def departments() -> Iterable[str]:
     from services.handling.main import default_policy  # noqa: PLC0415 lazy
 
     return default_policy().departments
+
+
+def judge() -> Judge:
+    """Give what says why handling would refuse the history of a case just imported."""
+    from services.handling.domain.decisions.history import foreseen  # noqa: PLC0415 lazy
+    from services.handling.main import default_policy  # noqa: PLC0415 lazy
+    from services.kernel.clock import system_clock  # noqa: PLC0415 lazy
+
+    policy = default_policy()
+    return lambda facts: foreseen(facts, now=system_clock(), policy=policy)
 
 
 def _progress(client: httpx.Client) -> dict[str, Any]:

@@ -8,8 +8,14 @@ from nats.aio.client import Client
 
 from events import codec, subjects
 from events.subjects import Stream
-from services.intake.api import channels_router, privacy_router, uploader
+from services.intake.api import (
+    channels_router,
+    imports_router,
+    privacy_router,
+    uploader,
+)
 from services.intake.api import router as api_router
+from services.intake.application.imports import Imports
 from services.intake.application.inquiries import Inquiries
 from services.intake.application.registering import Registrar
 from services.intake.application.submitting import Intake
@@ -203,6 +209,16 @@ class IntakeService(BusService):
             channels_router(entrances, authenticator),
             api_router(
                 self._intake, self._inquiries, authenticator, now=now, limiter=limiter
+            ),
+            imports_router(
+                Imports(
+                    self._intake,
+                    registrar,
+                    self._intake_record,
+                    writer=self._writer,
+                    now=now,
+                ),
+                authenticator,
             ),
             privacy_router(self._intake_record, self._writer, authenticator),
             pages_router(

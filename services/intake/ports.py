@@ -108,6 +108,37 @@ class Belongings:
     erased: Erased | None
 
 
+@dataclass(frozen=True, slots=True)
+class BatchTold:
+    """What whoever imports says of one run; None is not said, or not counted yet."""
+
+    batch: str
+    file: str
+    """SHA-256 of the file, as its complaints name it."""
+    file_name: str | None = None
+    format: str | None = None
+    read_rows: int | None = None
+    duplicates: int | None = None
+    rejected: int | None = None
+    histories: int | None = None
+    """Histories that were recorded, where they were asked for."""
+    done: bool = False
+    """Whether the run came to its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One run of an import: what was told of it, and what intake itself knows."""
+
+    told: BatchTold
+    begun_at: dt.datetime
+    done_at: dt.datetime | None
+    actor: str
+    cases: int
+    revoked: int
+    """Those of the cases that figures leave out."""
+
+
 class Record(Protocol):
     """Intake's own database: the record of what was received.
 
@@ -162,6 +193,17 @@ class Record(Protocol):
         The same `key` of the same actor again makes none: it gives the number it gave.
         Raises `TakenError` where two do it at once.
         """
+
+    def tell_of_import(self, about: BatchTold, *, actor: str, at: dt.datetime) -> None:
+        """Commit what is said of a run, over what was said before."""
+
+    def imports(self, batch: str | None = None) -> list[Batch]:
+        """Give every import, or the one of this name, the latest first."""
+
+    def imported(
+        self, batch: str, *, after: UUID, limit: int
+    ) -> list[tuple[UUID, int]]:
+        """Give cases of an import, in the order of their ids, each with its line."""
 
     def note(self, reading: Reading) -> None:
         """Commit who read which document."""

@@ -30,7 +30,8 @@ PATIENCE = 60  # seconds; only a hang reaches it
 END = "-- the end of what it shows --"
 
 VOLATILE = re.compile(
-    r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"  # identifiers
+    r"\b\d{8}T\d{6}Z-[0-9a-f]{8}\b"  # batches of imports
+    r"|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"  # identifiers
     r"|\b\d{4} \d{4} \d{4} \d{4}\b|\b\d{16}\b"  # receipt numbers
     r"|\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|\+\d\d:\d\d)?"  # instants
     r"|\b[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{4}\b"  # access codes

@@ -9,7 +9,8 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 
-from services.intake.api import router
+from services.intake.api import imports_router, router
+from services.intake.application.imports import Imports
 from services.kernel.access import OPERATOR, OperatorTokens
 from services.kernel.store.database import Database
 from services.kernel.web.edge import edge
@@ -37,6 +38,18 @@ class Door:
                 OperatorTokens(TOKENS),
                 now=lambda: NOW,
                 limiter=limiter,
+            )
+        )
+        app.include_router(
+            imports_router(
+                Imports(
+                    bench.intake,
+                    bench.registrar,
+                    bench.record,
+                    writer=bench.writer,
+                    now=lambda: NOW,
+                ),
+                OperatorTokens(TOKENS),
             )
         )
         install(app)

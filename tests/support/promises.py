@@ -227,7 +227,7 @@ def waits_for_approval(history: Earlier) -> bool:
     stated += [
         str(each.data.correction.value)
         for each in history
-        if isinstance(each.data, RecordCorrected)
+        if isinstance(each.data, RecordCorrected) and each.data.correction
     ]
     return stated[-1].startswith("contract") and newest.data.scope_kind != 6
 
@@ -367,7 +367,7 @@ def appeals_contest_a_fresh_decision(earlier: Earlier, new: Stored) -> None:
 
 def corrections_are_of_what_there_is(earlier: Earlier, new: Stored) -> None:
     data = new.data
-    if isinstance(data, RecordCorrected):
+    if isinstance(data, RecordCorrected) and data.correction:
         targets = {event.event_id: event.data for event in earlier}
         target = type(targets[data.target_event_id])
         assert data.correction.field in target.model_fields

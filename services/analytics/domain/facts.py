@@ -37,7 +37,7 @@ from events.catalogue import (
     StatementConfirmed,
     SubjectErased,
 )
-from events.vocabulary import AssignmentRole
+from events.vocabulary import AssignmentRole, Origin
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,6 +45,10 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from events.envelope import Envelope, Event
+
+
+REVOKED: Final = "revoked"
+"""The origin, for figures, of a complaint whose import was revoked (ADR 0018)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +198,11 @@ _CORRECTABLE: Final[Mapping[str, tuple[str, ...]]] = {
 
 def _corrected(facts: Facts, data: RecordCorrected) -> Facts:
     """Put the right value where the corrected event's value still stands."""
+    if data.counted is not None:
+        origin = Origin.MIGRATION.value if data.counted else REVOKED
+        facts = replace(facts, origin=origin)
+    if data.correction is None:
+        return facts
     set_by = dict(facts.set_by)
     changes: dict[str, Any] = {
         name: data.correction.value

@@ -68,6 +68,7 @@ class Case:
     closed_precision: str | None = None
     erased: bool = False  # the person's data was: nothing can be written of them
     level: int = 0  # 0 before any appeal, then the number of the appeal
+    counted: bool = True  # by figures; not while the import that brought it is revoked
 
     # What follows is there for decisions.
     history: tuple[Happened, ...] = ()
@@ -76,6 +77,7 @@ class Case:
     expectation_known: bool = False  # the customer said what they want (S43)
     statement: tuple[UUID, ...] = ()  # what the complaint says, and how it was restated
     statement_confirmed: bool = False  # by the customer, whoever recorded it (S44)
+    worked_on: bool = False  # something happened here that its source did not state
     confirmed_online: bool = False  # as it now reads, by the customer's own hand
     complaint_class: ComplaintClass | None = None
     scope_kind: ScopeKind | None = None
@@ -128,6 +130,7 @@ def evolve(case: Case | None, event: Envelope[Any]) -> Case:  # noqa: C901, PLR0
         state=state,
         history=(*case.history, this),
         actors=case.actors | {event.actor.id},
+        worked_on=case.worked_on or _work(event),
     )
     match data:
         case its.ComplaintAccepted():
@@ -200,7 +203,7 @@ def evolve(case: Case | None, event: Envelope[Any]) -> Case:  # noqa: C901, PLR0
         case its.ComplaintReopened():
             return replace(case, reviewer=None, closed_at=None, closed_precision=None)
         case its.RecordCorrected():
-            return _corrected(case, data.correction)
+            return _corrected(case, data)
         case its.SubjectErased():
             return replace(case, erased=True)
         case (
@@ -297,8 +300,24 @@ def _told(case: Case, this: Happened) -> Case:
     return replace(told, attempts=0, unreached=0, score=None)
 
 
-def _corrected(case: Case, correction: its.Correction) -> Case:
+def _work(event: Envelope[Any]) -> bool:
+    """Tell what was done here from what a source states, which happened before.
+
+    Neither what is decided of a whole import nor an erasure is work on the case.
+    """
+    data: its.AnyEvent = event.data
+    if isinstance(data, its.SubjectErased):
+        return False
+    if isinstance(data, its.RecordCorrected) and data.counted is not None:
+        return False
+    return event.occurred_at == event.recorded_at
+
+
+def _corrected(case: Case, data: its.RecordCorrected) -> Case:
     """Show the right value where the case shows the field; guards keep what was."""
+    if data.counted is not None:
+        case = replace(case, counted=data.counted)
+    correction = data.correction or its.Correction(field="counted")
     match correction.field:
         case "category":
             return replace(case, category=correction.value)

@@ -122,6 +122,18 @@ class Registrar:
         half = len(requests) // 2
         return self.register(requests[:half]) + self.register(requests[half:])
 
+    def foresee(self, requests: Sequence[Request]) -> list[bool | Exception]:
+        """Tell of each whether it was received before; nothing is kept.
+
+        One that was received with other contents is refused as `register` would.
+        """
+        kept = self._record.look({each.case_id for each in requests}, (), ()).kept
+        found: list[bool | Exception] = []
+        for each in requests:
+            before = kept.get(each.case_id)
+            found.append((before and _reused(each, before)) or before is not None)
+        return found
+
     def _register(self, requests: Sequence[Request]) -> list[Receipt | Exception]:
         now = self._now()
         first: dict[UUID, Request] = {}
@@ -187,11 +199,8 @@ class Registrar:
     def _answer(
         self, request: Request, kept: Kept, *, fresh: bool
     ) -> Receipt | RefusedError:
-        if request.digest != kept.digest:
-            return RefusedError(
-                "intake.key_reused",
-                "This key was used for another complaint: send this one with a new key.",
-            )
+        if reused := _reused(request, kept):
+            return reused
         return Receipt(
             receipt_no=kept.receipt_no,
             access_code=access_code(self._record.access_secret, kept.case_id),
@@ -354,6 +363,16 @@ class Registrar:
             marks=named_as_before(request.key.key, given.origin) | marks_of(given),
             files=tuple(files),
         )
+
+
+def _reused(request: Request, kept: Kept) -> RefusedError | None:
+    """Refuse another complaint under a key that was used."""
+    if request.digest == kept.digest:
+        return None
+    return RefusedError(
+        "intake.key_reused",
+        "This key was used for another complaint: send this one with a new key.",
+    )
 
 
 def named_as_before(key: str, origin: str) -> dict[str, str]:

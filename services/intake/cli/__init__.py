@@ -3,43 +3,16 @@
 import json
 import os
 import sys
-from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar
+from typing import Annotated, Any
 
 import typer
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    import httpx
-
-    from services.intake.domain.mapping import TableMapping
-
-R = TypeVar("R")
+from services.intake.cli.around import Around
 
 
-class Session(Protocol):
-    """Gives a piece of work a client with the operator's token.
-
-    The services are those that run, or are started for the length of the work.
-    """
-
-    def __call__(self, work: "Callable[[httpx.Client], R]", /) -> R: ...
-
-
-def add_verbs(
-    app: typer.Typer,
-    session: Session,
-    settled: "Callable[[httpx.Client], None]",
-    taken_over: "Callable[[httpx.Client], None]",
-    departments: "Callable[[], Iterable[str]]",
-) -> None:
-    """Add both verbs to the command.
-
-    `settled` returns when handling and analytics have passed what intake has received,
-    `taken_over` when handling has; `departments` names those of the policy.
-    """
+def add_verbs(app: typer.Typer, around: Around) -> None:
+    """Add both verbs to the command."""
 
     @app.command(
         "submit",
@@ -115,7 +88,9 @@ def add_verbs(
         )
         document = {**submitting.read(file), **flags} if file else flags
         submitting.check(document, () if file else context.params)
-        receipt = session(lambda client: submitting.run_submit(client, document, key))
+        receipt = around.session(
+            lambda client: submitting.run_submit(client, document, key)
+        )
         typer.echo(json.dumps(receipt) if as_json else submitting.printed(receipt))
 
     @app.command(
@@ -124,12 +99,12 @@ def add_verbs(
     )
     def import_(
         file: Annotated[
-            Path,
+            Path | None,
             typer.Argument(
                 metavar="FILE",
                 help="CSV, XLSX or JSON lines, also gzipped; - for stdin.",
             ),
-        ],
+        ] = None,
         format_: Annotated[
             str | None,
             typer.Option(
@@ -166,6 +141,9 @@ def add_verbs(
         no_wait: Annotated[
             bool, typer.Option("--no-wait", help="Do not wait for the figures.")
         ] = False,
+        list_: Annotated[
+            bool, typer.Option("--list", help="Only list the imports that there were.")
+        ] = False,
         batch_size: Annotated[
             int, typer.Option(min=1, max=5_000, help="Rows sent together.")
         ] = 500,
@@ -177,8 +155,14 @@ def add_verbs(
 
         Exit status 1 when rows were rejected or histories refused.
         """
-        from services.intake.cli import choosing, telling  # noqa: PLC0415 lazy
-        from services.intake.importing import histories, running  # noqa: PLC0415 lazy
+        if list_ and file is None:
+            from services.intake.cli import batches  # noqa: PLC0415 lazy
+
+            around.visit(lambda client: batches.show_imports(client, as_json=as_json))
+            return
+        if list_ or file is None:
+            raise typer.BadParameter("Give either a FILE or --list.")
+        from services.intake.cli import choosing, taking, telling  # noqa: PLC0415 lazy
         from services.kernel.i18n import language_of  # noqa: PLC0415 lazy
 
         environment = (os.environ.get(each, "") for each in ("LC_ALL", "LANG"))
@@ -186,40 +170,18 @@ def add_verbs(
             language, *(each.partition(".")[0] for each in environment)
         )
 
-        def work(
-            client: "httpx.Client | None", source: Path, mapping: "TableMapping"
-        ) -> running.Summary:
-            room = (
-                histories.laid_aside(mapping, departments())
-                if history
-                else nullcontext()
-            )
-            with room as past:
-                with telling.watched(shown=not as_json) as progress:
-                    done = running.run_import(
-                        client,
-                        source,
-                        mapping,
-                        rejects=rejects,
-                        encoding=encoding,
-                        sheet=sheet,
-                        language=spoken,
-                        batch_size=batch_size,
-                        histories=past,
-                        progress=progress,
-                    )
-                if past is not None:
-                    done.histories = past.counts
-                if client is not None and past is not None:
-                    taken_over(client)
-                    with telling.watched(
-                        shown=not as_json, what="histories"
-                    ) as progress:
-                        past.record(client, batch_size=batch_size, progress=progress)
-            if client is not None and not no_wait:
-                settled(client)
-            return done
-
+        given = taking.Given(
+            history=history,
+            dry_run=dry_run,
+            rejects=rejects,
+            encoding=encoding,
+            sheet=sheet,
+            language=spoken,
+            batch_size=batch_size,
+            wait=not no_wait,
+            file_name=file.name,
+            shown=not as_json,
+        )
         with telling.readable(file) as source:
             chosen = choosing.choose(
                 source,
@@ -232,10 +194,9 @@ def add_verbs(
                 return
             mapping, guess = chosen
             try:
-                summary = (
-                    work(None, source, mapping)
-                    if dry_run
-                    else session(lambda client: work(client, source, mapping))
+                begin = around.glance if dry_run else around.session
+                summary = begin(
+                    lambda client: taking.taken(around, client, source, mapping, given)
                 )
             except KeyboardInterrupt:
                 typer.echo(
@@ -247,7 +208,7 @@ def add_verbs(
         typer.echo(
             telling.as_json(summary)
             if as_json
-            else telling.printed(summary, dry_run=dry_run, rejects=rejects)
+            else telling.printed(summary, rejects=rejects)
         )
         if not summary.all_taken:
             sys.exit(1)

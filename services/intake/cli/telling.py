@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from rich.console import Console
 from rich.progress import (
@@ -20,13 +20,19 @@ from rich.progress import (
 from rich.progress import Progress as Bar
 
 from services.intake.importing.reading.table import Source
-from services.intake.importing.running import Progress, Summary
+from services.intake.importing.running import Summary
 
 _SHOWN: Final = 10
 """Most reasons that are told a person."""
 _WIDTH: Final = 60
 """Most characters of a value in a preview."""
 _MARKS: Final = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
+
+
+class Watching(Protocol):
+    """Told how many of something are done, of how many."""
+
+    def __call__(self, done: int, total: int, /, what: str = ...) -> None: ...
 
 
 @contextmanager
@@ -42,29 +48,32 @@ def readable(file: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def watched(*, shown: bool, what: str = "complaints") -> Iterator[Progress]:
+def watched(*, shown: bool) -> Iterator[Watching]:
     """Show a bar on a terminal's standard error; elsewhere nothing."""
     console = Console(stderr=True)
     if not (shown and console.is_terminal):
-        yield lambda _done, _total: None
+        yield lambda _done, _total, what="": None  # noqa: ARG005 as it is called
         return
     columns = (
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn(what),
+        TextColumn("{task.description}"),
         TimeRemainingColumn(),
     )
     with Bar(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("import")
+        task = bar.add_task("complaints")
 
-        def tell(done: int, total: int, /) -> None:
-            bar.update(task, completed=done, total=total)
+        def tell(done: int, total: int, /, what: str = "complaints") -> None:
+            bar.update(task, completed=done, total=total, description=what)
 
         yield tell
 
 
 def as_json(summary: Summary) -> str:
-    counts: dict[str, object] = {
+    counts: dict[str, object] = {} if summary.foreseen else {"batch": summary.batch}
+    if summary.foreseen and not summary.duplicates_known:
+        counts["duplicates_known"] = False
+    counts |= {
         "read": summary.read,
         "accepted": summary.accepted,
         "duplicates": summary.duplicates,
@@ -86,7 +95,7 @@ def as_json(summary: Summary) -> str:
     return json.dumps(counts, ensure_ascii=False)
 
 
-def printed(summary: Summary, *, dry_run: bool, rejects: Path | None) -> str:
+def printed(summary: Summary, *, rejects: Path | None) -> str:
     lines = [f"Read as {_told(summary.source)}."] if summary.source else []
     if summary.columns is not None:
         lines.append("Columns by their names:")
@@ -97,11 +106,13 @@ def printed(summary: Summary, *, dry_run: bool, rejects: Path | None) -> str:
         lines.append(f"Line {line} would be:")
         lines += [f"  {name:<20} {value}" for name, value in _flat("", each)]
     lines += [
-        "Nothing was sent; this is what would be:" if dry_run else "Imported:",
+        "Nothing was sent; this is what would be:"
+        if summary.foreseen
+        else f"Imported as batch {summary.batch}:",
         f"  read        {summary.read:>9,}",
         f"  accepted    {summary.accepted:>9,}",
         f"  duplicates  {summary.duplicates:>9,}"
-        + ("  (not known before they are sent)" if dry_run else ""),
+        + ("" if summary.duplicates_known else "  (amends is not running to be asked)"),
         f"  rejected    {summary.rejected:>9,}",
     ]
     if summary.continued:

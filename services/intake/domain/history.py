@@ -6,7 +6,7 @@ which they happen. Nothing is filled in: a fact without a column for its date ha
 
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
@@ -101,6 +101,12 @@ class FactRule(_Rule):
         named = (self.at, self.result, self.due, self.verdict)
         yield from (name for name in named if name is not None)
 
+    def looked_up(self) -> Iterator[str]:
+        """Name its columns, the one of its date first."""
+        if self.at is not None:
+            yield self.at
+        yield from self.columns()
+
 
 class HistoryMapping(_Rule):
     """The facts that a row may state, in the order in which they happen."""
@@ -160,6 +166,8 @@ class StatedHistory:
     facts: tuple[Mapping[str, Any], ...]
     contradictions: tuple[str, ...] = ()
     unknown: tuple[tuple[str, str], ...] = ()
+    columns: tuple[str, ...] = field(default=(), compare=False)
+    """For each fact the column that it is best looked up in."""
 
 
 def history_of(
@@ -178,6 +186,7 @@ def history_of(
     be read; a deadline that is no time there is left out and told with what contradicts.
     """
     facts: list[Mapping[str, Any]] = []
+    columns: list[str] = []
     contradictions: list[str] = []
     faults: list[FieldError] = []
     latest = received
@@ -201,12 +210,16 @@ def history_of(
             else:
                 latest = rule.at, at
         facts.append(fact)
+        columns.append(next(rule.looked_up(), received[0]))
     if faults:
         raise MalformedError(
             "import.row", "Correct the named columns of this row.", errors=faults
         )
     return StatedHistory(
-        tuple(facts), tuple(contradictions), tuple(mapping.unknown(row))
+        tuple(facts),
+        tuple(contradictions),
+        tuple(mapping.unknown(row)),
+        tuple(columns),
     )
 
 

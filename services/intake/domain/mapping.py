@@ -150,6 +150,10 @@ class TableMapping(BaseModel):
         past = self.history.columns() if history and self.history else ()
         return tuple(dict.fromkeys((*_keys(self.key), *named, *others, *past)))
 
+    def identifier(self) -> tuple[str, ...]:
+        """Name the columns that the key is made of."""
+        return tuple(_keys(self.key))
+
     def key_of(self, row: Mapping[str, str]) -> str:
         """Give what tells the row's complaint from all others, whatever file it is in."""
         return re.sub(r"\{([^{}]+)\}", lambda found: row[found[1]], self.key)

@@ -6,12 +6,13 @@ history under one key, so that sending it again is a duplicate.
 """
 
 import json
+import re
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from http import HTTPStatus
 from itertools import islice
@@ -22,14 +23,37 @@ import httpx
 
 from services.intake.domain.history import StatedHistory, history_of
 from services.intake.domain.mapping import TableMapping, code_of
+from services.intake.importing.reading.table import Row
+from services.intake.importing.rejects import Rejects, reason
 from services.intake.importing.sending import posted
-from services.kernel.errors import FieldError, MalformedError, MisuseError
+from services.kernel.errors import (
+    AmendsError,
+    FieldError,
+    MalformedError,
+    MisuseError,
+)
 
 _URL: Final = "/api/handling/commands:batch"
 _LISTED: Final = 1_000
 """Most contradictions, refusals and unknown words that are listed; all are counted."""
+_TOLD: Final = 10
+"""Most of each of them that a person is shown."""
 _SHOWN: Final = 60
 """Most characters of an unknown word that a person is shown."""
+
+
+_FACT: Final = re.compile(r"facts\.(\d+)")
+_OTHER: Final = FieldError(
+    "history",
+    "is another one than was recorded before",
+    "What was recorded stays: correct the case itself.",
+)
+
+_Place = tuple[int, Sequence[str], Sequence[str]]
+"""Line and cells of a row, and for each fact the column that it is looked up in."""
+
+Judge = Callable[[Sequence[Mapping[str, Any]]], AmendsError | None]
+"""Says why handling would refuse these facts of a new case, or None."""
 
 
 @dataclass(slots=True)
@@ -39,6 +63,8 @@ class Counts:
     recorded: int = 0
     duplicates: int = 0
     refused: int = 0
+    received_before: int = 0
+    """Of a dry run: those of complaints that were received before."""
     contradictions: int = 0
     """Rows whose facts cannot all be true; they are kept as stated."""
     refusals: Counter[str] = field(default_factory=Counter)
@@ -59,6 +85,8 @@ class Counts:
             "refused": self.refused,
             "contradictions": self.contradictions,
         }
+        if self.received_before:
+            found["received_before"] = self.received_before
         if self.refusals:
             found["refusals"] = self.refusals
             found["refused_lines"] = [
@@ -83,9 +111,17 @@ class Counts:
         yield f"  recorded    {self.recorded:>9,}"
         yield f"  duplicates  {self.duplicates:>9,}"
         yield f"  refused     {self.refused:>9,}"
-        for what, count in self.refusals.most_common():
+        if self.received_before:
+            yield (
+                f"  not asked   {self.received_before:>9,}"
+                "  (of complaints that were received before)"
+            )
+        for what, count in self.refusals.most_common(_TOLD):
             yield f"  {count:>9,} × {what}"  # noqa: RUF001 the sign, for people
-        yield from (f"    line {line}: {why}" for line, why in self.refused_lines)
+        yield from _few(
+            [f"    line {line}: {why}" for line, why in self.refused_lines],
+            self.refused,
+        )
         if self.contradictions:
             told = (
                 "contradicts itself and is"
@@ -93,13 +129,23 @@ class Counts:
                 else "contradict themselves and are"
             )
             yield f"  {self.contradictions:,} {told} kept as stated:"
-            yield from (f"    line {line}: {what}" for line, what in self.contradictory)
+            yield from _few(
+                [f"    line {line}: {what}" for line, what in self.contradictory],
+                self.contradictions,
+            )
         if self.unknown:
             yield "  Words that the mapping does not know, taken as not stated:"
         for (column, word), rows in self.unknown.most_common():
             yield f"    {column}: {word[:_SHOWN]!r} ({rows:,})"
         if self.more_unknown:
             yield f"    and others ({self.more_unknown:,})"
+
+    def refuse(self, line: int, code: str, told: str) -> None:
+        """Count a history that is refused, and why."""
+        self.refused += 1
+        self.refusals[code] += 1
+        if len(self.refused_lines) < _LISTED:
+            self.refused_lines.append((line, told))
 
     def note(self, unknown: Iterable[tuple[str, str]]) -> None:
         """Count the words of a row that the mapping does not know."""
@@ -113,7 +159,9 @@ class Counts:
 class Histories:
     """What the rows of one import state of the past, between its two halves."""
 
-    def __init__(self, mapping: TableMapping, aside: IO[bytes]) -> None:
+    def __init__(
+        self, mapping: TableMapping, aside: IO[bytes], judge: Judge | None = None
+    ) -> None:
         if mapping.history is None:
             raise MisuseError(
                 "import.no_history",
@@ -124,6 +172,7 @@ class Histories:
         self._mapping = mapping
         self._history = mapping.history
         self._aside = aside
+        self._judge = judge
         self._kept = 0
 
     def read(
@@ -142,31 +191,46 @@ class Histories:
             code=code_of,
         )
 
-    def keep(self, line: int, case_id: str | None, stated: StatedHistory) -> None:
-        """Lay the history of a received row aside; without a case only count it."""
-        self.counts.note(stated.unknown)
-        if stated.contradictions:
-            self.counts.contradictions += 1
-        for what in stated.contradictions:
-            if len(self.counts.contradictory) < _LISTED:
-                self.counts.contradictory.append((line, what))
-        if not stated.facts:
+    def keep(self, row: Row, case_id: str, stated: StatedHistory) -> None:
+        """Lay the history of a received row aside."""
+        if not self._noted(row, stated):
             return
         self._kept += 1
-        if case_id is None:
-            self.counts.recorded += 1
-            return
         command = {
             "case_id": case_id,
             "command": "record-history",
             "idempotency_key": f"history:{case_id}",
             "with": {"facts": stated.facts},
         }
-        self._aside.write(b"%d %s\n" % (line, json.dumps(command).encode()))
+        place = [row.line, row.cells, stated.columns]
+        self._aside.write(b"%s\t%s\n" % (_packed(place), _packed(command)))
+
+    def foresee(
+        self, row: Row, stated: StatedHistory, rejects: Rejects, *, known: bool
+    ) -> None:
+        """Say what would become of a history; `known`: its complaint was received before."""
+        if not self._noted(row, stated):
+            return
+        if known:
+            self.counts.received_before += 1
+        elif self._judge and (fault := self._judge(stated.facts)):
+            self._refused((row.line, row.cells, stated.columns), fault, rejects)
+        else:
+            self.counts.recorded += 1
+
+    def _noted(self, row: Row, stated: StatedHistory) -> bool:
+        self.counts.note(stated.unknown)
+        if stated.contradictions:
+            self.counts.contradictions += 1
+        for what in stated.contradictions:
+            if len(self.counts.contradictory) < _LISTED:
+                self.counts.contradictory.append((row.line, what))
+        return bool(stated.facts)
 
     def record(
         self,
         client: httpx.Client,
+        rejects: Rejects,
         *,
         batch_size: int,
         progress: Callable[[int, int], None] = lambda _done, _total: None,
@@ -174,44 +238,49 @@ class Histories:
     ) -> None:
         """Send what was laid aside; a case that handling does not have yet is unknown.
 
-        Raises `UnavailableError` where handling stays away: running the import again
-        goes on.
+        What is refused goes to `rejects`. Raises `UnavailableError` where handling stays
+        away: running the import again goes on.
         """
         self._aside.seek(0)
         done = 0
         while kept := list(islice(self._aside, batch_size)):
-            parts = [each.partition(b" ") for each in kept]
+            parts = [each.partition(b"\t") for each in kept]
             commands = [command for _, _, command in parts]
             results = posted(client, _URL, commands, sleep, unknown=_not_there_yet)
-            for (line, _, _), result in zip(parts, results, strict=True):
-                self._count(int(line), result)
+            for (place, _, _), result in zip(parts, results, strict=True):
+                self._count(place, result, rejects)
             done += len(kept)
             progress(done, self._kept)
 
-    def _count(self, line: int, result: Mapping[str, Any]) -> None:
+    def _count(self, place: bytes, result: Mapping[str, Any], rejects: Rejects) -> None:
         if result["status"] != HTTPStatus.OK:
-            why = f"{result['code']}: {result['detail']}"
-            self.counts.refused += 1
-            self.counts.refusals[why] += 1
-            if len(self.counts.refused_lines) < _LISTED:
-                self.counts.refused_lines.append((line, why))
+            errors = [FieldError(**each) for each in result.get("errors", ())]
+            fault = AmendsError(result["code"], result["detail"], errors=errors)
+            self._refused(json.loads(place), fault, rejects)
         elif result["repeated"]:
             self.counts.duplicates += 1
         else:
             self.counts.recorded += 1
 
+    def _refused(self, place: _Place, fault: AmendsError, rejects: Rejects) -> None:
+        """Count a history that is refused, and give its row back with the reason."""
+        line, cells, columns = place
+        told = _in_the_file(fault, columns)
+        self.counts.refuse(line, f"{fault.code}: {fault.detail}", reason(told, {}))
+        rejects.write(line, cells, reason(told, {}, rejects.language))
+
 
 @contextmanager
 def laid_aside(
-    mapping: TableMapping, departments: Iterable[str]
+    mapping: TableMapping, departments: Iterable[str], judge: Judge | None = None
 ) -> Iterator[Histories]:
     """Give room for histories, in a file for as long as they are used.
 
-    Raises `MalformedError` for a mapping that names a department beside `departments`.
+    `judge` says of facts why they would be refused, for a dry run. Raises `MalformedError` for a mapping that names a department beside `departments`.
     """
     _require_departments(mapping, tuple(departments))
     with tempfile.TemporaryFile(prefix="amends-histories-") as aside:
-        yield Histories(mapping, aside)
+        yield Histories(mapping, aside, judge)
 
 
 def _require_departments(mapping: TableMapping, listed: Sequence[str]) -> None:
@@ -227,6 +296,29 @@ def _require_departments(mapping: TableMapping, listed: Sequence[str]) -> None:
         raise MalformedError(
             "import.mapping", "Correct the mapping file.", errors=faults
         )
+
+
+def _in_the_file(fault: AmendsError, columns: Sequence[str]) -> AmendsError:
+    """Name the columns of the file where a refusal names the facts of a command."""
+    if fault.code == "handling.key_reused":
+        return AmendsError(fault.code, fault.detail, errors=[_OTHER])
+    errors = []
+    for each in fault.errors:
+        place = _FACT.match(each.field)
+        known = place is not None and int(place[1]) < len(columns)
+        name = columns[int(place[1])] if place and known else each.field
+        errors.append(replace(each, field=name))
+    return AmendsError(fault.code, fault.detail, errors=errors)
+
+
+def _few(lines: Sequence[str], count: int) -> Iterator[str]:
+    yield from lines[:_TOLD]
+    if count > _TOLD:
+        yield f"    and {count - _TOLD:,} more (--json lists them)"
+
+
+def _packed(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=False).encode()
 
 
 def _not_there_yet(result: Mapping[str, Any]) -> bool:

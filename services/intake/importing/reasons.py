@@ -55,6 +55,17 @@ _TEMPLATES: Final = (
     msgid("Copy the column and paste it as values"),
     msgid("Mend the cell, or empty it"),
     msgid("Write one object a line, of texts, numbers and objects of these"),
+    msgid("This fact lies in the future"),
+    msgid("give the date that the source states, or none"),
+    msgid("This fact cannot come after the ones before it"),
+    msgid("put it where the case is in one of {allowed}"),
+    msgid("is another one than was recorded before"),
+    msgid("What was recorded stays: correct the case itself"),
+    msgid("Its import was revoked: reinstate that before anything else is done"),
+    msgid(
+        "More than the receipt is recorded of this case: record a history first of all"
+        " and only once, and go on by the commands of daily work"
+    ),
     msgid("was received before with other contents"),
     msgid("What was received stays; give another complaint an identifier of its own"),
     msgid(

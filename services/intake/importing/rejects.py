@@ -12,7 +12,7 @@ from openpyxl import Workbook
 from openpyxl.cell import Cell, WriteOnlyCell
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 
-from services.intake.importing.reading.table import REJECTS, Row, unarmed
+from services.intake.importing.reading.table import REJECTS, unarmed
 from services.intake.importing.reasons import translated
 from services.kernel.errors import AmendsError, FieldError, MisuseError
 from services.kernel.i18n import DEFAULT
@@ -73,7 +73,7 @@ class Rejects:
         again = list(header[:2]) in REJECTS.values()
         self._skip = 2 if again else 0
 
-    def write(self, row: Row, reason: str) -> None:
+    def write(self, line: int, cells: Sequence[str], reason: str) -> None:
         if self._target is None:
             return
         if self._sheet is None:
@@ -81,7 +81,7 @@ class Rejects:
             book = self._target.suffix.lower() == ".xlsx"
             self._sheet = (_XlsxSheet if book else _CsvSheet)(self._target, header)
             self._stack.callback(self._sheet.close)
-        self._sheet.append([str(row.line), reason, *row.cells[self._skip :]])
+        self._sheet.append([str(line), reason, *cells[self._skip :]])
 
 
 class _CsvSheet:

@@ -8,13 +8,13 @@ import json
 import time
 import tomllib
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from http import HTTPStatus
 from importlib import resources
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 import httpx
 from pydantic import ValidationError
@@ -27,6 +27,7 @@ from services.intake.importing.reading.opening import opened_table
 from services.intake.importing.reading.table import Row, Source
 from services.intake.importing.rejects import Rejects, kinds, reason
 from services.intake.importing.sending import posted
+from services.intake.importing.told import Told
 from services.kernel.clock import Clock, system_clock
 from services.kernel.errors import (
     AmendsError,
@@ -41,6 +42,7 @@ _BATCH_BYTES: Final = 4 * 1024**2
 _TAKEN: Final = (HTTPStatus.CREATED, HTTPStatus.OK)
 _PREVIEWED: Final = 2
 _BATCH_URL: Final = "/api/intake/complaints:batch"
+_CHECK_URL: Final = "/api/intake/complaints:check"
 _REUSED: Final = "intake.key_reused"
 _CHANGED: Final = FieldError(
     "identifier",
@@ -63,6 +65,10 @@ class Summary:
     """What the rows were read from."""
     batch: str = field(default="", compare=False)
     """Names the run; every complaint that it brings keeps it."""
+    foreseen: bool = field(default=False, compare=False)
+    """Whether nothing was sent: the numbers say what would become of the rows."""
+    duplicates_known: bool = field(default=True, compare=False)
+    """Whether intake was there to say what it had received before."""
     columns: Mapping[str, str] | None = field(default=None, compare=False)
     """Which column was taken for which field, where that was guessed."""
     preview: list[tuple[int, dict[str, Any]]] = field(
@@ -84,6 +90,15 @@ class Summary:
         if wanted and len(self.preview) < _PREVIEWED:
             self.preview.append((row.line, submission))
 
+    def counts(self) -> dict[str, int | None]:
+        """Give what the list of imports keeps."""
+        return {
+            "read_rows": self.read,
+            "duplicates": self.duplicates,
+            "rejected": self.rejected,
+            "histories": self.histories.recorded if self.histories else None,
+        }
+
     @property
     def all_taken(self) -> bool:
         """Tell whether nothing was rejected or refused."""
@@ -96,18 +111,12 @@ class Progress(Protocol):
     def __call__(self, done: int, total: int, /) -> None: ...
 
 
-@dataclass(slots=True)
-class _Batch:
-    rows: list[Row] = field(default_factory=list)
-    lines: list[bytes] = field(default_factory=list)
-    pasts: list[StatedHistory | None] = field(default_factory=list)
-    size: int = 0
+class _Ready(NamedTuple):
+    """A row as it is sent, and what it states of the past."""
 
-    def add(self, row: Row, line: bytes, past: StatedHistory | None) -> None:
-        self.rows.append(row)
-        self.pasts.append(past)
-        self.lines.append(line)
-        self.size += len(line)
+    row: Row
+    line: bytes
+    past: StatedHistory | None
 
 
 def load_mapping(name: str) -> TableMapping:
@@ -175,126 +184,177 @@ def run_import(
     language: str = DEFAULT,
     batch_size: int = BATCH_SIZE,
     histories: Histories | None = None,
+    then: Callable[[Rejects], None] = lambda _rejects: None,
+    dry_run: bool = False,
+    file_name: str | None = None,
     progress: Progress = lambda _done, _total: None,
     now: Clock = system_clock,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Summary:
-    """Hand in every row of `path`; without a client only say what would become of it.
+    """Hand in every row of `path`; for a `dry_run` only say what would become of it.
 
+    Without a client it is a dry run that cannot tell what was received before.
     The file is read to its end first: a broken one is refused as a whole, before
     anything is sent. Rows at fault go to `rejects` with line and reason in front of the
     cells. `encoding` and `sheet` say what would be found out otherwise. `histories`
-    keeps what the rows that were taken state of the past, for the second half of the
-    import. Raises `MalformedError` for the file, `UnavailableError` where intake stays
+    keeps what the rows that were taken state of the past; `then` records it, while
+    `rejects` can still be written to. `file_name` is what the list of imports calls the
+    file. Raises `MalformedError` for the file, `UnavailableError` where intake stays
     away; then running it again goes on.
     """
     needed = mapping.columns(history=histories is not None)
-    summary = Summary()
     with ExitStack() as stack:
         table = stack.enter_context(
             opened_table(path, needed=needed, encoding=encoding, sheet=sheet)
         )
-        summary.source = table.source
-        summary.batch = f"{now():%Y%m%dT%H%M%SZ}-{table.source.sha256[:8]}"
         rejected = Rejects(stack, rejects, path, table.header, language)
-        coder = Coder(mapping.codes)
+        run = _Run(client, mapping, rejected, histories, dry_run=dry_run, now=now)
+        run.begin(table.source)
+        told = Told(
+            None if run.summary.foreseen else client,
+            run.summary.batch,
+            file=table.source.sha256,
+            file_name=file_name or path.name,
+            format_=mapping.format,
+        )
+        told.begun()
+        for batch in _batches(run.rows(table.rows()), batch_size):
+            run.send(batch, sleep)
+            progress(run.summary.read, max(table.total, run.summary.read))
+        progress(run.summary.read, run.summary.read)
+        if not run.summary.foreseen:
+            then(rejected)
+        told.ended(**run.summary.counts())
+    return run.summary
 
-        def send(batch: _Batch) -> None:
-            results = (
-                posted(client, _BATCH_URL, batch.lines, sleep)
-                if client
-                else list(_checked(batch, now))
-            )
-            for row, line, result in zip(batch.rows, batch.lines, results, strict=True):
-                _count(summary, rejected, row, line, result)
-            _keep(histories, batch, results)
-            progress(summary.read, max(table.total, summary.read))
 
-        batch = _Batch()
-        above = None
-        for row in table.rows():
-            summary.read += 1
+class _Run:
+    """One run over the rows of a file: what is sent of them, and what became of them."""
+
+    def __init__(
+        self,
+        client: httpx.Client | None,
+        mapping: TableMapping,
+        rejected: Rejects,
+        histories: Histories | None,
+        *,
+        dry_run: bool,
+        now: Clock,
+    ) -> None:
+        self.summary = Summary(
+            foreseen=dry_run or client is None,
+            duplicates_known=client is not None,
+            histories=histories.counts if histories else None,
+        )
+        self._client = client
+        self._mapping = mapping
+        self._rejected = rejected
+        self._histories = histories
+        self._now = now
+        self._coder = Coder(mapping.codes)
+        self._above: str | None = None
+
+    def begin(self, source: Source) -> None:
+        """Name the run."""
+        self.summary.source = source
+        self.summary.batch = f"{self._now():%Y%m%dT%H%M%SZ}-{source.sha256[:8]}"
+
+    def rows(self, rows: Iterable[Row]) -> Iterator[_Ready]:
+        """Give the rows that can be sent; the others are rejected or passed over."""
+        for row in rows:
+            self.summary.read += 1
             try:
-                if row.fault is not None:
-                    raise row.fault
-                if mapping.several_rows:
-                    if (key := mapping.key_of(row.values)) == above:
-                        summary.continued += 1
-                        continue
-                    above = key
-                submission = submission_of(mapping, row.values, coder)
-                past = _past(histories, row, submission)
-                line = _line(submission | summary.place(row))
+                ready = self._ready(row)
             except MalformedError as fault:
-                _reject(summary, rejected, row, fault, row.values)
-                continue
-            if len(batch.rows) == batch_size or batch.size + len(line) > _BATCH_BYTES:
-                send(batch)
-                batch = _Batch()
-            batch.add(row, line, past)
-            summary.show(row, submission, wanted=client is None)
-        if batch.rows:
-            send(batch)
-        progress(summary.read, summary.read)
-    return summary
+                self._reject(row, fault, row.values)
+            else:
+                if ready is not None:
+                    yield ready
+
+    def _ready(self, row: Row) -> _Ready | None:
+        """Make a submission of a row, and a history where one is wanted."""
+        if row.fault is not None:
+            raise row.fault
+        if self._mapping.several_rows:
+            above, self._above = self._above, self._mapping.key_of(row.values)
+            if above == self._above:
+                self.summary.continued += 1
+                return None
+        submission = submission_of(self._mapping, row.values, self._coder)
+        past = self._histories.read(row.values, submission) if self._histories else None
+        line = _line(submission | self.summary.place(row))
+        self.summary.show(row, submission, wanted=self.summary.foreseen)
+        return _Ready(row, line, past)
+
+    def send(self, batch: Sequence[_Ready], sleep: Callable[[float], None]) -> None:
+        """Hand rows in, or ask what would become of them."""
+        lines = [each.line for each in batch]
+        if self._client is None:
+            results = list(_checked(lines, self._now))
+        else:
+            url = _CHECK_URL if self.summary.foreseen else _BATCH_URL
+            results = posted(self._client, url, lines, sleep)
+        for each, result in zip(batch, results, strict=True):
+            self._count(each, result)
+            if each.past is not None and result["status"] in _TAKEN:
+                self._keep(each.row, each.past, result)
+
+    def _keep(self, row: Row, past: StatedHistory, result: Mapping[str, Any]) -> None:
+        """Lay the history of a row aside, or say what would become of it."""
+        if self._histories is None:
+            return
+        if not self.summary.foreseen:
+            self._histories.keep(row, result["case_id"], past)
+        else:
+            known = result["status"] == HTTPStatus.OK
+            self._histories.foresee(row, past, self._rejected, known=known)
+
+    def _count(self, sent: _Ready, result: Mapping[str, Any]) -> None:
+        """Count a row as intake answered."""
+        match result["status"]:
+            case HTTPStatus.CREATED:
+                self.summary.accepted += 1
+            case HTTPStatus.OK:
+                self.summary.duplicates += 1
+            case _:
+                errors = [FieldError(**each) for each in result.get("errors", ())]
+                given = json.loads(sent.line)
+                if result["code"] == _REUSED:
+                    columns = self._mapping.identifier()
+                    errors = [replace(_CHANGED, field=", ".join(columns))]
+                    cells = ", ".join(sent.row.values[each] for each in columns)
+                    given[errors[0].field] = cells
+                fault = AmendsError(result["code"], result["detail"], errors=errors)
+                self._reject(sent.row, fault, given)
+
+    def _reject(self, row: Row, fault: AmendsError, given: Mapping[str, Any]) -> None:
+        self.summary.rejected += 1
+        self.summary.reasons.update(kinds(fault))
+        told = reason(fault, given, self._rejected.language)
+        self._rejected.write(row.line, row.cells, told)
 
 
-def _past(
-    histories: Histories | None, row: Row, submission: Mapping[str, Any]
-) -> StatedHistory | None:
-    """Read what the row states of the past, where that is wanted."""
-    return histories.read(row.values, submission) if histories else None
-
-
-def _keep(
-    histories: Histories | None, batch: _Batch, results: list[dict[str, Any]]
-) -> None:
-    """Lay the histories of the rows aside that intake has."""
-    if histories is None:
-        return
-    for row, past, result in zip(batch.rows, batch.pasts, results, strict=True):
-        if past is not None and result["status"] in _TAKEN:
-            histories.keep(row.line, result.get("case_id"), past)
+def _batches(ready: Iterable[_Ready], most: int) -> Iterator[list[_Ready]]:
+    """Gather rows that are sent together: not too many, and not too long."""
+    batch: list[_Ready] = []
+    size = 0
+    for each in ready:
+        if batch and (len(batch) == most or size + len(each.line) > _BATCH_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(each)
+        size += len(each.line)
+    if batch:
+        yield batch
 
 
 def _line(submission: dict[str, Any]) -> bytes:
     return json.dumps(submission, ensure_ascii=False).encode() + b"\n"
 
 
-def _count(
-    summary: Summary, rejected: Rejects, row: Row, line: bytes, result: dict[str, Any]
-) -> None:
-    """Count a row as intake answered; `line` is what it was sent."""
-    match result["status"]:
-        case HTTPStatus.CREATED:
-            summary.accepted += 1
-        case HTTPStatus.OK:
-            summary.duplicates += 1
-        case _:
-            errors = [FieldError(**each) for each in result.get("errors", ())]
-            given = json.loads(line)
-            if result["code"] == _REUSED:
-                errors = [_CHANGED]
-                given["identifier"] = given["idempotency_key"]
-            fault = AmendsError(result["code"], result["detail"], errors=errors)
-            _reject(summary, rejected, row, fault, given)
-
-
-def _reject(
-    summary: Summary,
-    rejected: Rejects,
-    row: Row,
-    fault: AmendsError,
-    given: Mapping[str, Any],
-) -> None:
-    summary.rejected += 1
-    summary.reasons.update(kinds(fault))
-    rejected.write(row, reason(fault, given, rejected.language))
-
-
-def _checked(batch: _Batch, now: Clock) -> Iterator[dict[str, Any]]:
+def _checked(lines: Iterable[bytes], now: Clock) -> Iterator[dict[str, Any]]:
     """Say what intake would say of the form of each line, without asking it."""
-    for line in batch.lines:
+    for line in lines:
         document = json.loads(line)
         del document["idempotency_key"]
         try:

@@ -125,7 +125,7 @@ def test_rejected_rows_come_back_with_reasons_and_can_be_corrected(
     assert "Submitted via 'Pigeon' is no channel" in rows[0]["reason"]
     assert "Use one of Web, Web Referral," in rows[0]["reason"]
     assert len(rows[1]["reason"]) < 300
-    changed = "identifier 'cfpb:1' was received before with other contents"
+    changed = "Complaint ID '1' was received before with other contents"
     assert changed in rows[2]["reason"]
     assert sorted(done.reasons.values()) == [1, 1, 1]
     told = next(each for each in done.reasons if each.startswith("import.row"))

@@ -44,6 +44,8 @@ class Taking:
 
     def _take(self, request: httpx.Request) -> httpx.Response:
         lines = request.content.splitlines()
+        if request.method == "PUT":  # what is said of the run
+            return httpx.Response(200)
         self.lines += [json.loads(line) for line in lines]
         return httpx.Response(200, content=b'{"status": 201}\n' * len(lines))
 

@@ -1,5 +1,6 @@
 """The verbs `submit` and `import` as typed: flags, files, output, exit status."""
 
+import csv
 import json
 import shlex
 from importlib import resources
@@ -10,7 +11,7 @@ import typer
 from typer.testing import CliRunner
 
 from services.intake.cli import add_verbs
-from services.kernel.errors import AmendsError
+from services.kernel.errors import AmendsError, FieldError, RefusedError
 
 RECEIPT = {
     "receipt_no": "4837291500627714",
@@ -31,32 +32,71 @@ class Desk:
 
     def __init__(self):
         self.asked = []
-        self.settled = self.taken_over = 0
+        self.waited = self.took_over = 0
+        self.imports = []
         self.cases_known = True
         app = typer.Typer()
         app.callback()(lambda: None)
         transport = httpx.MockTransport(self.answer)
-        client = httpx.Client(transport=transport, base_url="http://t")
-        add_verbs(
-            app,
-            lambda work: work(client),
-            self.settle,
-            self.take_over,
-            lambda: ("support", "external"),
-        )
+        self.client = httpx.Client(transport=transport, base_url="http://t")
+        self.runs = True
+        self.said = []
+        add_verbs(app, self)
         self.app = app
 
+    def session(self, work):
+        return work(self.client)
+
+    visit = session
+
+    def glance(self, work):
+        return work(self.client if self.runs else None)
+
+    def departments(self):
+        return "support", "external"
+
+    def judge(self):
+        """Refuse what ends with an appeal."""
+        ahead = RefusedError(
+            "case.history_ahead",
+            "Ahead.",
+            errors=[
+                FieldError(
+                    "facts.0.at",
+                    "This fact lies in the future",
+                    "give the date that the source states, or none",
+                )
+            ],
+        )
+        return lambda facts: ahead if len(facts) > 3 else None
+
     def answer(self, request):
+        if request.method == "PUT":
+            self.said.append((request.url.path, json.loads(request.content)))
+            return httpx.Response(200)
         self.asked.append(request)
-        if request.url.path == "/api/handling/commands:batch":
-            return httpx.Response(200, content=self.recorded(request))
-        if request.url.path.endswith(":batch"):
-            lines = request.content.splitlines()
-            told = [
-                {"line": n, "status": 201, "case_id": f"case-{n}"}
-                for n, _ in enumerate(lines, 1)
-            ]
-            return httpx.Response(200, content="\n".join(map(json.dumps, told)))
+        match request.url.path.removeprefix("/api/"):
+            case "intake/imports":
+                return httpx.Response(200, json={"imports": self.imports})
+            case "handling/commands:batch":
+                return httpx.Response(200, content=self.recorded(request))
+            case "intake/complaints:check" | "intake/complaints:batch":
+                return httpx.Response(200, content=self.taken(request))
+        return self.submitted(request)
+
+    def taken(self, request):
+        """Take all; asked before, say that the second is known, the third another."""
+        reused = {"code": "intake.key_reused", "detail": "Used."}
+        foreseen = [{"status": 201}, {"status": 200}, {"status": 409} | reused]
+        check = request.url.path.endswith(":check")
+        return "\n".join(
+            json.dumps(
+                foreseen[n] if check else {"status": 201, "case_id": f"case-{n + 1}"}
+            )
+            for n, _ in enumerate(request.content.splitlines())
+        )
+
+    def submitted(self, request):
         document = json.loads(request.content)
         if document.get("channel") == "counter":
             fault = {
@@ -85,11 +125,11 @@ class Desk:
         lines = request.content.splitlines()
         return "\n".join(json.dumps(answers[n]) for n in range(len(lines)))
 
-    def settle(self, _client):
-        self.settled += 1
+    def settled(self, _client):
+        self.waited += 1
 
-    def take_over(self, _client):
-        self.taken_over += 1
+    def taken_over(self, _client):
+        self.took_over += 1
 
     def type(self, *words, stdin=None):
         return CliRunner().invoke(self.app, words, input=stdin)
@@ -209,21 +249,70 @@ def test_an_import_sums_up_and_waits(desk, table):
     assert done.exit_code == 0
     told = json.loads(done.stdout)
     assert told.pop("source")["delimiter"] == ","
+    batch = told.pop("batch")
     assert told == {
         "read": 3,
         "accepted": 3,
         "duplicates": 0,
         "rejected": 0,
     }
-    assert desk.settled == 1
+    assert desk.waited == 1
+    (begun, about), (ended, whole) = desk.said
+    assert begun == ended == f"/api/intake/imports/{batch}"
+    assert about.items() < whole.items()
+    assert about == {"file": whole["file"], "file_name": "rows.csv", "format": "cfpb"}
+    assert (whole["read_rows"], whole["done"]) == (3, True)
     desk.type("import", str(table), "--format", "cfpb", "--no-wait")
-    assert desk.settled == 1
+    assert desk.waited == 1
 
 
 def test_a_dry_run_needs_nobody(desk, table):
+    desk.runs = False
     done = desk.type("import", str(table), "--format", "cfpb", "--dry-run")
     assert done.exit_code == 0
     assert "Nothing was sent" in done.stdout
+    assert "amends is not running to be asked" in done.stdout
+    assert desk.asked == desk.said == []
+
+
+def test_a_dry_run_asks_what_was_received_before(desk, table, tmp_path):
+    """One row is new, one known, one known with other contents: each is told."""
+    rejects = tmp_path / "rejects.csv"
+    given = ("import", str(table), "--format", "cfpb", "--dry-run")
+    done = desk.type(*given, "--json", "--rejects", str(rejects))
+    assert done.exit_code == 1
+    told = json.loads(done.stdout)
+    assert [told[name] for name in ("accepted", "duplicates", "rejected")] == [1, 1, 1]
+    assert told.keys().isdisjoint({"batch", "duplicates_known"})
+    assert [each.url.path for each in desk.asked] == ["/api/intake/complaints:check"]
+    assert desk.said == []
+    assert "Complaint ID '2' was received before" in rejects.read_text("utf-8")
+
+
+def test_the_imports_are_listed(desk):
+    assert desk.type("import", "--list").stdout == "Nothing was imported yet.\n"
+    desk.imports = [
+        {
+            "batch": "20260101T000000Z-deadbeef", "file": "de" * 32,
+            "begun_at": "2026-01-01T00:00:00.000000Z", "done_at": None,
+            "actor": "operator", "cases": 1200, "revoked": revoked,
+        } | ({"file_name": "shop.csv", "format": "shop"} if revoked else {})
+        for revoked in (0, 7, 1200)
+    ]  # fmt: skip
+    listed = desk.type("import", "--list").stdout.splitlines()
+    assert [line.split("  ")[0] for line in listed[1:]] == [
+        "20260101T000000Z-deadbeef"
+    ] * 3
+    assert "dededededede" in listed[1]
+    states = ("not finished", "7 revoked", "revoked")
+    assert all(state in line for state, line in zip(states, listed[1:], strict=True))
+    found = json.loads(desk.type("import", "--list", "--json").stdout)
+    assert found == {"imports": desk.imports}
+
+
+@pytest.mark.parametrize("words", [(), ("--list", "rows.csv")])
+def test_an_import_is_of_a_file_or_asks_for_the_list(desk, words):
+    assert desk.type("import", *words).exit_code == 2
     assert desk.asked == []
 
 
@@ -275,6 +364,8 @@ def test_histories_follow_the_receipts_and_are_counted(desk, past):
     assert done.exit_code == 1  # one was refused
     told = json.loads(done.stdout)
     assert told.pop("source")["kind"] == "csv"
+    assert told.pop("batch") in desk.said[-1][0]
+    assert desk.said[-1][1]["histories"] == 1
     assert told == {
         "read": 3,
         "accepted": 3,
@@ -286,14 +377,14 @@ def test_histories_follow_the_receipts_and_are_counted(desk, past):
             "refused": 1,
             "contradictions": 2,
             "refusals": {"case.history_begun: Too late.": 1},
-            "refused_lines": [{"line": 4, "why": "case.history_begun: Too late."}],
+            "refused_lines": [{"line": 4, "why": "case.history_begun: Too late"}],
             "contradictory": [
                 {"line": line, "what": "Date sent to company lies before Date received"}
                 for line in (2, 3)
             ],
         },
     }
-    assert (desk.taken_over, desk.settled) == (1, 1)
+    assert (desk.took_over, desk.waited) == (1, 1)
     paths = [each.url.path for each in desk.asked]
     assert paths == ["/api/intake/complaints:batch", "/api/handling/commands:batch"]
     command = json.loads(desk.asked[-1].content.splitlines()[-1])
@@ -317,18 +408,59 @@ def test_a_case_that_handling_does_not_have_yet_is_asked_for_again(
     desk.cases_known = False
     done = desk.type("import", str(past), "--format", "cfpb", "--history")
     assert "refused             1" in done.stdout
-    assert "    line 4: case.history_begun: Too late." in done.stdout
+    assert "    line 4: case.history_begun: Too late\n" in done.stdout
     assert "line 2: Date sent to company lies before" in done.stdout
     assert len(desk.asked) == 3
 
 
+def test_a_history_that_is_refused_comes_back_with_its_row(desk, past, tmp_path):
+    """It can be corrected and sent again as a row that is rejected can."""
+    rejects = tmp_path / "rejects.csv"
+    given = (
+        "import",
+        str(past),
+        "--format",
+        "cfpb",
+        "--history",
+        "--language",
+        "zh-CN",
+    )
+    desk.type(*given, "--rejects", str(rejects))
+    with rejects.open(encoding="utf-8-sig", newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert (row["行"], row["Complaint ID"]) == ("4", "7")
+    assert row["原因"] == "case.history_begun: Too late"
+
+
+def test_a_dry_run_tells_the_histories_that_would_be_refused(desk, past, tmp_path):
+    desk.runs = False
+    rejects = tmp_path / "rejects.csv"
+    given = (
+        "import",
+        str(past),
+        "--format",
+        "cfpb",
+        "--history",
+        "--dry-run",
+        "--json",
+    )
+    done = desk.type(*given, "--language", "zh-CN", "--rejects", str(rejects))
+    assert done.exit_code == 1
+    found = json.loads(done.stdout)["histories"]
+    assert (found["recorded"], found["refused"]) == (2, 1)
+    assert found["refused_lines"][0]["why"].startswith(
+        "case.history_ahead: Date sent to company This fact lies in the future"
+    )
+    assert "Date sent to company 此事实发生在将来" in rejects.read_text("utf-8")
+
+
 def test_a_dry_run_tells_the_contradictions_and_sends_nothing(desk, past):
+    desk.runs = False
     done = desk.type(
         *("import", str(past), "--format", "cfpb", "--history", "--dry-run", "--json")
     )
-    assert done.exit_code == 0
     found = json.loads(done.stdout)["histories"]
-    assert (found["recorded"], found["contradictions"]) == (3, 2)
+    assert (found["recorded"], found["contradictions"]) == (2, 2)
     assert desk.asked == []
 
 
@@ -349,6 +481,7 @@ def test_a_department_that_the_policy_does_not_have_sends_nothing(
 
 
 def test_words_that_the_mapping_does_not_know_are_told(desk, past):
+    desk.runs = False
     rows = "".join(
         f"{ROW.format(via='Web', number=n).strip()},2011-12-31,{said}\n"
         for n, said in (
@@ -398,6 +531,7 @@ def list_(tmp_path):
 
 
 def test_a_list_without_a_mapping_is_read_by_the_names_of_its_columns(desk, list_):
+    desk.runs = False
     shown = desk.type("import", str(list_), "--dry-run")
     assert shown.exit_code == 0, shown.stdout
     assert "header in line 2" in shown.stdout

@@ -5,7 +5,9 @@ The guards of daily work do not ask here: whoever kept the source had rules of t
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple, assert_never
+import json
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, assert_never
+from uuid import UUID
 
 from events.catalogue import (
     ComplaintAppealed,
@@ -14,9 +16,11 @@ from events.catalogue import (
     DeadlineStated,
     DepartmentAssigned,
 )
+from events.envelope import Actor
 from events.vocabulary import CloseReason, Origin, Precision, State
+from services.handling.domain.case import Case
 from services.handling.domain.commands import Command, RecordHistory
-from services.handling.domain.decisions.rules import Rule, require_listed
+from services.handling.domain.decisions.rules import Rule, Scene, require_listed
 from services.handling.domain.refusals import refusal
 from services.handling.domain.stated import (
     StatedAppeal,
@@ -25,13 +29,15 @@ from services.handling.domain.stated import (
     StatedEnd,
     StatedResult,
 )
+from services.kernel.errors import ForbiddenError, RefusedError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from events.catalogue import AnyEvent
-    from services.handling.domain.case import Case
-    from services.handling.domain.decisions.rules import Decided, Scene
+    from services.handling.domain.decisions.rules import Decided
+    from services.handling.domain.policy import Policy
     from services.handling.domain.stated import Fact
 
 _BEFORE: Final = {
@@ -76,6 +82,30 @@ def record_history(on: Scene, command: RecordHistory) -> Decided:
         state = event.state_after(state) or state
         events.append(event)
     return tuple(events)
+
+
+def foreseen(
+    facts: Sequence[Mapping[str, Any]], *, now: datetime, policy: Policy
+) -> RefusedError | ForbiddenError | None:
+    """Say why the history of a case that is just imported would be refused, or None."""
+    nobody = UUID(int=0)
+    case = Case(
+        id=nobody,
+        version=1,
+        state=State.RECEIVED,
+        receipt_no="",
+        origin=Origin.MIGRATION,
+        received_at=now,
+        subject_id=nobody,
+    )
+    command = RecordHistory.model_validate_json(json.dumps({"facts": facts}))
+    try:
+        record_history(
+            Scene(case, Actor(id="import", role="migration"), now, policy), command
+        )
+    except (RefusedError, ForbiddenError) as refused:
+        return refused
+    return None
 
 
 def happened(

@@ -16,8 +16,11 @@ from events.envelope import Envelope
 from events.vocabulary import State
 from services.intake.application.registering import named_as_before
 from services.intake.domain.standing import SHOWN, Standing, advance
+from services.intake.persistence import batches
 from services.intake.ports import (
     WORDS,
+    Batch,
+    BatchTold,
     Belongings,
     Filing,
     Kept,
@@ -94,7 +97,7 @@ class IntakeRecord:
         self._vault = vault
         self._index = index
         self._words = words
-        self._database.migrate(TABLES)
+        self._database.migrate((*TABLES, *batches.TABLES))
         self._readings = Readings(self._database)
         self.erasures = Erasures(
             vault,
@@ -167,6 +170,7 @@ class IntakeRecord:
                 ],
             )
             _advance(tx, [each.event for each in filings])
+            batches.brought(tx, [each.event for each in filings])
 
     def index(self, entries: Sequence[LogEntry], also: Callable[[Tx], None]) -> None:
         """Enter the marks of these complaints anew, and do `also` with it."""
@@ -217,6 +221,7 @@ class IntakeRecord:
     def follow(self, tx: Tx, events: Sequence[Envelope[Any]]) -> None:
         """Note what handling did to cases, in the inbox's transaction."""
         _advance(tx, events)
+        batches.corrected(tx, events)
         for event in events:
             if isinstance(event.data, SubjectErased):
                 self.erase(
@@ -335,6 +340,20 @@ class IntakeRecord:
             )
             self._readings.put(tx, [reading])
         return number
+
+    def tell_of_import(self, about: BatchTold, *, actor: str, at: dt.datetime) -> None:
+        with _told(), self._database.write() as tx:
+            batches.told(tx, about, actor=actor, at=at)
+
+    def imports(self, batch: str | None = None) -> list[Batch]:
+        with _told(), self._database.read() as tx:
+            return batches.listed(tx, batch)
+
+    def imported(
+        self, batch: str, *, after: UUID, limit: int
+    ) -> list[tuple[UUID, int]]:
+        with _told(), self._database.read() as tx:
+            return batches.cases(tx, batch, after=after, limit=limit)
 
     def note(self, reading: Reading) -> None:
         with _told():

@@ -196,12 +196,7 @@ async def _submitted(
     intake: Intake, document: object, sender: Credential
 ) -> dict[str, Any]:
     """Take one line of a batch: a submission with its `idempotency_key` in it."""
-    key = None
-    if isinstance(document, dict):
-        document = dict(document)
-        key = document.pop("idempotency_key", None)
-        if key is not None and not isinstance(key, str):
-            raise _key_no_string()
+    document, key = own_key(document)
     receipt = await intake.submit(
         document,
         key=key,
@@ -209,6 +204,17 @@ async def _submitted(
         correlation_id=correlation_id() or new_correlation_id(),
     )
     return {"status": 200 if receipt.repeated else 201, **receipt.told()}
+
+
+def own_key(document: object) -> tuple[object, str | None]:
+    """Take the key out of a line of a batch. Raises MalformedError."""
+    if not isinstance(document, dict):
+        return document, None
+    rest = dict(document)
+    key = rest.pop("idempotency_key", None)
+    if key is not None and not isinstance(key, str):
+        raise _key_no_string()
+    return rest, key
 
 
 def _key_no_string() -> MalformedError:

@@ -1,0 +1,48 @@
+"""Tells intake of an import, so that `amends import --list` can say what it was.
+
+Intake knows by itself which complaints a run brought; what is told beside that may fail
+without harm to the import.
+"""
+
+import contextlib
+from typing import Any, Final
+
+import httpx
+
+URL: Final = "/api/intake/imports"
+_LONGEST: Final = 255
+
+
+class Told:
+    """What is told of one run; nothing without a client."""
+
+    def __init__(
+        self,
+        client: httpx.Client | None,
+        batch: str,
+        *,
+        file: str,
+        file_name: str,
+        format_: str,
+    ) -> None:
+        """`file` is the SHA-256 of what is read."""
+        self._client = client
+        self._url = f"{URL}/{batch}"
+        self._about = {
+            "file": file,
+            "file_name": file_name[:_LONGEST],
+            "format": format_[:_LONGEST],
+        }
+
+    def begun(self) -> None:
+        """Tell what is being imported, before the first row."""
+        self._put()
+
+    def ended(self, **counts: int | None) -> None:
+        """Tell what became of the rows."""
+        self._put(**counts, done=True)
+
+    def _put(self, **more: Any) -> None:
+        if self._client is not None:
+            with contextlib.suppress(httpx.TransportError):
+                self._client.put(self._url, json=self._about | more)
