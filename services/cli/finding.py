@@ -1,4 +1,4 @@
-"""`amends case find`: cases by a number, an address or words."""
+"""`amends case find`: cases by a number, an address, words or what is due."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ _COLUMNS = {
     "category": "category",
     "received_at": "received",
 }
+_DUE = {"next_due": "due", "next_clock": "clock"}
 _NOT_ASKED = (
     "Intake could not be asked: what customers handed in was not searched. Try again.\n"
 )
@@ -41,7 +42,8 @@ def find(sought: Mapping[str, str], *, limit: int, as_json: bool) -> None:
         for row in found["rows"]:
             received = parse_rfc3339(row["received_at"])
             row["received_at"] = stated(received, row["received_precision"])
-    show_rows(found, _COLUMNS, as_json=as_json, empty="No case has all of this.")
+    columns = _COLUMNS | (_DUE if "due_before" in sought else {})
+    show_rows(found, columns, as_json=as_json, empty="No case has all of this.")
     if as_json:
         return
     if found["missing"]:

@@ -152,7 +152,9 @@ class HandlingService(BusService):
             now=now,
         )
         files, uploads = self._file_store.files, self._file_store.uploads
-        work_list = WorkList(database)
+        zone = ZoneInfo(settings.time_zone)
+        timing = clockwork_of(policy, zone)
+        work_list = WorkList(database, timing)
         self._handling = handling = Handling(store, work_list)
         record = HandlingRecord(store, work_list, vault, files)
         commanding = Commanding(
@@ -166,8 +168,6 @@ class HandlingService(BusService):
             now=now,
             new_id=new_uuid7,
         )
-        zone = ZoneInfo(settings.time_zone)
-        timing = clockwork_of(policy, zone)
         people = PrivacyRecord(
             store,
             record,

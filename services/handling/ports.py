@@ -33,8 +33,11 @@ class Listed(NamedTuple):
     origin: str
     received_precision: str
     closed_precision: str | None
+    next_clock: str | None
     received_at: datetime
     closed_at: datetime | None
+    next_due: datetime | None
+    """What the case owes next: derived, and kept for the order of the queue alone."""
 
 
 class Tallied(NamedTuple):
@@ -51,6 +54,7 @@ class QueueFilter(NamedTuple):
     `department` leads the case, was asked to contribute or contributes; `unassigned`
     adds the cases that no department leads. `category` takes the path itself and all
     below it. `unended` leaves out ended cases. Cases that are open have no time of closing.
+    `by_due` lists what is due next first, and only cases of which something is due.
     """
 
     state: str | None = None
@@ -65,11 +69,18 @@ class QueueFilter(NamedTuple):
     received_before: datetime | None = None
     closed_from: datetime | None = None
     closed_before: datetime | None = None
+    due_from: datetime | None = None
+    due_before: datetime | None = None
+    by_due: bool = False
     unended: bool = False
     unassigned: bool = False
     known_by: int | None = None
     """Only cases that the record had at this position."""
     after: tuple[datetime, UUID] | None = None
+
+    def place(self, row: Listed) -> tuple[datetime, UUID]:
+        """Give where a row stands in this order."""
+        return (self.by_due and row.next_due) or row.received_at, row.case_id
 
 
 class Entry(Protocol):

@@ -57,6 +57,17 @@ def point_in_time(text: str, zone: dt.tzinfo) -> int | dt.datetime:
     return parse_rfc3339(text)
 
 
+def first_moment(text: str, zone: dt.tzinfo) -> dt.datetime:
+    """Read an instant, or a day of `zone`, which means its beginning.
+
+    Raises ValueError or OverflowError.
+    """
+    if _DAY.fullmatch(text):
+        start = dt.datetime.combine(dt.date.fromisoformat(text), dt.time(), zone)
+        return start.astimezone(dt.UTC)
+    return parse_rfc3339(text)
+
+
 def last_day(end: dt.datetime, zone: dt.tzinfo) -> dt.date:
     """Give the day that `end` closes: for a midnight the day before."""
     return (end.astimezone(zone) - dt.timedelta(microseconds=1)).date()

@@ -47,6 +47,7 @@ from services.kernel.web.problems import install
 from tests.support.browsing import Browser, hidden
 from tests.support.files import in_memory
 from tests.support.given import DEFAULT_POLICY
+from tests.support.timing import CLOCKWORK
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -164,7 +165,7 @@ class DeskHouse:
         self.vault = vault = Vault(keys, self.database)
         self.words = WordIndex(keys, self.database)
         self.files, self.uploads = in_memory(keys, self.database, vault)
-        self.work_list = WorkList(self.database)
+        self.work_list = WorkList(self.database, CLOCKWORK)
         self.handling = Handling(self.store, self.work_list)
         self.readings = Readings(self.database)
         self.writer = Writer("desk")

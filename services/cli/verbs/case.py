@@ -58,10 +58,16 @@ def case_find(
     upstream: Annotated[
         str | None, typer.Option(help="Its number with the dealer or elsewhere.")
     ] = None,
+    due_before: Annotated[
+        str | None,
+        typer.Option(
+            help="What is due before 2026-03-31T00:00:00Z or 2026-03-31, the next first."
+        ),
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, max=500, help="At most so many.")] = 50,
     as_json: AsJson = False,
 ) -> None:
-    """Find cases by numbers, addresses and words; the search is noted.
+    """Find cases by numbers, addresses, words and due dates; searches are noted.
 
     Words are found whole, all in what the customer handed in or all in what colleagues
     wrote. What is given must all be true of a case.
@@ -77,6 +83,8 @@ def case_find(
         "lot": lot,
         "customer": customer,
         "upstream": upstream,
+        "due_before": due_before,
+        "sort": due_before and "due",
     }
     sought = {name: text for name, text in given.items() if text is not None}
     if not sought:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -30,6 +30,7 @@ from services.handling.application.looking import (
     own_queue,
     read_as_of,
     read_cursor,
+    read_due,
     told,
 )
 from services.handling.application.turn import turn
@@ -75,7 +76,8 @@ MARKS: Final = {
     "upstream": "upstream_no",
 }
 """The parameters that find a case by what was given with it, and their kinds."""
-_NO_FILTERS: Final = {"origin", "as_of", "cursor", "limit", "q", *MARKS}
+_NO_FILTERS: Final = {"origin", "as_of", "cursor", "limit", "q", "sort", *MARKS}
+_DUES: Final = ("due_from", "due_before")
 IN_Q: Final = (RECEIPT_NO, WORDS)
 """What `q` may be."""
 
@@ -103,6 +105,9 @@ class QueueQuery(BaseModel):
     received_before: AwareDatetime | None = None
     closed_from: AwareDatetime | None = None
     closed_before: AwareDatetime | None = None
+    due_from: str | None = None
+    due_before: str | None = None
+    sort: Literal["received", "due"] = "received"
     q: Typed = None
     phone: Typed = None
     email: Typed = None
@@ -115,10 +120,21 @@ class QueueQuery(BaseModel):
     cursor: str | None = None
     limit: Annotated[int, Query(ge=1, le=PAGE_LIMIT)] = PAGE
 
-    def filter(self) -> QueueFilter:
+    def filter(self, zone: ZoneInfo) -> QueueFilter:
         given = self.model_dump(exclude=_NO_FILTERS)
-        origins = (self.origin,) if self.origin else ()
-        return QueueFilter(**given, origins=origins, after=read_cursor(self.cursor))
+        for name in _DUES:
+            if given[name] is not None:
+                given[name] = read_due(given[name], zone, field=name)
+        return QueueFilter(
+            **given,
+            origins=(self.origin,) if self.origin else (),
+            by_due=self.sort == "due",
+            after=read_cursor(self.cursor),
+        )
+
+    @property
+    def of_what_is_due(self) -> bool:
+        return self.sort == "due" or bool(self.due_from or self.due_before)
 
     def clauses(self, finding: Finding) -> list[Clause]:
         """Give what is looked for. Raises MalformedError for what cannot be such a mark."""
@@ -132,12 +148,32 @@ class QueueQuery(BaseModel):
         return found
 
 
+def _require_past(query: QueueQuery, clauses: list[Clause]) -> None:
+    """Refuse what can only be asked of the present."""
+    if clauses:
+        raise _no_search_then()
+    if query.of_what_is_due:
+        raise _nothing_due_then()
+
+
 def _no_search_then() -> MalformedError:
     message = "cannot be searched as of a time"
     remedy = "Leave out q and the numbers, or as_of; open what was found as of then."
     return MalformedError(
         "handling.query",
         f"The queue {message}: {remedy}",
+        errors=[FieldError("as_of", message, remedy)],
+    )
+
+
+def _nothing_due_then() -> MalformedError:
+    message = "cannot be asked by what was due"
+    remedy = (
+        "Leave out sort, due_from and due_before; a case tells its clocks as of then."
+    )
+    return MalformedError(
+        "handling.query",
+        f"The queue as it stood {message}: {remedy}",
         errors=[FieldError("as_of", message, remedy)],
     )
 
@@ -184,15 +220,17 @@ def router(
             }
         )
 
-    @routes.get("/cases", summary="The queue: cases by filter, oldest receipt first")
+    @routes.get(
+        "/cases",
+        summary="The queue: cases by filter, the longest waiting or the next due first",
+    )
     async def cases(
         query: Annotated[QueueQuery, Query()], sender: Annotated[Credential, who]
     ) -> JSONResponse:
-        wanted, missing, since = query.filter(), list[str](), None
+        wanted, missing, since = query.filter(zone), list[str](), None
         clauses = query.clauses(finding)
         if query.as_of is not None:
-            if clauses:
-                raise _no_search_then()
+            _require_past(query, clauses)
             return await run_in_threadpool(stood, query, wanted, sender)
         if clauses:
             found = await finding.find(clauses, wanted, by=sender, limit=query.limit)
@@ -205,7 +243,7 @@ def router(
             {
                 "rows": [_plain(row._asdict()) for row in page.rows],
                 "total": page.total,
-                "cursor": cursor_of(page.rows[-1]) if page.more else None,
+                "cursor": cursor_of(page.rows[-1], wanted) if page.more else None,
                 "missing": missing,
                 "position": None,
                 "unsearched_since": since and rfc3339(since),

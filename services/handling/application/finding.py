@@ -139,7 +139,7 @@ class Finding:
         rest = [
             row
             for row in rows
-            if wanted.after is None or (row.received_at, row.case_id) > wanted.after
+            if wanted.after is None or wanted.place(row) > wanted.after
         ]
         page = Page(tuple(rest[:limit]), len(rows), len(rest) > limit)
         return Found(

@@ -12,7 +12,7 @@ from services.handling.application.cases import no_case
 from services.handling.domain.visibility import NEVER, may_see, staff
 from services.handling.ports import QueueFilter
 from services.kernel.access import require_known
-from services.kernel.clock import from_micros, micros, point_in_time
+from services.kernel.clock import first_moment, from_micros, micros, point_in_time
 from services.kernel.errors import FieldError, ForbiddenError, MalformedError
 
 if TYPE_CHECKING:
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 AS_OF_FORMS: Final = (
     "give an instant (2026-03-31T00:00:00Z), a day (2026-03-31, to its end), or a"
     " position of the record (4711)"
+)
+DUE_FORMS: Final = (
+    "give an instant (2026-03-31T00:00:00Z) or a day (2026-03-31, its beginning)"
 )
 
 
@@ -117,14 +120,22 @@ def read_as_of(text: str | None, zone: ZoneInfo, *, field: str = "as_of") -> AsO
         raise _malformed(field, "is no point in time", AS_OF_FORMS) from None
 
 
-def cursor_of(row: Listed) -> str:
-    """Name the place behind a row of the queue."""
-    return cursor_behind((row.received_at, row.case_id))
+def read_due(text: str, zone: ZoneInfo, *, field: str) -> dt.datetime:
+    """Read an instant, or a day: its first moment in `zone`. Raises MalformedError."""
+    try:
+        return first_moment(text, zone)
+    except (ValueError, OverflowError):
+        raise _malformed(field, "is no point in time", DUE_FORMS) from None
+
+
+def cursor_of(row: Listed, wanted: QueueFilter) -> str:
+    """Name the place behind a row of the queue, in the order of the filter."""
+    return cursor_behind(wanted.place(row))
 
 
 def cursor_behind(place: tuple[dt.datetime, UUID]) -> str:
-    received_at, case_id = place
-    plain = f"{micros(received_at)}.{case_id.hex}"
+    at, case_id = place
+    plain = f"{micros(at)}.{case_id.hex}"
     return base64.urlsafe_b64encode(plain.encode()).decode()
 
 

@@ -26,6 +26,7 @@ LOOKED_AT: Final = 500
 """Cases that are folded for one answer, which then says where to go on."""
 
 _AT_ONCE: Final = 100
+_OURS: Final = {"case_id", "next_clock", "next_due"}
 _EQUAL: Final = ("state", "channel", "product", "supplier", "severity")
 
 
@@ -105,7 +106,9 @@ def listed(case: Case) -> Listed:
     """Give the row of a case."""
     return Listed(
         case_id=case.id,
-        **{name: getattr(case, name) for name in Listed._fields if name != "case_id"},
+        next_clock=None,  # of the present alone
+        next_due=None,
+        **{name: getattr(case, name) for name in Listed._fields if name not in _OURS},
     )
 
 

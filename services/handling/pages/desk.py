@@ -167,7 +167,7 @@ def router(
         elif clause is not None:
             try:
                 result = await finding.find([clause], wanted, by=viewer, limit=PAGE)
-                found = _shown(result)
+                found = _shown(result, wanted)
             except (RefusedError, UnavailableError) as error:
                 hindered = pages.remedy(request, error)
         else:
@@ -208,15 +208,15 @@ def _listed(handling: Handling, wanted: QueueFilter) -> Shown:
     page, elsewhere = handling.queue(wanted, limit=PAGE), 0
     if not page.total and wanted.origins:
         elsewhere = handling.count(wanted._replace(origins=()))
-    return _shown(Found(page, elsewhere=elsewhere))
+    return _shown(Found(page, elsewhere=elsewhere), wanted)
 
 
-def _shown(found: Found) -> Shown:
+def _shown(found: Found, wanted: QueueFilter) -> Shown:
     page = found.page
     return Shown(
         page.rows,
         total=page.total,
-        next=cursor_of(page.rows[-1]) if page.more else None,
+        next=cursor_of(page.rows[-1], wanted) if page.more else None,
         missing=found.missing,
         elsewhere=found.elsewhere,
         unsearched_since=found.unsearched_since,

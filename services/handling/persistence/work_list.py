@@ -14,6 +14,7 @@ import structlog
 
 from events import codec
 from services.handling.domain.case import evolve
+from services.handling.domain.clocks import next_due
 from services.handling.domain.decisions.rules import ENDED
 from services.handling.ports import Listed, QueueFilter, Tallied
 from services.kernel.clock import from_micros, micros
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence, Sized
 
     from services.handling.domain.case import Case
+    from services.handling.domain.clocks import Clockwork
     from services.kernel.store.database import Database, Tx
 
     Condition = tuple[str, Sequence[object]]
@@ -35,7 +37,10 @@ _TABLES: Final = (
         state TEXT NOT NULL, department TEXT, channel TEXT, category TEXT, product TEXT,
         supplier TEXT, severity TEXT, origin TEXT NOT NULL,
         received_precision TEXT NOT NULL, closed_precision TEXT,
-        received_at BIGINT NOT NULL, closed_at BIGINT, subject_id UUID NOT NULL)""",
+        received_at BIGINT NOT NULL, closed_at BIGINT, subject_id UUID NOT NULL,
+        next_due BIGINT, next_clock TEXT)""",
+    """CREATE INDEX work_list_by_due ON work_list (next_due, case_id)
+        WHERE next_due IS NOT NULL""",
     "CREATE INDEX work_list_by_subject ON work_list (subject_id)",
     "CREATE INDEX work_list_by_receipt_time ON work_list (received_at, case_id)",
     "CREATE INDEX work_list_by_state ON work_list (state, received_at)",
@@ -44,40 +49,57 @@ _TABLES: Final = (
     "CREATE INDEX work_list_department_of ON work_list_department (case_id)",
 )
 """`work_list_department` has every department that a case now has to do with, the
-leading one too. Times are the claimed ones, microseconds UTC."""
+leading one too. Times are the claimed ones, microseconds UTC. `next_due` is what the
+clocks give of the events; kept for the order of the queue, and never the truth."""
 
 _SHAPE: Final = hashlib.sha256("\n".join(_TABLES).encode()).hexdigest()
 _SHAPES: Final = (
     "CREATE TABLE IF NOT EXISTS work_list_shape (id BIGINT PRIMARY KEY, shape TEXT)"
 )
 
-_COLUMNS: Final = (
+_STATED: Final = (
     "case_id, receipt_no, version, state, department, channel, category, product,"
-    " supplier, severity, origin, received_precision, closed_precision, received_at, closed_at"
+    " supplier, severity, origin, received_precision, closed_precision"
 )
+_COLUMNS: Final = f"{_STATED}, next_clock, received_at, closed_at, next_due"
+_KEPT: Final = (
+    f"{_STATED}, received_at, closed_at, subject_id, next_clock, next_due".split(", ")
+)
+_SHAPE_ROW, _EDITION_ROW = 1, 2
 _EQUAL: Final = ("state", "channel", "product", "supplier", "severity")
+_ENDED: Final = ", ".join(f"'{state}'" for state in sorted(ENDED))
+_OWING: Final = (
+    "EXISTS (SELECT 1 FROM work_list"  # noqa: S608 fixed words
+    " WHERE work_list.case_id = stored_events.case_id"
+    f" AND work_list.origin <> 'migration' AND work_list.state NOT IN ({_ENDED}))"
+)
+"""Events of cases of which something may be due."""
 _AT_ONCE: Final = 1_000  # events in hand while rows are made anew
 
 _log = structlog.get_logger(__name__)
 
 
 class WorkList:
-    """Rows of open and closed cases; the record of the events lies in the same database."""
+    """Rows of open and closed cases; the record of the events lies in the same database.
 
-    def __init__(self, database: Database) -> None:
+    Without a `clockwork` nothing is due. Where another one comes to a database, what is
+    due is derived anew from the log.
+    """
+
+    def __init__(self, database: Database, clockwork: Clockwork | None = None) -> None:
         self._database = database
+        self._clockwork = clockwork
         if not database.read_only:
             self._shape()
 
     def keep(self, tx: Tx, cases: Sequence[Case]) -> None:
         """Write the rows of these cases as they now are."""
-        columns = f"{_COLUMNS}, subject_id".split(", ")
-        kept = ", ".join(f"{name} = excluded.{name}" for name in columns[2:])
+        kept = ", ".join(f"{name} = excluded.{name}" for name in _KEPT[2:])
         tx.executemany(
-            f"INSERT INTO work_list ({', '.join(columns)})"  # noqa: S608 fixed words
-            f" VALUES ({', '.join('?' * len(columns))})"
+            f"INSERT INTO work_list ({', '.join(_KEPT)})"  # noqa: S608 fixed words
+            f" VALUES ({_places(_KEPT)})"
             f" ON CONFLICT (case_id) DO UPDATE SET {kept}",
-            [_row(case) for case in cases],
+            [(*_row(case), *self._due(case)) for case in cases],
         )
         tx.executemany(
             "DELETE FROM work_list_department WHERE case_id = ?",
@@ -105,12 +127,12 @@ class WorkList:
         return [case_id for (case_id,) in rows]
 
     def page(self, wanted: QueueFilter, *, limit: int) -> list[Listed]:
-        """Give at most `limit` rows behind the cursor, oldest receipt first."""
+        """Give at most `limit` rows behind the cursor: oldest receipt, or due, first."""
         where, params = _where(wanted)
         with self._database.read() as tx:
             rows = tx.fetchall(
                 f"SELECT {_COLUMNS} FROM work_list {where}"  # noqa: S608 fixed words
-                " ORDER BY received_at, case_id LIMIT ?",
+                f" ORDER BY {_order(wanted)}, case_id LIMIT ?",
                 [*params, limit],
             )
         return [_listed(row) for row in rows]
@@ -136,7 +158,7 @@ class WorkList:
         return {case_id for (case_id,) in rows}
 
     def among(self, cases: Iterable[UUID], wanted: QueueFilter) -> list[Listed]:
-        """Give the rows of these cases that fit the filter, oldest receipt first."""
+        """Give the rows of these cases that fit the filter, in its order."""
         conditions, params = _where(wanted)
         found: list[Listed] = []
         waiting = sorted(cases)
@@ -149,7 +171,7 @@ class WorkList:
                     [*params, *some],
                 )
                 found += map(_listed, rows)
-        return sorted(found, key=lambda row: (row.received_at, row.case_id))
+        return sorted(found, key=wanted.place)
 
     def tally(self, wanted: QueueFilter) -> list[Tallied]:
         """Count the rows of the filter, each once, by state and severity."""
@@ -166,13 +188,23 @@ class WorkList:
         """Make the tables; if others are there, make them anew with all their rows."""
         self._database.migrate((_SHAPES,))
         with self._database.write() as tx:
-            tx.execute(
-                "INSERT INTO work_list_shape (id, shape) VALUES (1, '')"
-                " ON CONFLICT (id) DO NOTHING"
-            )
+            for row in (_SHAPE_ROW, _EDITION_ROW):
+                tx.execute(
+                    "INSERT INTO work_list_shape (id, shape) VALUES (?, '')"
+                    " ON CONFLICT (id) DO NOTHING",
+                    (row,),
+                )
             # On PostgreSQL another process that starts now waits here.
             tx.execute("UPDATE work_list_shape SET shape = shape")
-            if tx.fetchone("SELECT shape FROM work_list_shape") == (_SHAPE,):
+            shapes = dict(tx.fetchall("SELECT id, shape FROM work_list_shape"))
+            edition = self._clockwork.edition if self._clockwork else ""
+            tx.execute(
+                "UPDATE work_list_shape SET shape = ? WHERE id = ?",
+                (edition, _EDITION_ROW),
+            )
+            if shapes[_SHAPE_ROW] == _SHAPE:
+                if shapes[_EDITION_ROW] != edition:
+                    self._derive_anew(tx)
                 return
             for table in ("work_list", "work_list_department"):
                 tx.execute(f"DROP TABLE IF EXISTS {table}")
@@ -182,18 +214,41 @@ class WorkList:
             for some in _folded(tx):
                 self.keep(tx, some)
                 cases += len(some)
-            tx.execute("UPDATE work_list_shape SET shape = ?", (_SHAPE,))
+            tx.execute(
+                "UPDATE work_list_shape SET shape = ? WHERE id = ?",
+                (_SHAPE, _SHAPE_ROW),
+            )
         if cases:
             _log.info("handling.work_list_made_anew", cases=cases)
 
+    def _due(self, case: Case) -> tuple[UUID, str | None, int | None]:
+        due = next_due(case, self._clockwork) if self._clockwork else None
+        return (
+            case.subject_id,
+            *((due.clock, micros(due.at)) if due else (None, None)),
+        )
 
-def _folded(tx: Tx) -> Iterator[list[Case]]:
-    """Give every case of the record, folded from its events, some at a time."""
+    def _derive_anew(self, tx: Tx) -> None:
+        """Derive what is due of every case that may owe something, by other rules."""
+        cases = 0
+        for some in _folded(tx, _OWING):
+            tx.executemany(
+                "UPDATE work_list SET next_clock = ?, next_due = ? WHERE case_id = ?",
+                [(*self._due(case)[1:], case.id) for case in some],
+            )
+            cases += len(some)
+        if cases:
+            _log.info("handling.due_dates_derived_anew", cases=cases)
+
+
+def _folded(tx: Tx, which: str = "TRUE") -> Iterator[list[Case]]:
+    """Give the cases of the record, folded from their events, some at a time."""
     case: Case | None = None
     place: tuple[UUID, int] = (UUID(int=0), 0)
     while rows := tx.fetchall(
-        "SELECT case_id, version, body FROM stored_events"
-        " WHERE (case_id, version) > (?, ?) ORDER BY case_id, version LIMIT ?",
+        "SELECT case_id, version, body FROM stored_events"  # noqa: S608 fixed words
+        f" WHERE (case_id, version) > (?, ?) AND {which}"
+        " ORDER BY case_id, version LIMIT ?",
         (*place, _AT_ONCE),
     ):
         whole = []
@@ -224,15 +279,14 @@ def _row(case: Case) -> tuple[object, ...]:
         case.closed_precision,
         micros(case.received_at),
         micros(case.closed_at) if case.closed_at else None,
-        case.subject_id,
     )
 
 
 def _listed(row: tuple[object, ...]) -> Listed:
-    *codes, received_at, closed_at = row
+    *codes, received_at, closed_at, next_due_at = row
     times = [
         from_micros(at) if isinstance(at, int) else None
-        for at in (received_at, closed_at)
+        for at in (received_at, closed_at, next_due_at)
     ]
     return Listed._make((*codes, *times))
 
@@ -280,12 +334,20 @@ def _times(wanted: QueueFilter) -> Iterator[Condition]:
         ("received_at < ?", wanted.received_before),
         ("closed_at >= ?", wanted.closed_from),
         ("closed_at < ?", wanted.closed_before),
+        ("next_due >= ?", wanted.due_from),
+        ("next_due < ?", wanted.due_before),
     ):
         if instant is not None:
             yield condition, [micros(instant)]
+    if wanted.by_due:
+        yield "next_due IS NOT NULL", []
     if wanted.after is not None:
-        received_at, case_id = wanted.after
-        yield "(received_at, case_id) > (?, ?)", [micros(received_at), case_id]
+        at, case_id = wanted.after
+        yield f"({_order(wanted)}, case_id) > (?, ?)", [micros(at), case_id]
+
+
+def _order(wanted: QueueFilter) -> str:
+    return "next_due" if wanted.by_due else "received_at"
 
 
 def _places(values: Sized) -> str:

@@ -9,17 +9,20 @@ from uuid import UUID
 
 import pytest
 
-from events.vocabulary import State
+from events.vocabulary import Origin, State
+from services.handling.domain.clocks import next_due
 from services.handling.persistence import WorkList
 from services.handling.ports import QueueFilter, Tallied
 from tests.support.desk import CASE, NOW, DeskHouse
 from tests.support.given import AGENT, LOGISTICS, QUALITY
+from tests.support.timing import CLOCKWORK, clocks_by, reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from services.kernel.store.database import Database
 
+LATER = (NOW + timedelta(days=9)).isoformat()
 NUMBERS = ("1000000000000000", "2000123400000000", "3000000000001234")
 
 
@@ -122,12 +125,12 @@ def test_rows_of_another_shape_are_made_anew_from_the_log(house: DeskHouse) -> N
         tx.execute(
             "INSERT INTO work_list (case_id, state) VALUES (?, ?)", (CASE, "CLOSED")
         )
-    WorkList(house.database)
+    WorkList(house.database, CLOCKWORK)
     assert house.handling.queue(QueueFilter(), limit=10) == whole
     assert found(house, department="logistics") == [NUMBERS[0]]
     with house.database.write() as tx:  # nothing is made anew where the shape is right
         tx.execute("DELETE FROM work_list")
-    WorkList(house.database)
+    WorkList(house.database, CLOCKWORK)
     assert found(house) == []
 
 
@@ -138,8 +141,73 @@ def test_a_log_of_many_pages_is_folded_whole(
     whole = house.handling.queue(QueueFilter(), limit=10)
     with house.database.write() as tx:
         tx.execute("UPDATE work_list_shape SET shape = 'another'")
-    WorkList(house.database)
+    WorkList(house.database, CLOCKWORK)
     assert house.handling.queue(QueueFilter(), limit=10) == whole
+
+
+def test_what_is_due_next_is_first(house: DeskHouse) -> None:
+    """Two are not acknowledged, one was accepted and is to be signed for; a page each."""
+
+    def page(**wanted: Any) -> list[str]:
+        rows = house.handling.queue(QueueFilter(by_due=True, **wanted), limit=1).rows
+        return [row.receipt_no for row in rows]
+
+    house.give(AGENT, "acknowledge", expected_at=LATER, medium="phone")
+    whole = house.handling.queue(QueueFilter(by_due=True), limit=10)
+    assert whole.total == 3
+    assert [row.next_clock for row in whole.rows] == ["ack", "ack", "written_reply"]
+    places = [(row.next_due, row.case_id) for row in whole.rows]
+    assert places == sorted(places)  # type: ignore[type-var]
+    seen, after = list[str](), None
+    while rows := house.handling.queue(
+        QueueFilter(by_due=True, after=after), limit=1
+    ).rows:
+        seen += [row.receipt_no for row in rows]
+        after = QueueFilter(by_due=True).place(rows[0])
+    assert seen == [row.receipt_no for row in whole.rows]
+    first = whole.rows[0].next_due
+    assert first is not None
+    assert page(due_before=first) == []
+    assert page(due_before=first + timedelta(microseconds=1)) == seen[:1]
+    assert page(due_from=first + timedelta(microseconds=1)) == seen[2:]
+
+
+def test_what_is_due_is_what_the_events_give(house: DeskHouse) -> None:
+    """Kept for the order of the queue alone: derived again it is the same."""
+    house.give(QUALITY, "sign-for")
+    for row in house.handling.queue(QueueFilter(), limit=10).rows:
+        case = house.handling.history(str(row.case_id)).case
+        assert next_due(case, CLOCKWORK) == (row.next_due, row.next_clock)
+
+
+def test_nothing_is_due_of_what_has_ended_or_was_imported(house: DeskHouse) -> None:
+    imported = UUID(int=CASE.int + 9)
+    house.receive(imported, origin=Origin.MIGRATION, receipt_no="4000000000000000")
+    case = house.handling.history(str(CASE)).case
+    with house.database.write() as tx:
+        house.work_list.keep(tx, [replace(case, state=State.CLOSED)])
+    assert found(house, by_due=True) == list(NUMBERS[1:])
+
+
+def test_other_rules_derive_what_is_due_anew_when_the_record_is_opened(
+    house: DeskHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.handling.persistence.work_list._AT_ONCE", 2)
+    before = house.handling.queue(QueueFilter(), limit=10).rows
+    other = clocks_by(reply(within={"days": 30}))
+    WorkList(house.database, other)
+    after = house.handling.queue(QueueFilter(), limit=10).rows
+    for was, row in zip(before, after, strict=True):
+        case = house.handling.history(str(row.case_id)).case
+        assert next_due(case, other) == (row.next_due, "written_reply")
+        assert row.next_due != was.next_due
+    with house.database.write() as tx:  # the same rules again change nothing
+        tx.execute("UPDATE work_list SET next_clock = 'touched'")
+    WorkList(house.database, other)
+    rows = house.handling.queue(QueueFilter(), limit=10).rows
+    assert {row.next_clock for row in rows} == {"touched"}
+    WorkList(house.database, CLOCKWORK)
+    assert house.handling.queue(QueueFilter(), limit=10).rows == before
 
 
 def test_a_part_of_the_number_finds_it(house: DeskHouse) -> None:

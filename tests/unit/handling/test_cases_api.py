@@ -109,6 +109,30 @@ def test_a_day_reaches_to_its_end_where_the_organisation_is(api: Browser) -> Non
     assert api.get(f"{QUEUE}/{CASE}?as_of=9999-12-31").status_code == 200
 
 
+def test_the_queue_tells_what_is_due_next(api: Browser) -> None:
+    """Received on 1 September 2025 at 08:30Z, when Shanghai was still at work."""
+    (row,) = api.get(f"{QUEUE}?sort=due").json()["rows"]  # nothing is due of the other
+    assert (row["next_clock"], row["next_due"][:10]) == ("ack", "2025-09-01")
+    for query, total in (
+        ("due_before=2025-09-01", 0),  # a day means its beginning in Shanghai
+        ("due_before=2025-09-02", 1),
+        ("due_from=2025-09-01&sort=due", 1),
+        ("due_from=2025-09-02", 0),
+        (f"due_before={row['next_due']}", 0),
+        ("due_before=2025-09-02&origin=migration", 0),
+    ):
+        assert api.get(f"{QUEUE}?{query}").json()["total"] == total, query
+    refused = api.get(f"{QUEUE}?due_before=soon").json()
+    assert refused["errors"][0]["field"] == "due_before"
+    assert "2026-03-31," in refused["detail"]
+    for query in ("sort=due", "due_before=2025-09-02", "due_from=2025-09-02"):
+        refused = api.get(f"{QUEUE}?as_of=1&{query}")
+        assert refused.status_code == 422
+        assert refused.json()["errors"][0]["field"] == "as_of"
+    (then,) = api.get(f"{QUEUE}?as_of=1").json()["rows"]
+    assert (then["next_due"], then["next_clock"]) == (None, None)
+
+
 def test_the_queue_as_of_then_says_at_which_position(api: Browser) -> None:
     """One case was known at position 1, the other at 2; both at one instant."""
     then = api.get(f"{QUEUE}?as_of=1").json()
