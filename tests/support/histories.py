@@ -9,7 +9,15 @@ from uuid import UUID
 
 from events.catalogue import EVENTS, Product, RootCause
 from events.examples import EXAMPLES
-from events.vocabulary import Channel, Confidence, Origin, Outcome, Precision
+from events.vocabulary import (
+    Channel,
+    Confidence,
+    DeclineReason,
+    Origin,
+    Outcome,
+    Precision,
+    SatisfactionSubject,
+)
 from services.analytics.domain.facts import Facts, fold
 from services.analytics.domain.versions import Entry
 
@@ -135,6 +143,13 @@ def _later(
         data["department"] = dice.choice(("quality", "sales"))
     elif name in {"DecisionIssued", "ComplaintResolved"}:
         data["outcome"] = dice.choice(list(Outcome))
+    elif name == "ComplaintDeclined":
+        data["reason"] = dice.choice(list(DeclineReason))
+    elif name == "SatisfactionRecorded":
+        data["score"] = dice.randrange(1, 6)
+        data["about"] = dice.choice(list(SatisfactionSubject))
+    elif name == "DeadlineStated":
+        data["overdue"] = dice.choice((True, False, None))
     return happened(name, case, version, number=number, at=at, **data)
 
 

@@ -12,6 +12,7 @@ from uuid import UUID
 from events.vocabulary import (
     Channel,
     ComplaintClass,
+    DeclineReason,
     Origin,
     Outcome,
     ReportedVia,
@@ -33,6 +34,13 @@ from services.analytics.domain.figures import (
     PATHS,
     UNSTATED,
     Selection,
+)
+from services.analytics.domain.handled import (
+    Appeal,
+    Decline,
+    Overdue,
+    Said,
+    Satisfied,
 )
 from services.analytics.domain.periods import PERIODS, Period, midnight
 from services.kernel.clock import parse_rfc3339, point_in_time, rfc3339
@@ -62,6 +70,14 @@ _VOCABULARIES: Final[dict[str, type[StrEnum]]] = {
     "severity": Severity,
     "outcome": Outcome,
     "origin": Origin,
+    "responded": Said,
+    "decided": Said,
+    "solved": Said,
+    "satisfied": Satisfied,
+    "appeal": Appeal,
+    "decline": Decline,
+    "decline_reason": DeclineReason,
+    "overdue": Overdue,
 }
 
 

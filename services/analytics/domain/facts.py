@@ -38,6 +38,7 @@ from events.catalogue import (
     SubjectErased,
 )
 from events.vocabulary import AssignmentRole, Origin
+from services.analytics.domain.handled import at_first, handled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,7 +58,7 @@ class Facts:
 
     `received_at` is the claimed time of receipt (`occurred_at`), by which periods count.
     `category` is what was accepted, before that what was reported. `department` is the
-    lead. `set_by` names the event behind each field that a later event than the receipt
+    lead; the codes from `responded` to `overdue` are those of `handled`. `set_by` names the event behind each field that a later event than the receipt
     set, so that a correction changes what its target said and nothing newer.
     """
 
@@ -81,6 +82,15 @@ class Facts:
     root_cause: str | None = None
     outcome: str | None = None
     appeals: int = 0
+    responded: str | None = None
+    decided: str | None = None
+    solved: str | None = None
+    satisfied: str | None = None
+    appeal: str | None = None
+    contested: str | None = None
+    decline: str | None = None
+    decline_reason: str | None = None
+    overdue: str | None = None
     set_by: tuple[tuple[str, UUID], ...] = ()
 
 
@@ -98,18 +108,19 @@ def fold(facts: Facts | None, event: Envelope[Event]) -> Facts:
         if not isinstance(data, ComplaintReceived):
             raise NoReceiptError(event.type)
         return _received(event, data)
-    state = data.state_after(None)
-    if state is not None and state.value != facts.state:
-        facts = replace(facts, state=state.value)
-    if isinstance(data, ComplaintAppealed):
-        return replace(facts, appeals=facts.appeals + 1)
     if isinstance(data, RecordCorrected):
         return _corrected(facts, data)
     stated = _stated(data)
-    if not stated:
-        return facts
-    set_by = dict(facts.set_by) | dict.fromkeys(stated, event.event_id)
-    return replace(facts, **stated, set_by=tuple(sorted(set_by.items())))
+    changes: dict[str, Any] = {**handled(facts, data), **stated}
+    if stated:
+        set_by = dict(facts.set_by) | dict.fromkeys(stated, event.event_id)
+        changes["set_by"] = tuple(sorted(set_by.items()))
+    state = data.state_after(None)
+    if state is not None and state.value != facts.state:
+        changes["state"] = state.value
+    if isinstance(data, ComplaintAppealed):
+        changes["appeals"] = facts.appeals + 1
+    return replace(facts, **changes) if changes else facts
 
 
 def _stated(data: AnyEvent) -> dict[str, Any]:
@@ -177,6 +188,7 @@ def _received(event: Envelope[Event], data: ComplaintReceived) -> Facts:
         lot=product.lot,
         supplier=product.supplier,
         state=ComplaintReceived.leads_to.value,
+        **at_first(event.origin),
     )
 
 

@@ -30,6 +30,14 @@ DIMENSIONS: Final = (
     "root_cause",
     "outcome",
     "origin",
+    "responded",
+    "decided",
+    "solved",
+    "satisfied",
+    "appeal",
+    "decline",
+    "decline_reason",
+    "overdue",
 )
 """The facts by which one may group and filter, each by the name it has in `Facts`."""
 

@@ -291,7 +291,8 @@ class _Insight:
             unstated = WORDS["unstated"]
             word = unstated.get(kind, unstated["reported"])
         else:
-            word = EVENT_WORDS.get(kind, {}).get(value, "")
+            words = EVENT_WORDS.get(kind) or WORDS.get(kind, {})
+            word = words.get(value, "")
         return self._pages.text(request, word) if word else str(value)
 
 

@@ -23,8 +23,18 @@ DIMENSIONS: Final[Mapping[str, str]] = MappingProxyType(
         "root_cause": msgid("Root cause found"),
         "outcome": msgid("Outcome"),
         "origin": msgid("Origin"),
+        "responded": msgid("Responded"),
+        "decided": msgid("Decided"),
+        "solved": msgid("Solved"),
+        "satisfied": msgid("Satisfied"),
+        "appeal": msgid("Appeal"),
+        "decline": msgid("Refusal to accept"),
+        "decline_reason": msgid("Why not accepted"),
+        "overdue": msgid("Overdue by its source"),
     }
 )
+
+SAID: Final = {"yes": msgid("Yes"), "no": msgid("No")}
 
 WORDS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
     {
@@ -54,6 +64,24 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             "reported": msgid("As reported: what the complainant stated"),
             "found": msgid("As found: what was investigated"),
         },
+        "responded": SAID,
+        "decided": SAID,
+        "solved": SAID,
+        "satisfied": {**SAID, "unrated": msgid("Asked, not rated")},
+        "appeal": {
+            "pending": msgid("Waits"),
+            "accepted": msgid("Under review"),
+            "dismissed": msgid("Dismissed"),
+            "confirmed": msgid("Reviewed, same outcome"),
+            "overturned": msgid("Overturned"),
+            "unclear": msgid("Closed without a stated result"),
+        },
+        "decline": {
+            "stands": msgid("Stands"),
+            "contested": msgid("Contested"),
+            "overturned": msgid("Overturned"),
+        },
+        "overdue": {**SAID, "unsaid": msgid("Not said whether kept")},
         "unstated": {
             "reported": msgid("Not stated"),
             "found": msgid("Not determined"),

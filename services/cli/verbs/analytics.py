@@ -48,7 +48,10 @@ def analytics_figure(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Show any of the other figures: backlog."""
+    """Show any of the other figures.
+
+    backlog, rates, appeals, declines or stated-deadlines.
+    """
     from services.cli import figures  # noqa: PLC0415 lazy
 
     figures.figure(figure, query or [], as_json=as_json)

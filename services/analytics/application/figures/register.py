@@ -4,5 +4,13 @@ from typing import Final
 
 from services.analytics.application.figures.answering import Figure
 from services.analytics.application.figures.backlog import BACKLOG
+from services.analytics.application.figures.handling import (
+    APPEALS,
+    DEADLINES,
+    DECLINES,
+    RATES,
+)
 
-FIGURES: Final[dict[str, Figure]] = {figure.name: figure for figure in (BACKLOG,)}
+FIGURES: Final[dict[str, Figure]] = {
+    figure.name: figure for figure in (BACKLOG, RATES, APPEALS, DECLINES, DEADLINES)
+}
