@@ -289,7 +289,7 @@ class HandlingService(BusService):
                 words,
                 pages,
                 uploads=uploads,
-                policy=policy,
+                clockwork=timing,
                 names=admission.names,
                 now=now,
             ),

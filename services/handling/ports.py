@@ -72,6 +72,8 @@ class QueueFilter(NamedTuple):
     due_from: datetime | None = None
     due_before: datetime | None = None
     by_due: bool = False
+    for_unit: bool = False
+    """Of what is due, only what departments are told."""
     unended: bool = False
     unassigned: bool = False
     known_by: int | None = None

@@ -236,7 +236,7 @@ class DeskHouse:
                 words,
                 pages,
                 uploads=self.uploads,
-                policy=DEFAULT_POLICY,
+                clockwork=CLOCKWORK,
                 names=lambda: {"user-ann": "Ann Li"},
                 now=lambda: NOW,
             )

@@ -6,15 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from events.catalogue import EVENTS, DeadlineStated
-from events.vocabulary import Audience
-from services.handling.domain.clocks import clocks, what_if
+from events.catalogue import DeadlineStated
+from services.handling.domain.clocks import clocks, told_to_departments, what_if
 
 if TYPE_CHECKING:
     from uuid import UUID
 
     from services.handling.application.cases import AsOf, History
-    from services.handling.domain.case import Happened
     from services.handling.domain.clocks import Clock, Clockwork
 
 
@@ -70,12 +68,5 @@ def looked_at(history: History, as_of: AsOf, now: datetime) -> datetime:
 
 
 def _told(clock: Clock) -> bool:
-    return all(
-        _for_departments(event)
-        for event in (clock.started_by, clock.stopped_by)
-        if event is not None
-    )
-
-
-def _for_departments(event: Happened) -> bool:
-    return EVENTS[event.type].audience is Audience.DEPARTMENTS
+    events = (clock.started_by, clock.stopped_by)
+    return told_to_departments(clock.rule, *filter(None, events))

@@ -84,7 +84,8 @@ def own_queue(wanted: QueueFilter, sender: Credential, policy: Policy) -> QueueF
         require_known(sender)
         raise ForbiddenError("handling.who", "Send the token of somebody on the staff.")
     if sender.role in policy.unit_roles:
-        return wanted._replace(department=sender.department or "", unassigned=False)
+        own = sender.department or ""
+        return wanted._replace(department=own, unassigned=False, for_unit=True)
     return wanted
 
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
-from events.vocabulary import Origin, Precision
+from events.catalogue import EVENTS
+from events.vocabulary import Audience, Origin, Precision
 from services.handling.domain.calendars import WorkingTime, end_of_day
 from services.handling.domain.decisions.rules import ENDED
 
@@ -138,15 +139,32 @@ def clocks(case: Case, by: Clockwork, now: datetime) -> tuple[Clock, ...]:
 
 def next_due(case: Case, by: Clockwork) -> Due | None:
     """Give what the case owes next, late or not; None where it owes nothing."""
+    return next_dues(case, by)[0]
+
+
+def next_dues(case: Case, by: Clockwork) -> tuple[Due | None, Due | None]:
+    """Give what the case owes next, and the next of what departments are told."""
     if case.origin == Origin.MIGRATION or case.state in ENDED:
-        return None
-    found = [
-        Due(by.due(rule, span.started, _start(span.started)), rule.code)
-        for rule in _rules(case, by.policy)
-        for span in _spans(case, rule)
-        if span.stopped is None
-    ]
-    return min(found, default=None)
+        return None, None
+    found: list[Due] = []
+    told: list[Due] = []
+    for rule in _rules(case, by.policy):
+        for span in _spans(case, rule):
+            if span.stopped is None:
+                due_at = by.due(rule, span.started, _start(span.started))
+                found.append(Due(due_at, rule.code))
+                if told_to_departments(rule, span.started):
+                    told.append(found[-1])
+    return min(found, default=None), min(told, default=None)
+
+
+def told_to_departments(rule: ClockRule, *events: Happened) -> bool:
+    """Tell whether a run of a clock says nothing that departments are not told.
+
+    The first event that a rule names as its stop is what the clock waits for.
+    """
+    types = (rule.stops[0], *(event.type for event in events))
+    return all(EVENTS[name].audience is Audience.DEPARTMENTS for name in types)
 
 
 def what_if(case: Case, by: Clockwork, now: datetime) -> tuple[Clock, ...]:

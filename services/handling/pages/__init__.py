@@ -4,7 +4,13 @@ from pathlib import Path
 from typing import Final
 
 from events import words
-from services.handling.pages import access_privacy, desk_refusals, desk_words, matters
+from services.handling.pages import (
+    access_privacy,
+    desk_clocks,
+    desk_refusals,
+    desk_words,
+    matters,
+)
 from services.handling.pages.access_faults import REMEDIES
 from services.kernel.web.pages import Pages, Viewers
 from services.kernel.web.pages.roles import ROLES
@@ -25,6 +31,7 @@ def handling_pages(*, viewers: Viewers, secret: bytes, time_zone: str) -> Pages:
             "role": ROLES,
             **matters.WORDS,
             **desk_words.WORDS,
+            **desk_clocks.WORDS,
         },
         remedies={
             **REMEDIES,

@@ -24,6 +24,7 @@ from services.handling.application.looking import (
 from services.handling.application.turn import NEXT
 from services.handling.domain.decisions.rules import OPEN
 from services.handling.domain.policy import Policy
+from services.handling.pages.desk_clocks import DUES, due_filter, urgency
 from services.handling.pages.desk_fields import moment_field, read_moment
 from services.handling.pages.desk_refusals import REMEDIES
 from services.handling.ports import Clause, Listed, QueueFilter
@@ -52,6 +53,9 @@ NO_CHOICE: Final = msgid("There is no such choice: take one of the list.")
 NO_SEARCH_THEN: Final = msgid(
     "Nothing is searched as of an earlier time: find the case now, and open it as of then."
 )
+NOTHING_DUE_THEN: Final = msgid(
+    "What was due at an earlier time is not listed: open a case as of then, and see."
+)
 NOT_TO_FIND: Final = msgid(
     "Nothing can be found by this as it is: give the whole number or address."
 )
@@ -72,6 +76,7 @@ _CHOICES: Final[Mapping[str, Collection[str]]] = {
     "severity": set(Severity),
     "channel": set(Channel),
     "origin": ORIGINS,
+    "due": set(DUES),
 }
 
 
@@ -132,7 +137,7 @@ def router(
             origin,
             policy=policy,
             zone=pages.zone,
-            today=now().astimezone(pages.zone).date(),
+            now=now(),
         )
         return pages.render(
             request,
@@ -149,21 +154,18 @@ def router(
     @routes.get(QUEUE)
     async def queue(request: Request) -> Response:
         viewer = pages.require_known(request)
-        asked = read_filters(request.query_params, pages.zone, policy)
+        at = now()
+        asked = read_filters(request.query_params, pages.zone, policy, at)
         wanted = own_queue(asked.wanted, viewer, policy)
         clause = _clause(finding, asked)
         hindered = None
         found = Shown(())
-        if "as_of" in asked.faults:  # the present is not what was asked for
-            hindered = pages.text(request, asked.faults["as_of"])
-        elif asked.as_of is not None and clause is not None:
-            hindered = pages.text(request, NO_SEARCH_THEN)
+        if (fault := _hindrance(asked, clause)) is not None:
+            hindered = pages.text(request, fault)
         elif asked.as_of is not None:
             found = await run_in_threadpool(
                 _stood, handling, asked, viewer=viewer, policy=policy
             )
-        elif clause == ():
-            hindered = pages.text(request, NOT_TO_FIND)
         elif clause is not None:
             try:
                 result = await finding.find([clause], wanted, by=viewer, limit=PAGE)
@@ -196,12 +198,27 @@ def router(
             filtered=any(asked.typed.values()),
             front_office=policy.front_office,
             moment_field=moment_field(asked.typed["as_of"]),
+            dues=DUES,
+            by_due=wanted.by_due,
+            urgency=urgency,
+            at=at,
         )
         if request.headers.get("hx-request") == "true":
             response.headers["HX-Push-Url"] = address(asked.typed)
         return response
 
     return routes
+
+
+def _hindrance(asked: Asked, clause: Clause | None) -> str | None:
+    """Say why nothing can be listed; a list of something else is not shown instead."""
+    if "as_of" in asked.faults:
+        return asked.faults["as_of"]
+    if asked.as_of is None:
+        return NOT_TO_FIND if clause == () else None
+    if clause is not None:
+        return NO_SEARCH_THEN
+    return NOTHING_DUE_THEN if asked.wanted.by_due else None
 
 
 def _listed(handling: Handling, wanted: QueueFilter) -> Shown:
@@ -257,13 +274,14 @@ def board(
     *,
     policy: Policy,
     zone: ZoneInfo,
-    today: dt.date,
+    now: dt.datetime,
 ) -> tuple[list[Counter], list[Counter], list[Counter]]:
     """Count the open cases that wait for this role, the other open ones, and across."""
     shown = {} if origin == LIVE else {"origin": origin}
 
     def wanted(filters: Mapping[str, str]) -> QueueFilter:
-        return own_queue(read_filters(filters, zone, policy).wanted, viewer, policy)
+        asked = read_filters(filters, zone, policy, now)
+        return own_queue(asked.wanted, viewer, policy)
 
     tallied = handling.tally(wanted(shown))
     living = [each for each in tallied if State(each.state) in OPEN]
@@ -283,13 +301,14 @@ def board(
         cases = sum(each.cases for each in living if each.state == state)
         (mine if theirs else others).append(counter(state, cases, state=state))
     whole = [counter("open", sum(each.cases for each in living), state=ANY_OPEN)]
+    whole += [counter(due, due=due) for due in ("overdue", "today")]
     if viewer.department is not None:
         own = viewer.department
         whole.append(counter("department", state=ANY_OPEN, department=own))
     for severity in (Severity.SERIOUS, Severity.CRITICAL):
         cases = sum(each.cases for each in living if each.severity == severity)
         whole.append(counter(severity, cases, state=ANY_OPEN, severity=severity))
-    month = today.replace(day=1).isoformat()
+    month = now.astimezone(zone).date().replace(day=1).isoformat()
     whole.append(counter("closed", state=State.CLOSED, closed_from=month))
     return mine, others, whole
 
@@ -300,14 +319,16 @@ def read_origin(given: Mapping[str, str]) -> str:
     return origin if origin in ORIGINS else LIVE
 
 
-def read_filters(given: Mapping[str, str], zone: ZoneInfo, policy: Policy) -> Asked:
+def read_filters(
+    given: Mapping[str, str], zone: ZoneInfo, policy: Policy, now: dt.datetime
+) -> Asked:
     """Read the address bar. What cannot be read is told and filters nothing.
 
     Raises MalformedError for a cursor that was never given out.
     """
     typed = {
         name: given.get(name, "").strip()[:LONGEST]
-        for name in (*_FILTERS, *_DAYS, "q", "as_of")
+        for name in (*_FILTERS, *_DAYS, "q", "due", "as_of")
     }
     origin = read_origin(given)
     by = given.get("by", "")
@@ -340,6 +361,7 @@ def read_filters(given: Mapping[str, str], zone: ZoneInfo, policy: Policy) -> As
         received_before=day("received_to", later=1),
         closed_from=day("closed_from"),
         closed_before=day("closed_to", later=1),
+        **due_filter(typed["due"], now, zone),
         unassigned=equal["department"] == policy.front_office,
         after=read_cursor(given.get("cursor")),
     )

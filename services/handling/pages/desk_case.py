@@ -12,13 +12,14 @@ from starlette.concurrency import run_in_threadpool
 from events.vocabulary import DocumentKind
 from services.handling.application.asking import asked, carried_out
 from services.handling.application.cases import AsOf, Handling, History
+from services.handling.application.clocks import looked_at, timed
 from services.handling.application.codes import RENEWING
 from services.handling.application.commanding import Asked, Commanding
 from services.handling.application.looking import look, sees, told
 from services.handling.application.reading import Words, documents_of
 from services.handling.application.turn import turn
+from services.handling.domain.clocks import Clockwork
 from services.handling.domain.commands import COMMANDS
-from services.handling.domain.policy import Policy
 from services.handling.pages.desk import HOME, QUEUE, TONES
 from services.handling.pages.desk_adding import (
     ADDING,
@@ -27,6 +28,7 @@ from services.handling.pages.desk_adding import (
     faults_of_files,
     read_given,
 )
+from services.handling.pages.desk_clocks import told as clock_told
 from services.handling.pages.desk_fields import (
     ROWS,
     faults_of,
@@ -78,20 +80,20 @@ def router(
     pages: Pages,
     *,
     uploads: Uploads,
-    policy: Policy,
+    clockwork: Clockwork,
     names: Callable[[], Mapping[str, str]],
     now: Clock,
     new_key: Callable[[], str] = random_key,
 ) -> APIRouter:
     """Build the routes. `names` gives people's names by the ids that events have."""
-    routes = pages.router()
+    routes, policy = pages.router(), clockwork.policy
     _lead_back(routes, pages)
     page = _CasePage(
         handling,
         words,
         pages,
         uploads=uploads,
-        policy=policy,
+        clockwork=clockwork,
         names=names,
         now=now,
         new_key=new_key,
@@ -195,7 +197,7 @@ class _CasePage:
         pages: Pages,
         *,
         uploads: Uploads,
-        policy: Policy,
+        clockwork: Clockwork,
         names: Callable[[], Mapping[str, str]],
         now: Clock,
         new_key: Callable[[], str],
@@ -204,7 +206,8 @@ class _CasePage:
         self._words = words
         self._pages = pages
         self._uploads = uploads
-        self._policy = policy
+        self._clockwork = clockwork
+        self._policy = clockwork.policy
         self._names = names
         self._now = now
         self._new_key = new_key
@@ -295,6 +298,11 @@ class _CasePage:
         now = turn(history, viewer, self._policy, self._now())
         form = Form({"currency": [currency_of(case, self._policy)]})
 
+        at = looked_at(history, moment, self._now())
+        clocks = timed(
+            history, self._clockwork, at, unit=viewer.role in self._policy.unit_roles
+        )
+
         def said(error: AmendsError) -> str:
             return self._pages.remedy(request, error)
 
@@ -308,6 +316,9 @@ class _CasePage:
             past=history.past,
             stood_at=history.events[-1].committed_at,
             moments=await self._moments(history, viewer, moment),
+            clocks=clocks,
+            clock_told=lambda clock: clock_told(clock, self._clockwork, at),
+            policy_version=self._policy.version,
             turn=now,
             offers=now
             and offers(

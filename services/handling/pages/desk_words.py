@@ -201,6 +201,8 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             "department": msgid("Open in my department"),
             "serious": msgid("Open and serious"),
             "critical": msgid("Open and critical"),
+            "overdue": msgid("Overdue"),
+            "today": msgid("Due today"),
             "closed": msgid("Closed this month"),
         },
         "whose": {

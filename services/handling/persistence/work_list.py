@@ -14,7 +14,7 @@ import structlog
 
 from events import codec
 from services.handling.domain.case import evolve
-from services.handling.domain.clocks import next_due
+from services.handling.domain.clocks import next_dues
 from services.handling.domain.decisions.rules import ENDED
 from services.handling.ports import Listed, QueueFilter, Tallied
 from services.kernel.clock import from_micros, micros
@@ -38,9 +38,11 @@ _TABLES: Final = (
         supplier TEXT, severity TEXT, origin TEXT NOT NULL,
         received_precision TEXT NOT NULL, closed_precision TEXT,
         received_at BIGINT NOT NULL, closed_at BIGINT, subject_id UUID NOT NULL,
-        next_due BIGINT, next_clock TEXT)""",
-    """CREATE INDEX work_list_by_due ON work_list (next_due, case_id)
+        next_due BIGINT, next_clock TEXT, unit_due BIGINT, unit_clock TEXT)""",
+    """CREATE INDEX work_list_by_due ON work_list (next_due, case_id, origin)
         WHERE next_due IS NOT NULL""",
+    """CREATE INDEX work_list_by_unit_due ON work_list (unit_due, case_id, origin)
+        WHERE unit_due IS NOT NULL""",
     "CREATE INDEX work_list_by_subject ON work_list (subject_id)",
     "CREATE INDEX work_list_by_receipt_time ON work_list (received_at, case_id)",
     "CREATE INDEX work_list_by_state ON work_list (state, received_at)",
@@ -50,7 +52,8 @@ _TABLES: Final = (
 )
 """`work_list_department` has every department that a case now has to do with, the
 leading one too. Times are the claimed ones, microseconds UTC. `next_due` is what the
-clocks give of the events; kept for the order of the queue, and never the truth."""
+clocks give of the events, `unit_due` the next of what departments are told; kept for the
+order of the queue, and never the truth."""
 
 _SHAPE: Final = hashlib.sha256("\n".join(_TABLES).encode()).hexdigest()
 _SHAPES: Final = (
@@ -61,10 +64,8 @@ _STATED: Final = (
     "case_id, receipt_no, version, state, department, channel, category, product,"
     " supplier, severity, origin, received_precision, closed_precision"
 )
-_COLUMNS: Final = f"{_STATED}, next_clock, received_at, closed_at, next_due"
-_KEPT: Final = (
-    f"{_STATED}, received_at, closed_at, subject_id, next_clock, next_due".split(", ")
-)
+_DUE: Final = "next_clock, next_due, unit_clock, unit_due"
+_KEPT: Final = f"{_STATED}, received_at, closed_at, subject_id, {_DUE}".split(", ")
 _SHAPE_ROW, _EDITION_ROW = 1, 2
 _EQUAL: Final = ("state", "channel", "product", "supplier", "severity")
 _ENDED: Final = ", ".join(f"'{state}'" for state in sorted(ENDED))
@@ -99,7 +100,7 @@ class WorkList:
             f"INSERT INTO work_list ({', '.join(_KEPT)})"  # noqa: S608 fixed words
             f" VALUES ({_places(_KEPT)})"
             f" ON CONFLICT (case_id) DO UPDATE SET {kept}",
-            [(*_row(case), *self._due(case)) for case in cases],
+            [(*_row(case), case.subject_id, *self._due(case)) for case in cases],
         )
         tx.executemany(
             "DELETE FROM work_list_department WHERE case_id = ?",
@@ -131,7 +132,7 @@ class WorkList:
         where, params = _where(wanted)
         with self._database.read() as tx:
             rows = tx.fetchall(
-                f"SELECT {_COLUMNS} FROM work_list {where}"  # noqa: S608 fixed words
+                f"SELECT {_columns(wanted)} FROM work_list {where}"  # noqa: S608 fixed words
                 f" ORDER BY {_order(wanted)}, case_id LIMIT ?",
                 [*params, limit],
             )
@@ -166,7 +167,7 @@ class WorkList:
             while waiting:
                 some, waiting = waiting[:IN_LIST_LIMIT], waiting[IN_LIST_LIMIT:]
                 rows = tx.fetchall(
-                    f"SELECT {_COLUMNS} FROM work_list"  # noqa: S608 fixed words
+                    f"SELECT {_columns(wanted)} FROM work_list"  # noqa: S608 fixed words
                     f" {conditions or 'WHERE TRUE'} AND case_id IN ({_places(some)})",
                     [*params, *some],
                 )
@@ -221,20 +222,23 @@ class WorkList:
         if cases:
             _log.info("handling.work_list_made_anew", cases=cases)
 
-    def _due(self, case: Case) -> tuple[UUID, str | None, int | None]:
-        due = next_due(case, self._clockwork) if self._clockwork else None
-        return (
-            case.subject_id,
-            *((due.clock, micros(due.at)) if due else (None, None)),
-        )
+    def _due(self, case: Case) -> list[object]:
+        """Give clock and instant of what is due next, and of what departments are told."""
+        dues = next_dues(case, self._clockwork) if self._clockwork else (None, None)
+        return [
+            value
+            for due in dues
+            for value in ((due.clock, micros(due.at)) if due else (None, None))
+        ]
 
     def _derive_anew(self, tx: Tx) -> None:
         """Derive what is due of every case that may owe something, by other rules."""
         cases = 0
         for some in _folded(tx, _OWING):
             tx.executemany(
-                "UPDATE work_list SET next_clock = ?, next_due = ? WHERE case_id = ?",
-                [(*self._due(case)[1:], case.id) for case in some],
+                "UPDATE work_list SET next_clock = ?, next_due = ?,"
+                " unit_clock = ?, unit_due = ? WHERE case_id = ?",
+                [(*self._due(case), case.id) for case in some],
             )
             cases += len(some)
         if cases:
@@ -329,25 +333,37 @@ def _codes(wanted: QueueFilter) -> Iterator[Condition]:
 
 
 def _times(wanted: QueueFilter) -> Iterator[Condition]:
+    _, due = _due_columns(wanted)
     for condition, instant in (
         ("received_at >= ?", wanted.received_from),
         ("received_at < ?", wanted.received_before),
         ("closed_at >= ?", wanted.closed_from),
         ("closed_at < ?", wanted.closed_before),
-        ("next_due >= ?", wanted.due_from),
-        ("next_due < ?", wanted.due_before),
+        (f"{due} >= ?", wanted.due_from),
+        (f"{due} < ?", wanted.due_before),
     ):
         if instant is not None:
             yield condition, [micros(instant)]
     if wanted.by_due:
-        yield "next_due IS NOT NULL", []
+        yield f"{due} IS NOT NULL", []
     if wanted.after is not None:
         at, case_id = wanted.after
         yield f"({_order(wanted)}, case_id) > (?, ?)", [micros(at), case_id]
 
 
 def _order(wanted: QueueFilter) -> str:
-    return "next_due" if wanted.by_due else "received_at"
+    return _due_columns(wanted)[1] if wanted.by_due else "received_at"
+
+
+def _columns(wanted: QueueFilter) -> str:
+    clock, due = _due_columns(wanted)
+    return f"{_STATED}, {clock}, received_at, closed_at, {due}"
+
+
+def _due_columns(wanted: QueueFilter) -> tuple[str, str]:
+    if wanted.for_unit:
+        return "unit_clock", "unit_due"
+    return "next_clock", "next_due"
 
 
 def _places(values: Sized) -> str:

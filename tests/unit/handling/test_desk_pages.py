@@ -196,7 +196,7 @@ def test_closed_this_month_is_the_month_of_the_organisation(
         "live",
         policy=DEFAULT_POLICY,
         zone=ZoneInfo(zone),
-        today=dt.date(2026, 3, 20),
+        now=dt.datetime(2026, 3, 20, tzinfo=dt.UTC),
     )
     assert whole[-1] == Counter(
         "closed", counted, "state=CLOSED&closed_from=2026-03-01"

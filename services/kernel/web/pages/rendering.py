@@ -377,6 +377,9 @@ class Pages:
             "translated": translations.ugettext,
             "when": lambda instant, form="long": self._when(locale, instant, form),
             "day": lambda day: _day(locale, day),
+            "ahead": lambda instant, now: dates.format_timedelta(
+                instant - now, add_direction=True, locale=locale
+            ),
             "stated": lambda instant, precision, form="short": self._stated(
                 locale, instant, precision, form
             ),
