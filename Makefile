@@ -64,6 +64,10 @@ endef
 run: $(RUN) ## start amends on 127.0.0.1:8080 (AMENDS_PORT, AMENDS_DATA); Ctrl-C ends it
 	@exec $(BIN)/amends up
 
+.PHONY: demo
+demo: $(RUN) ## make two years of invented complaints in amends-demo, and serve them
+	@AMENDS_DATA="$${AMENDS_DATA:-amends-demo}" exec $(BIN)/amends demo $(if $(STORY),--story $(STORY))
+
 ## Proof
 
 # In the order of the folders: what starts programs comes before the small unit tests,

@@ -27,6 +27,7 @@ from services.intake.main import IntakeService
 from services.intake.ports import ChannelAccess
 from services.kernel.admission import Admission
 from services.kernel.broker.server import API_PREFIX
+from services.kernel.clock import system_clock
 from services.kernel.log_client import open_log
 from services.kernel.web.caller import caller
 from services.kernel.web.edge import edge
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 
     from services.bus import Bus
     from services.handling.domain.policy import Policy
+    from services.kernel.clock import Clock
     from services.kernel.folder import DataFolder
     from services.kernel.settings import Settings
     from services.kernel.web.health import Check
@@ -95,6 +97,7 @@ class Site:
     policy: Policy
     addresses: Mapping[str, str]
     token: str = field(repr=False)
+    clock: Clock = system_clock
 
 
 @contextlib.asynccontextmanager
@@ -112,7 +115,9 @@ async def started(site: Site, names: Sequence[str] = SERVICES) -> AsyncIterator[
             stack.push_async_callback(_guarded, service.stop)
             await service.start()
         pages = documentation.documentation_pages(
-            viewers=admission, time_zone=site.settings.time_zone
+            viewers=admission,
+            time_zone=site.settings.time_zone,
+            demonstration=site.folder.demonstration,
         )
         yield _joined(services, pages, admission, live=list(brokers.values()), of=names)
 
@@ -139,6 +144,7 @@ async def _admission(site: Site, *, writing: bool) -> Admission:
             sections={"/desk": looking, "/insight": looking, "/access": roles},
             operator=site.token,
             reading=reading,
+            now=site.clock,
         )
 
     with site.folder.one_at_a_time(Admission.name):
@@ -164,6 +170,7 @@ def _intake(site: Site, admission: Admission, broker: NatsBroker) -> Service:
         read=read_event,
         handling_log=open_log(site.addresses["handling"], site.token, "handling"),
         entrances=_entrances(site.bus),
+        now=site.clock,
     )
 
 
@@ -193,6 +200,7 @@ def _handling(site: Site, admission: Admission, broker: NatsBroker) -> Service:
         feeds=_feeds(site.bus),
         read=read_event,
         intake_log=open_log(site.addresses["intake"], site.token, "intake"),
+        now=site.clock,
     )
 
 
@@ -211,6 +219,7 @@ def _analytics(site: Site, admission: Admission, broker: NatsBroker) -> Service:
         ),
         read=read_event,
         handling_log=open_log(site.addresses["handling"], site.token, "handling"),
+        now=site.clock,
     )
 
 

@@ -15,6 +15,7 @@ from services.analytics.application.rebuilding import (
     Rebuilder,
     run_rebuild,
 )
+from services.analytics.domain.figures import counted_origins
 from services.analytics.messaging import LogFollower, filling, placed, recording
 from services.analytics.pages import insight_pages, insight_router
 from services.analytics.persistence import SqlFactStore
@@ -89,7 +90,7 @@ class AnalyticsService(BusService):
         )
         vault = Vault(self._keys, self._database)
         inbox = Inbox(NAME, decode=placed(read), vault=vault, now=now)
-        self._following = Following(
+        self.following = Following(
             inbox,
             database=self._database,
             writer=self._writer,
@@ -110,12 +111,18 @@ class AnalyticsService(BusService):
             viewers=viewers,
             secret=kept_secret(self._database, "form"),
             time_zone=settings.time_zone,
+            demonstration=folder.demonstration,
         )
         access_log = AccessLog(Readings(self._database), self._writer, now)
-        ward = Ward(self._following)
+        ward = Ward(self.following)
         self.routers = [
             analytics_router(
-                figures, self._rebuilder, authenticator, zone=zone, clock=now
+                figures,
+                self._rebuilder,
+                authenticator,
+                zone=zone,
+                clock=now,
+                counted=counted_origins(demonstration=folder.demonstration),
             ),
             insight_router(figures, pages, readers=readers, now=now),
             quarantine_router(NAME, ward, authenticator),
@@ -150,7 +157,7 @@ class AnalyticsService(BusService):
             client,
             stream=Stream.CASES,
             durable=NAME,
-            following=self._following,
+            following=self.following,
             fetch=filling(self._log, self._read),
             now=self._now,
             announce_on=subjects.quarantined(NAME),

@@ -11,15 +11,15 @@ from services.cli.client import client_of
 from services.cli.users import first_link
 from services.kernel.access import Runtime
 from services.kernel.logs import configure
-from services.kernel.settings import load_settings
+from services.kernel.settings import Settings, load_settings
 from services.run import running
 from services.up import serving, until_signal
 
 _log = structlog.get_logger(__name__)
 
 
-def up() -> None:
-    settings = load_settings()
+def up(settings: Settings | None = None) -> None:
+    settings = settings or load_settings()
     configure(settings.log_format, settings.log_level)
     console = Console(stderr=True, highlight=False)
 

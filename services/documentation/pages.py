@@ -54,7 +54,12 @@ class Question:
     answered_by: str
 
 
-def documentation_pages(*, viewers: Viewers, time_zone: str) -> Pages:
+def documentation_pages(
+    *,
+    viewers: Viewers,
+    time_zone: str,
+    demonstration: bool = False,
+) -> Pages:
     return Pages(
         "documentation",
         FOLDER,
@@ -63,6 +68,7 @@ def documentation_pages(*, viewers: Viewers, time_zone: str) -> Pages:
         time_zone=time_zone,
         words=words.WORDS,
         locales=[words.LOCALE],
+        demonstration=demonstration,
     )
 
 

@@ -157,7 +157,7 @@ class HandlingService(BusService):
         work_list = WorkList(database, timing)
         self._handling = handling = Handling(store, work_list)
         record = HandlingRecord(store, work_list, vault, files)
-        commanding = Commanding(
+        self.commanding = commanding = Commanding(
             record,
             vault,
             files,
@@ -198,7 +198,7 @@ class HandlingService(BusService):
             new_id=new_uuid7,
             changed=commanding.forget,
         )
-        self._following = Following(
+        self.following = Following(
             Inbox(NAME, decode=read, vault=vault, now=now),
             database=database,
             writer=self._writer,
@@ -208,6 +208,7 @@ class HandlingService(BusService):
             viewers=admission,
             secret=kept_secret(self._keys, "form"),
             time_zone=settings.time_zone,
+            demonstration=folder.demonstration,
         )
         receipts, access_codes = IntakeReceipts(broker), IntakeCodes(broker)
         # One count for one address, on the page and by programs.
@@ -241,7 +242,7 @@ class HandlingService(BusService):
             broker, commanding, self._writer, departments=policy.departments
         )
         access_log = AccessLog(readings, self._writer, now)
-        ward = Ward(self._following)
+        ward = Ward(self.following)
         self.routers = [
             cases.router(
                 handling, finding, admission, policy=policy, zone=zone, now=now
@@ -336,7 +337,7 @@ class HandlingService(BusService):
             client,
             stream=Stream.INTAKE,
             durable=NAME,
-            following=self._following,
+            following=self.following,
             fetch=filling(self._log, self._read),
             now=self._now,
             announce_on=subjects.quarantined(NAME),

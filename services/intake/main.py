@@ -151,7 +151,7 @@ class IntakeService(BusService):
             texts=texts,
             erased=self._intake_record.erasures.among,
         )
-        registrar = Registrar(
+        self.registrar = Registrar(
             self._intake_record,
             vault,
             files,
@@ -160,15 +160,16 @@ class IntakeService(BusService):
             now=now,
             new_id=new_uuid7,
         )
-        self._intake = Intake(
+        self.intake = Intake(
             self._intake_record,
-            registrar,
+            self.registrar,
             uploads,
             writer=self._writer,
             now=now,
             new_id=new_uuid7,
+            demonstration=folder.demonstration,
         )
-        self._following = Following(
+        self.following = Following(
             Inbox(NAME, decode=read, vault=vault, now=now),
             database=database,
             writer=self._writer,
@@ -182,7 +183,7 @@ class IntakeService(BusService):
             writer=self._writer,
             now=now,
         )
-        answer_questions(broker, self._intake, self._inquiries)
+        answer_questions(broker, self.intake, self._inquiries)
         answer_about_people(broker, self._inquiries)
         answer_readers(broker, self._inquiries)
         # One count for one address, whichever way it asks.
@@ -191,6 +192,7 @@ class IntakeService(BusService):
             viewers=viewers,
             secret=kept_secret(database, "form"),
             time_zone=settings.time_zone,
+            demonstration=folder.demonstration,
         )
         readings = Readings(database)
         access_log = AccessLog(readings, self._writer, now)
@@ -199,16 +201,16 @@ class IntakeService(BusService):
             database=database,
             vault=vault,
             readings=readings,
-            quarantine=self._following.inbox.quarantine,
+            quarantine=self.following.inbox.quarantine,
             writer=self._writer,
             now=now,
             names=field_names() | {"$", "body", "Idempotency-Key"},
         )
-        ward = Ward(self._following, self._door, taking_in(self._intake))
+        ward = Ward(self.following, self._door, taking_in(self.intake))
         self.routers = [
             channels_router(entrances, authenticator),
             api_router(
-                self._intake, self._inquiries, authenticator, now=now, limiter=limiter
+                self.intake, self._inquiries, authenticator, now=now, limiter=limiter
             ),
             imports_router(
                 Imports(
@@ -222,7 +224,7 @@ class IntakeService(BusService):
             ),
             privacy_router(self._intake_record, self._writer, authenticator),
             pages_router(
-                self._intake, self._inquiries, uploads, pages, now=now, limiter=limiter
+                self.intake, self._inquiries, uploads, pages, now=now, limiter=limiter
             ),
             uploads_router(
                 NAME,
@@ -268,13 +270,13 @@ class IntakeService(BusService):
             client,
             stream=Stream.CASES,
             durable=NAME,
-            following=self._following,
+            following=self.following,
             fetch=filling(self._log, self._read),
             now=self._now,
             announce_on=subjects.quarantined(NAME),
         )
         return [
-            Submissions(client, self._intake, self._inboxes, self._door),
+            Submissions(client, self.intake, self._inboxes, self._door),
             self._consumer,
             *self._relays,
             Cleaner(self._intake_record.erasures),

@@ -148,7 +148,13 @@ _ANY_FAULTS: Final[Mapping[str, str]] = {
 _OTHER_FAULT: Final = msgid("This could not be read. Please write it another way.")
 
 
-def intake_pages(*, viewers: Viewers, secret: bytes, time_zone: str) -> Pages:
+def intake_pages(
+    *,
+    viewers: Viewers,
+    secret: bytes,
+    time_zone: str,
+    demonstration: bool = False,
+) -> Pages:
     return Pages(
         "intake",
         FOLDER,
@@ -158,6 +164,7 @@ def intake_pages(*, viewers: Viewers, secret: bytes, time_zone: str) -> Pages:
         words=WORDS,
         remedies=_REMEDIES,
         locales=[LOCALE],
+        demonstration=demonstration,
     )
 
 

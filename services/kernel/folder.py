@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 FORMAT = 1
 """Number of the folder's layout; a newer folder is refused."""
 
+DEMONSTRATION = "demonstration.json"
+"""Marks a folder in which nothing is real; it stays one as long as it is there."""
+
 
 class DataFolder:
     """`<data>/<service>/…`, one folder a service, beside the broker's and the lock.
@@ -24,7 +27,9 @@ class DataFolder:
     Everything in it is for its owner's eyes (mode 0700).
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, draft: bool = False) -> None:
+        """Take `path` as a data folder; a `draft` is thrown away unless it is finished."""
+        self._draft = draft
         self.path = path.absolute()
         self._mark = self.path / "format"
 
@@ -83,6 +88,27 @@ class DataFolder:
     def exists(self) -> bool:
         """Whether an installation was ever started here."""
         return self._mark.exists()
+
+    @property
+    def demonstration(self) -> bool:
+        """Whether everything here is made up (design.md 1.9)."""
+        return (self.path / DEMONSTRATION).exists()
+
+    def require_own(
+        self, *servers: str | None, demonstration: bool | None = None
+    ) -> None:
+        """Raise `RefusedError` where a demonstration would share a server.
+
+        What is made up never lies beside what is real, and is told to no one.
+        `demonstration` tells of a folder that is to become one.
+        """
+        if (demonstration or self.demonstration) and any(servers):
+            raise RefusedError(
+                "demo.own_servers",
+                f"{self.path} holds a demonstration, which keeps to itself: unset"
+                " AMENDS_DATABASE_URL and AMENDS_NATS_URL, or name the folder of a"
+                " real installation with AMENDS_DATA.",
+            )
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -144,7 +170,8 @@ class DataFolder:
         """
         if server is not None:
             return server
-        return f"sqlite://{self.path / service / file}.sqlite"
+        scheme = "sqlite-draft" if self._draft else "sqlite"
+        return f"{scheme}://{self.path / service / file}.sqlite"
 
 
 def _nobodys(name: str) -> bool:

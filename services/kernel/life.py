@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from services.kernel.log_client import LogClient
     from services.kernel.record import Record
     from services.kernel.relay import Relay
+    from services.kernel.store.recorder import LogEntry
 
 _log = structlog.get_logger(__name__)
 
@@ -157,6 +158,10 @@ class BusService:
         await self._life.stop()
         await self._log.close()
         await asyncio.to_thread(self._close)
+
+    def recorded(self, after: int, limit: int) -> list[LogEntry]:
+        """Give at most `limit` entries of its own record behind a position."""
+        return [] if self._own is None else self._own.store.log(after, limit)
 
     def progress(self) -> dict[str, int]:
         """Give its record's last position, and how far the other's was read."""

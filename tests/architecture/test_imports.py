@@ -49,8 +49,9 @@ def skeleton(tmp_path: Path) -> Path:
     """The tree of the design, importing all that it may, under our contracts."""
     may = {
         "events.catalogue": "import pydantic",
-        "services.cli": "import services.run, services.doctor, services.intake.cli",
+        "services.cli": "import services.run, services.doctor, services.demo, services.intake.cli",
         "services.run": "import services.up, services.building",
+        "services.demo": "import services.building, services.intake.main, services.bus",
         "services.doctor": "import nats, services.provisioning, services.bus",
         "services.up": "import services.building, services.bus",
         "services.provisioning": "import nats, services.bus",

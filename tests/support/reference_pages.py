@@ -37,7 +37,7 @@ Exit status: 0 done, 1 refused or found wrong, 2 misused.
 A refusal is told on standard error: what to do, its [code](refusals.md), and each field at fault.
 
 Verbs work on the installation in `AMENDS_DATA`: through the services that run there, or through ones started for the length of the verb.
-Where there is no installation they refuse; only `submit`, `import`, `access token create` and `access user create` make one, and say so.
+Where there is no installation they refuse; only `submit`, `import`, `access token create`, `access user create` and `demo` make one, and say so.
 
 What is printed for people is never cut.
 In a pipe a row is a line, its columns aligned by spaces; on a terminal that is too narrow for a line each row becomes several.

@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from services.analytics.api.documented import documented
 from services.analytics.application.figures import FIGURES
 from services.analytics.application.questions import Parameters, address
-from services.analytics.domain.figures import DIMENSIONS
+from services.analytics.domain.figures import COUNTED_ORIGINS, DIMENSIONS
 from services.kernel.clock import rfc3339
 from services.kernel.web.caller import caller
 
@@ -47,6 +47,7 @@ def analytics_router(
     *,
     zone: ZoneInfo,
     clock: Clock,
+    counted: tuple[str, ...] = COUNTED_ORIGINS,
 ) -> APIRouter:
     """Serve services and the operator; staff follow with their roles."""
     router = APIRouter(
@@ -57,7 +58,7 @@ def analytics_router(
 
     def parameters(request: Request) -> Parameters:
         pairs = request.query_params.multi_items()
-        return Parameters(pairs, zone=zone, now=clock())
+        return Parameters(pairs, zone=zone, now=clock(), counted=counted)
 
     @router.get("/frequency", openapi_extra=documented("group_by", "period", "level"))
     async def frequency(request: Request) -> dict[str, Any]:

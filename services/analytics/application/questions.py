@@ -113,8 +113,15 @@ class Parameters:
     """
 
     def __init__(
-        self, given: Iterable[tuple[str, str]], *, zone: ZoneInfo, now: datetime
+        self,
+        given: Iterable[tuple[str, str]],
+        *,
+        zone: ZoneInfo,
+        now: datetime,
+        counted: tuple[str, ...] = COUNTED_ORIGINS,
     ) -> None:
+        """Take what counts where the request names no origin as `counted`."""
+        self._counted = counted
         self._given: dict[str, list[str]] = {}
         for name, value in given:
             self._given.setdefault(name, []).append(value)
@@ -191,7 +198,7 @@ class Parameters:
             if (values := self._filter(name, given))
         ]
         if "origin" not in self._given:
-            filters.append(("origin", COUNTED_ORIGINS))
+            filters.append(("origin", self._counted))
         received_from = self._received("from", ends=False)
         received_to = self._received("to", ends=True)
         if received_from and received_to and received_from >= received_to:

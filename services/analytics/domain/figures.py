@@ -49,7 +49,7 @@ DEEPEST: Final = 4
 UNSTATED: Final = "-"
 """How a filter says "nothing": no code begins with it. `a/-`: exactly `a`."""
 
-COUNTED_ORIGINS: Final = ("live", "migration")
+COUNTED_ORIGINS: Final[tuple[str, ...]] = ("live", "migration")
 """What is counted unless `origin` is asked for: a demonstration is no complaint."""
 
 OPEN: Final = tuple(
@@ -105,6 +105,11 @@ class Cause:
     count: int
     share: float
     cumulative_share: float
+
+
+def counted_origins(*, demonstration: bool) -> tuple[str, ...]:
+    """Give what is counted by default; where all is made up, what is made up."""
+    return ("demo",) if demonstration else COUNTED_ORIGINS
 
 
 def shortened(path: str | None, level: int | None) -> str | None:

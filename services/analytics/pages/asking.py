@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, cast
 from urllib.parse import urlencode
 
 from services.analytics.application.questions import Parameters
+from services.analytics.domain.figures import COUNTED_ORIGINS
 from services.analytics.domain.periods import Period, midnight
 from services.kernel.clock import rfc3339
 from services.kernel.errors import FieldError, MalformedError
@@ -67,10 +68,19 @@ def given(pairs: Iterable[tuple[str, str]]) -> Pairs:
     )
 
 
-def asked(pairs: Pairs, *, zone: ZoneInfo, now: datetime) -> Asked:
+def asked(
+    pairs: Pairs,
+    *,
+    zone: ZoneInfo,
+    now: datetime,
+    counted: tuple[str, ...] = COUNTED_ORIGINS,
+) -> Asked:
     """Read both questions. Raises `MalformedError` as the API does."""
     frequency = Parameters(
-        [("group_by", "period"), *_without(pairs, _OF_CAUSES)], zone=zone, now=now
+        [("group_by", "period"), *_without(pairs, _OF_CAUSES)],
+        zone=zone,
+        now=now,
+        counted=counted,
     ).frequency()
     if len(frequency.dimensions) > 1:
         raise MalformedError(
@@ -78,7 +88,9 @@ def asked(pairs: Pairs, *, zone: ZoneInfo, now: datetime) -> Asked:
             "Correct the named parameters.",
             errors=[FieldError("group_by", "is given more than once", "give it once")],
         )
-    causes = Parameters(_without(pairs, _OF_FREQUENCY), zone=zone, now=now).causes()
+    causes = Parameters(
+        _without(pairs, _OF_FREQUENCY), zone=zone, now=now, counted=counted
+    ).causes()
     return Asked(frequency, causes)
 
 

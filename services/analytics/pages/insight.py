@@ -18,7 +18,12 @@ from events.words import LOCALE
 from events.words import WORDS as EVENT_WORDS
 from services.analytics.application.figures import BASES
 from services.analytics.application.questions import Parameters, address
-from services.analytics.domain.figures import DEEPEST, DIMENSIONS, UNSTATED
+from services.analytics.domain.figures import (
+    DEEPEST,
+    DIMENSIONS,
+    UNSTATED,
+    counted_origins,
+)
 from services.analytics.domain.periods import PERIODS
 from services.analytics.pages.asking import (
     CASES,
@@ -93,7 +98,13 @@ class Readers:
     cases: frozenset[str]
 
 
-def insight_pages(*, viewers: Viewers, secret: bytes, time_zone: str) -> Pages:
+def insight_pages(
+    *,
+    viewers: Viewers,
+    secret: bytes,
+    time_zone: str,
+    demonstration: bool = False,
+) -> Pages:
     return Pages(
         "analytics",
         FOLDER,
@@ -103,6 +114,7 @@ def insight_pages(*, viewers: Viewers, secret: bytes, time_zone: str) -> Pages:
         words={**EVENT_WORDS, **WORDS},
         remedies=REMEDIES,
         locales=[LOCALE],
+        demonstration=demonstration,
     )
 
 
@@ -124,6 +136,12 @@ class _Insight:
         self._pages = pages
         self._readers = readers
         self._now = now
+        self._counted = counted_origins(demonstration=pages.demonstration)
+
+    def _parameters(self, pairs: Pairs) -> Parameters:
+        return Parameters(
+            pairs, zone=self._pages.zone, now=self._now(), counted=self._counted
+        )
 
     async def show(self, request: Request) -> Response:
         """Show both figures; a part of the page to a script that asks for it."""
@@ -154,7 +172,7 @@ class _Insight:
         """List the complaints that a number counts, as of the number's position."""
         self._reader(request, self._readers.cases)
         pairs = given(request.query_params.multi_items())
-        question = Parameters(pairs, zone=self._pages.zone, now=self._now()).cases()
+        question = self._parameters(pairs).cases()
         answer = await run_in_threadpool(
             self._figures.cases,
             question.selection,
@@ -190,7 +208,9 @@ class _Insight:
     async def _answered(
         self, request: Request, viewer: Credential, pairs: Pairs
     ) -> dict[str, Any]:
-        question = asked(pairs, zone=self._pages.zone, now=self._now())
+        question = asked(
+            pairs, zone=self._pages.zone, now=self._now(), counted=self._counted
+        )
         found = await run_in_threadpool(answers, self._figures, question)
         showing = Showing(
             question,
@@ -259,7 +279,7 @@ class _Insight:
     def _offered(self) -> dict[str, list[str]]:
         """Give the codes that occur, the most frequent first."""
         found: dict[str, list[str]] = {}
-        selection = Parameters([], zone=self._pages.zone, now=self._now()).cases()
+        selection = self._parameters(()).cases()
         for name in CODES:
             rows = self._figures.frequency(selection.selection, dimensions=(name,)).rows
             codes = [code for row in rows if (code := row.values[name])]

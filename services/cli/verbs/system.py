@@ -1,5 +1,6 @@
 """`amends up` and the other verbs that start, prepare and look at an installation."""
 
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 
@@ -8,6 +9,13 @@ import typer
 from services.cli.arguments import AsJson, one_part
 
 system = typer.Typer()
+
+
+class StoryName(StrEnum):
+    """What a demonstration can tell."""
+
+    APPLIANCES = "appliances"
+    UTILITY = "utility"
 
 
 class ServiceName(StrEnum):
@@ -24,6 +32,50 @@ def up() -> None:
     from services.cli import running  # noqa: PLC0415 lazy
 
     running.up()
+
+
+@system.command(epilog="Example: AMENDS_DATA=amends-demo amends demo --story utility")
+def demo(
+    *,
+    story: Annotated[
+        StoryName,
+        typer.Option(help="A maker of appliances (Chinese) or a utility (English)."),
+    ] = StoryName.APPLIANCES,
+    cases: Annotated[
+        int | None,
+        typer.Option(min=1, max=200_000, help="About how many complaints."),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Another number tells it differently.")] = 1,
+    until: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%d"], help="The last day of the two years; today without."
+        ),
+    ] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Delete the demonstration, make it anew.")
+    ] = False,
+    serve: Annotated[
+        bool, typer.Option("--serve/--no-serve", help="Serve it when it is made.")
+    ] = True,
+    as_json: AsJson = False,
+) -> None:
+    """Make two years of complaints that never were, in an empty folder, and serve them.
+
+    Real commands by an invented house. The folder stays a demonstration: each page says
+    so, and nothing real can be put into it. With --json it is made, not served.
+    """
+    from services.cli import demonstrating  # noqa: PLC0415 lazy
+
+    demonstrating.demo(
+        story=story.value,
+        cases=cases,
+        seed=seed,
+        until=until.date() if until else None,
+        again=again,
+        serve=serve,
+        as_json=as_json,
+    )
 
 
 @system.command(epilog="Example: amends run handling --port 8092")

@@ -18,7 +18,13 @@ from services.kernel.web.pages.roles import ROLES
 FOLDER: Final = Path(__file__).parent.parent
 
 
-def handling_pages(*, viewers: Viewers, secret: bytes, time_zone: str) -> Pages:
+def handling_pages(
+    *,
+    viewers: Viewers,
+    secret: bytes,
+    time_zone: str,
+    demonstration: bool = False,
+) -> Pages:
     """Make what all of handling's pages are rendered with."""
     return Pages(
         "handling",
@@ -39,4 +45,5 @@ def handling_pages(*, viewers: Viewers, secret: bytes, time_zone: str) -> Pages:
             **access_privacy.REMEDIES,
         },
         locales=[words.LOCALE],
+        demonstration=demonstration,
     )

@@ -65,8 +65,8 @@ _DAYS: Final = ("received_from", "received_to", "closed_from", "closed_to")
 
 LIVE: Final = "live"
 ORIGINS: Final[Mapping[str, tuple[str, ...]]] = {
-    LIVE: (Origin.LIVE,),
-    "imported": tuple(each for each in Origin if each is not Origin.LIVE),
+    LIVE: (Origin.LIVE, Origin.DEMO),  # no folder holds both
+    "imported": (Origin.MIGRATION,),
     "all": (),
 }
 """Whose cases are shown, as the address bar says; without a word the live ones."""

@@ -52,6 +52,7 @@ class Request:
     """A submission that may be filed: read, allowed, with its case and its digest."""
 
     submission: Submission
+    origin: Origin
     key: Key
     case_id: UUID
     digest: bytes
@@ -349,7 +350,7 @@ class Registrar:
             if given.occurred_at
             else Precision.INSTANT,
             recorded_at=now,
-            origin=given.origin,
+            origin=request.origin,
             tenant=self._tenant,
             actor=request.actor,
             channel=given.channel,
@@ -360,7 +361,7 @@ class Registrar:
             kept=Kept(request.case_id, request.digest, number, now),
             event=event,
             documents=tuple(sealed),
-            marks=named_as_before(request.key.key, given.origin) | marks_of(given),
+            marks=named_as_before(request.key.key, request.origin) | marks_of(given),
             files=tuple(files),
         )
 

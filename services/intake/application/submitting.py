@@ -25,6 +25,7 @@ from services.kernel.errors import (
     ForbiddenError,
     MalformedError,
     NotFoundError,
+    RefusedError,
 )
 from services.kernel.store.writer import Writer
 from services.kernel.vault import Uploads
@@ -47,7 +48,10 @@ class Intake:
         writer: Writer,
         now: Clock,
         new_id: Callable[[dt.datetime], UUID],
+        demonstration: bool = False,
     ) -> None:
+        """In a `demonstration` whatever comes in is made up, and marked as such."""
+        self._demonstration = demonstration
         self._record = record
         self._registrar = registrar
         self._uploads = uploads
@@ -67,7 +71,7 @@ class Intake:
 
         `document` is a JSON value that the edge has read strictly. Raises
         `MalformedError` with every fault, `ForbiddenError`, `RefusedError`
-        (`intake.key_reused`), and `UnavailableError` where the complaint may or may
+        (`intake.key_reused`, `intake.demonstration`), and `UnavailableError` where the complaint may or may
         not be kept: sending it again under its key is always right.
         """
         request = self.prepare(
@@ -111,7 +115,15 @@ class Intake:
         own = "web" if caller.anonymous else caller.channel
         submission = Submission.parse(document, own=own, now=now)
         _allow(submission, caller)
-        migrated = submission.origin is Origin.MIGRATION
+        origin = Origin(submission.origin)
+        migrated = origin is Origin.MIGRATION
+        if self._demonstration:
+            if migrated:
+                raise RefusedError(
+                    "intake.demonstration",
+                    "This folder holds a demonstration: import into another one.",
+                )
+            origin = Origin.DEMO
         scope = Key(
             channel=submission.channel or subjects.UNSTATED,
             client=IMPORT_CLIENT if migrated else caller.actor,
@@ -120,6 +132,7 @@ class Intake:
         secret = self._record.secret
         return Request(
             submission=submission,
+            origin=origin,
             key=scope,
             case_id=case_id(secret, scope.channel, scope.client, scope.key),
             digest=keyed(secret, "content", submission.content()),

@@ -48,6 +48,10 @@ class Following:
         """Apply events in one transaction with whatever else waits for the writer."""
         return await self._writer.call(self._take, arrived)
 
+    def take_at_once(self, arrived: Sequence[Arrived]) -> Applied:
+        """Apply events in this thread: for whoever writes here alone."""
+        return self._take([arrived])[0]
+
     def _take(self, batches: Sequence[Sequence[Arrived]]) -> list[Applied]:
         """Apply batches in one transaction; only the first reports the numbers."""
         together = [event for batch in batches for event in batch]

@@ -105,17 +105,22 @@ def open_database(
 ) -> Database:
     """Open `sqlite:///path/file.sqlite` or `postgresql://user:password@host:port/db`.
 
-    `schema` keeps the services apart on PostgreSQL; on SQLite each has its own file.
+    `sqlite-draft` waits for no disk: for files that are made anew where their making
+    was cut short. `schema` keeps the services apart on PostgreSQL; on SQLite each has its own file.
     `secure_delete` overwrites what is deleted (SQLite). `read_only` refuses writing
     and creates nothing. Raises `MalformedError` where the address is of neither kind.
     """
     scheme = urlsplit(url).scheme
     # Imported here so that a SQLite installation never loads psycopg.
-    if scheme == "sqlite":
+    if scheme in {"sqlite", "sqlite-draft"}:
         from services.kernel.store.sqlite import SqliteDatabase  # noqa: PLC0415 lazy
 
-        path = unquote(url.removeprefix("sqlite://"))
-        return SqliteDatabase(path, secure_delete=secure_delete, read_only=read_only)
+        return SqliteDatabase(
+            unquote(url.removeprefix(f"{scheme}://")),
+            secure_delete=secure_delete,
+            read_only=read_only,
+            draft=scheme == "sqlite-draft",
+        )
     if scheme in {"postgresql", "postgres"}:
         from services.kernel.store.postgres import (  # noqa: PLC0415 lazy
             PostgresDatabase,

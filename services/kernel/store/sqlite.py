@@ -81,7 +81,12 @@ class SqliteDatabase:
     dialect: Literal["sqlite"] = "sqlite"
 
     def __init__(
-        self, path: str, *, secure_delete: bool = False, read_only: bool = False
+        self,
+        path: str,
+        *,
+        secure_delete: bool = False,
+        read_only: bool = False,
+        draft: bool = False,
     ) -> None:
         self.path = Path(path)
         self.read_only = read_only
@@ -93,7 +98,7 @@ class SqliteDatabase:
             self._writer = self._connect("rw" if self.path.exists() else "rwc")
             self.path.chmod(0o600)
             self._writer.execute("PRAGMA journal_mode=WAL")
-            self._writer.execute("PRAGMA synchronous=FULL")
+            self._writer.execute(f"PRAGMA synchronous={'OFF' if draft else 'FULL'}")
             if secure_delete:
                 self._writer.execute("PRAGMA secure_delete=ON")
 

@@ -146,7 +146,7 @@ class Pages:
     `folder` holds `templates/`, `locale/` and, where needed, `static/`. `words` are
     tables of codes by kind (`{"state": {"CLOSED": "Closed"}}`) for the filter `word`;
     `remedies` say for codes of refusals what to do, in the reader's words. `locales`
-    are further folders of catalogues.
+    are further folders of catalogues. In a `demonstration` each page says so.
     """
 
     def __init__(
@@ -160,11 +160,13 @@ class Pages:
         words: Mapping[str, Mapping[str, str]] | None = None,
         remedies: Mapping[str, str] | None = None,
         locales: Iterable[Path] = (),
+        demonstration: bool = False,
     ) -> None:
         self.name = name
         self._viewers = viewers
         self._guard = FormGuard(secret)
         self.zone = zoneinfo.ZoneInfo(time_zone)
+        self.demonstration = demonstration
         self._words = words or {}
         self._remedies = {**_REMEDIES, **(remedies or {})}
         static = folder / "static"
@@ -359,6 +361,7 @@ class Pages:
         # The extension adds this method; its stubs do not know.
         environment.install_gettext_translations(translations, newstyle=True)  # type: ignore[attr-defined]
         environment.globals |= {
+            "demonstration": self.demonstration,
             "asset": self._asset,
             "languages": [(each, tag(each), own) for each, own in LANGUAGES.items()],
             "lang": tag(locale),
