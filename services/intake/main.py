@@ -214,8 +214,8 @@ class IntakeService(BusService):
             ),
             imports_router(
                 Imports(
-                    self._intake,
-                    registrar,
+                    self.intake,
+                    self.registrar,
                     self._intake_record,
                     writer=self._writer,
                     now=now,
