@@ -1,30 +1,27 @@
-"""What the address of `/insight` asks: the questions of the API, two at once."""
+"""What the addresses of `/insight` ask, and the addresses that its pages lead to."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final, cast
+from collections.abc import Callable, Iterable
+from datetime import UTC, date, timedelta
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode
 
 from services.analytics.application.questions import Parameters
-from services.analytics.domain.figures import COUNTED_ORIGINS
+from services.analytics.domain.figures import DIMENSIONS
 from services.analytics.domain.periods import Period, midnight
 from services.kernel.clock import rfc3339
-from services.kernel.errors import FieldError, MalformedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-    from datetime import date
+    from collections.abc import Collection, Mapping, Sequence
+    from datetime import datetime
     from zoneinfo import ZoneInfo
-
-    from services.analytics.application.questions import (
-        CausesQuestion,
-        FrequencyQuestion,
-    )
 
 INSIGHT: Final = "/insight"
 CASES: Final = "/insight/cases"
+
+EVERYWHERE: Final = frozenset({"from", "to", "as_of", *DIMENSIONS})
+"""What every page takes: which complaints, and as known when."""
 
 FINER: Final[Mapping[Period, Period]] = {
     "year": "month",
@@ -35,28 +32,12 @@ FINER: Final[Mapping[Period, Period]] = {
 }
 """The periods into which one of them is opened."""
 
-_OF_FREQUENCY: Final = frozenset({"group_by", "period"})
-_OF_CAUSES: Final = frozenset({"basis"})
 _OF_THE_PAGE: Final = frozenset({"lang"})
 
 Pairs = tuple[tuple[str, str], ...]
 
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """Both questions of one address, which speak of the same complaints."""
-
-    frequency: FrequencyQuestion
-    causes: CausesQuestion
-
-    @property
-    def split(self) -> str | None:
-        """The dimension by which the frequency is split, if any."""
-        return next(iter(self.frequency.dimensions), None)
-
-    @property
-    def period(self) -> Period:
-        return cast("Period", self.frequency.period)  # `asked` groups by it always
+Read = Callable[[Iterable[tuple[str, str]]], Parameters]
+"""Takes parameters of an address, in the organisation's zone, at one moment."""
 
 
 def given(pairs: Iterable[tuple[str, str]]) -> Pairs:
@@ -68,46 +49,32 @@ def given(pairs: Iterable[tuple[str, str]]) -> Pairs:
     )
 
 
-def asked(
-    pairs: Pairs,
-    *,
-    zone: ZoneInfo,
-    now: datetime,
-    counted: tuple[str, ...] = COUNTED_ORIGINS,
-) -> Asked:
-    """Read both questions. Raises `MalformedError` as the API does."""
-    frequency = Parameters(
-        [("group_by", "period"), *_without(pairs, _OF_CAUSES)],
-        zone=zone,
-        now=now,
-        counted=counted,
-    ).frequency()
-    if len(frequency.dimensions) > 1:
-        raise MalformedError(
-            "analytics.question",
-            "Correct the named parameters.",
-            errors=[FieldError("group_by", "is given more than once", "give it once")],
-        )
-    causes = Parameters(
-        _without(pairs, _OF_FREQUENCY), zone=zone, now=now, counted=counted
-    ).causes()
-    return Asked(frequency, causes)
+def address(path: str, pairs: Iterable[tuple[str, str]]) -> str:
+    query = urlencode(list(pairs), safe=":,/")
+    return f"{path}?{query}" if query else path
 
 
-def changed(pairs: Pairs, **values: str | None) -> str:
-    """Give the page's address with some parameters set anew; None takes one away."""
-    kept = _without(pairs, frozenset(values))
+def changed(path: str, pairs: Pairs, **values: str | None) -> str:
+    """Give an address with some parameters set anew; None takes one away."""
+    kept = [(name, value) for name, value in pairs if name not in values]
     added = [(name, value) for name, value in values.items() if value is not None]
-    return _address([*kept, *added])
+    return address(path, [*kept, *added])
 
 
-def narrowed(pairs: Pairs, name: str, value: str) -> str:
-    """Give the page's address for fewer complaints: those that this holds for as well."""
-    return _address(list(dict.fromkeys([*pairs, (name, value)])))
+def narrowed(path: str, pairs: Pairs, name: str, value: str) -> str:
+    """Give the address for fewer complaints: those that this holds for as well."""
+    return address(path, dict.fromkeys([*pairs, (name, value)]))
 
 
-def without(pairs: Pairs, pair: tuple[str, str]) -> str:
-    return _address([each for each in pairs if each != pair])
+def without(path: str, pairs: Pairs, pair: tuple[str, str]) -> str:
+    return address(path, [each for each in pairs if each != pair])
+
+
+def elsewhere(path: str, pairs: Pairs, takes: Collection[str]) -> str:
+    """Give another page's address for the same complaints: with what it takes."""
+    return address(
+        path, [each for each in pairs if each[0] in EVERYWHERE or each[0] in takes]
+    )
 
 
 def days(start: datetime, stop: datetime, zone: ZoneInfo) -> dict[str, str]:
@@ -120,15 +87,20 @@ def days(start: datetime, stop: datetime, zone: ZoneInfo) -> dict[str, str]:
     }
 
 
+def spans(today: date) -> Sequence[tuple[str, date, date]]:
+    """Give the spans of days that are asked for most, each by its name."""
+    month = today.replace(day=1)
+    before = month - timedelta(days=1)
+    quarter = date(today.year, (today.month - 1) // 3 * 3 + 1, 1)
+    return (
+        ("this_month", month, today),
+        ("last_month", before.replace(day=1), before),
+        ("quarter", quarter, today),
+        ("year", date(today.year, 1, 1), today),
+        ("twelve_months", month.replace(year=month.year - 1), before),
+    )
+
+
 def _day(shown: date, instant: datetime, begins: date, zone: ZoneInfo) -> str:
     whole = midnight(begins, zone) == instant.astimezone(UTC)
     return shown.isoformat() if whole else rfc3339(instant)
-
-
-def _without(pairs: Pairs, names: frozenset[str]) -> list[tuple[str, str]]:
-    return [(name, value) for name, value in pairs if name not in names]
-
-
-def _address(pairs: Sequence[tuple[str, str]]) -> str:
-    query = urlencode(pairs, safe=":,/")
-    return f"{INSIGHT}?{query}" if query else INSIGHT

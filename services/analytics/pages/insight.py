@@ -1,4 +1,4 @@
-"""`/insight`: how often and why people complain, and the complaints behind a number."""
+"""`/insight`: the pages of figures, and the complaints behind a number."""
 
 from __future__ import annotations
 
@@ -13,26 +13,15 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request  # noqa: TC002 FastAPI reads it from the signature
 from starlette.responses import Response  # noqa: TC002 as above
 
-from events.vocabulary import Channel, Origin, Severity, State
 from events.words import LOCALE
 from events.words import WORDS as EVENT_WORDS
-from services.analytics.application.figures import BASES
 from services.analytics.application.questions import Parameters, address
-from services.analytics.domain.figures import (
-    DEEPEST,
-    DIMENSIONS,
-    UNSTATED,
-    counted_origins,
-)
-from services.analytics.domain.periods import PERIODS
-from services.analytics.pages.asking import (
-    CASES,
-    INSIGHT,
-    asked,
-    given,
-    without,
-)
-from services.analytics.pages.showing import Showing, answers
+from services.analytics.domain.figures import UNSTATED, counted_origins
+from services.analytics.pages import asking, form
+from services.analytics.pages.answering import answers
+from services.analytics.pages.asking import CASES, given
+from services.analytics.pages.contents import VIEWS
+from services.analytics.pages.showing import Reader
 from services.analytics.pages.words import (
     ANY_FAULTS,
     FAULTS,
@@ -41,53 +30,22 @@ from services.analytics.pages.words import (
     WORDS,
 )
 from services.kernel.errors import ForbiddenError, MalformedError
-from services.kernel.i18n import msgid
 from services.kernel.web.pages import FormFault, Pages
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from enum import StrEnum
+    from collections.abc import Awaitable, Callable, Iterable
 
     from fastapi import APIRouter
 
     from services.analytics.application.figures import Figures
-    from services.analytics.pages.asking import Asked, Pairs
+    from services.analytics.domain.figures import Selection
+    from services.analytics.pages.asking import Pairs
+    from services.analytics.pages.contents import View
     from services.kernel.access import Credential
     from services.kernel.clock import Clock
     from services.kernel.web.pages import Viewers
 
 FOLDER: Final = Path(__file__).parent.parent
-
-CODES: Final = ("category", "product", "supplier", "department")
-"""Filters that are typed, with those that occur to choose from."""
-
-VOCABULARIES: Final[Mapping[str, type[StrEnum]]] = {
-    "channel": Channel,
-    "state": State,
-    "severity": Severity,
-    "origin": Origin,
-}
-"""Filters that are chosen from a closed list."""
-
-SPLITS: Final = tuple(
-    name for name in DIMENSIONS if name not in {"lot", "reported_category"}
-)
-"""By what one may split with the form; the address takes every dimension."""
-
-MOST_OFFERED: Final = 300
-"""A field offers at most so many codes, the most frequent ones."""
-
-_FIELDS: Final = (
-    "period",
-    "from",
-    "to",
-    "group_by",
-    "level",
-    "basis",
-    "as_of",
-    *CODES,
-    *VOCABULARIES,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +81,8 @@ def insight_router(
 ) -> APIRouter:
     routes = pages.router()
     insight = _Insight(figures, pages, readers, now)
-    routes.get(INSIGHT)(insight.show)
+    for view in VIEWS:
+        routes.get(view.path, name=view.name)(insight.showing(view))
     routes.get(CASES)(insight.cases)
     return routes
 
@@ -138,30 +97,42 @@ class _Insight:
         self._now = now
         self._counted = counted_origins(demonstration=pages.demonstration)
 
-    def _parameters(self, pairs: Pairs) -> Parameters:
+    def _parameters(self, pairs: Iterable[tuple[str, str]]) -> Parameters:
         return Parameters(
             pairs, zone=self._pages.zone, now=self._now(), counted=self._counted
         )
 
-    async def show(self, request: Request) -> Response:
-        """Show both figures; a part of the page to a script that asks for it."""
+    def showing(self, view: View) -> Callable[[Request], Awaitable[Response]]:
+        """Show one page; the part of it that changes to a script that asks for it."""
+
+        async def show(request: Request) -> Response:
+            return await self._show(view, request)
+
+        return show
+
+    async def _show(self, view: View, request: Request) -> Response:
         viewer = self._reader(request, self._readers.figures)
         part = _wants_part(request)
         sent = request.query_params.multi_items()
         pairs = given(sent)
-        here = f"{INSIGHT}?{urlencode(pairs, safe=':,/')}" if pairs else INSIGHT
+        here = asking.address(view.path, pairs)
         if not part and any(not value.strip() for _, value in sent):
             return RedirectResponse(here, status_code=HTTPStatus.SEE_OTHER)
-        context: dict[str, Any] = {"pairs": pairs, "chips": self._chips(request, pairs)}
+        context = self._frame(request, view, pairs)
         status = HTTPStatus.OK
         try:
-            context |= await self._answered(request, viewer, pairs)
+            context |= await self._answered(request, viewer, view, pairs)
         except MalformedError as error:
             status = HTTPStatus.UNPROCESSABLE_ENTITY
             faults = faults_of(request, self._pages, error)
-            context |= {"shown": None, "faults": faults}
+            context |= {"figures": (), "counted": None, "faults": faults}
         if not part:
-            context |= await self._form(request, pairs)
+            codes = await run_in_threadpool(
+                form.offered, self._figures, self._parameters(()).cases().selection
+            )
+            context |= form.form(
+                view, pairs, codes, lambda *of: self._said(request, *of)
+            )
         template = "insight/part.html" if part else "insight/page.html"
         answer = self._pages.render(request, template, status=status, **context)
         if part:
@@ -190,7 +161,6 @@ class _Insight:
             "insight/cases.html",
             rows=answer.rows,
             known=answer.known,
-            zone=self._pages.zone,
             following=following,
             filters=[
                 (name, [self._name(request, name, value) for value in values])
@@ -205,32 +175,44 @@ class _Insight:
             raise ForbiddenError("analytics.who", "Ask for a role that sees figures.")
         return viewer
 
+    def _frame(self, request: Request, view: View, pairs: Pairs) -> dict[str, Any]:
+        """Give what stands around the figures: the other pages, days, filters."""
+        return {
+            "view": view,
+            "pairs": pairs,
+            "opened": {
+                each.name: asking.elsewhere(each.path, pairs, each.asks)
+                for each in VIEWS
+            },
+            "spans": form.choices_of_days(view, pairs, self._now(), self._pages.zone),
+            "chips": form.chips(view, pairs, lambda *of: self._said(request, *of)),
+        }
+
     async def _answered(
-        self, request: Request, viewer: Credential, pairs: Pairs
+        self, request: Request, viewer: Credential, view: View, pairs: Pairs
     ) -> dict[str, Any]:
-        question = asked(
-            pairs, zone=self._pages.zone, now=self._now(), counted=self._counted
+        selection, known, count, found = await run_in_threadpool(
+            answers, view, pairs, self._figures, self._parameters, self._now()
         )
-        found = await run_in_threadpool(answers, self._figures, question)
-        showing = Showing(
-            question,
+        reader = Reader(
+            view,
             pairs,
+            known,
             zone=self._pages.zone,
-            name=lambda kind, value: self._name(request, kind, value),
-            others=self._pages.text(request, _OTHERS),
-            total=self._pages.text(request, _COMPLAINTS),
+            say=lambda message, **values: self._pages.text(request, message, **values),
+            name=lambda kind, code: self._name(request, kind, code),
+            word=lambda kind, code: self._word(request, kind, code or ""),
             lists=viewer.role in self._readers.cases,
         )
         return {
             "faults": (),
-            "question": question,
-            "known": found.known,
-            "shown": showing.show(found),
-            "definition": self._definition(request, question),
+            "known": known,
+            "counted": count,
+            "figures": [each.show(reader) for each in found],
+            "definition": self._definition(request, selection),
         }
 
-    def _definition(self, request: Request, question: Asked) -> dict[str, Any]:
-        selection = question.frequency.selection
+    def _definition(self, request: Request, selection: Selection) -> dict[str, Any]:
         origins = next(
             (values for name, values in selection.filters if name == "origin"), ()
         )
@@ -240,65 +222,6 @@ class _Insight:
             "before": selection.received_to,
             "origins": [self._name(request, "origin", each) for each in origins],
         }
-
-    async def _form(self, request: Request, pairs: Pairs) -> dict[str, Any]:
-        """Fill in the form: the first value of each field; further ones stay hidden."""
-        values: dict[str, str] = dict.fromkeys(_FIELDS, "")
-        hidden: list[tuple[str, str]] = []
-        for name, value in pairs:
-            if values.get(name) == "":
-                values[name] = value
-            else:
-                hidden.append((name, value))
-        offered = await run_in_threadpool(self._offered)
-        return {
-            "values": values,
-            "hidden": hidden,
-            "offered": offered,
-            "periods": PERIODS,
-            "splits": SPLITS,
-            "bases": tuple(BASES),
-            "levels": range(1, DEEPEST + 1),
-            "choices": {
-                name: self._choices(request, name, values[name])
-                for name in VOCABULARIES
-            },
-        }
-
-    def _choices(
-        self, request: Request, name: str, chosen: str
-    ) -> list[tuple[str, str]]:
-        """Give what a list offers, and what the address says beyond it."""
-        codes = [str(code.value) for code in VOCABULARIES[name]]
-        if name != "origin":
-            codes.append(UNSTATED)
-        if chosen and chosen not in codes:
-            codes.append(chosen)
-        return [(code, self._said(request, name, code)) for code in codes]
-
-    def _offered(self) -> dict[str, list[str]]:
-        """Give the codes that occur, the most frequent first."""
-        found: dict[str, list[str]] = {}
-        selection = self._parameters(()).cases()
-        for name in CODES:
-            rows = self._figures.frequency(selection.selection, dimensions=(name,)).rows
-            codes = [code for row in rows if (code := row.values[name])]
-            found[name] = codes[:MOST_OFFERED]
-        return found
-
-    def _chips(
-        self, request: Request, pairs: Sequence[tuple[str, str]]
-    ) -> list[tuple[str, str, str]]:
-        """Give the filters in words: dimension, values, the address without it."""
-        return [
-            (
-                name,
-                self._said(request, name, value),
-                without(tuple(pairs), (name, value)),
-            )
-            for name, value in pairs
-            if name in DIMENSIONS
-        ]
 
     def _said(self, request: Request, kind: str, values: str) -> str:
         return " · ".join(
@@ -315,9 +238,11 @@ class _Insight:
             word = words.get(value, "")
         return self._pages.text(request, word) if word else str(value)
 
-
-_OTHERS: Final = msgid("Others")
-_COMPLAINTS: Final = msgid("Complaints")
+    def _word(self, request: Request, kind: str, code: str) -> str:
+        """Say a word of these pages; one may be said otherwise for one figure alone."""
+        words = WORDS[kind]
+        word = words.get(code) or words[code.rpartition(".")[2]]
+        return self._pages.text(request, word)
 
 
 def faults_of(request: Request, pages: Pages, error: MalformedError) -> list[FormFault]:
@@ -329,7 +254,7 @@ def faults_of(request: Request, pages: Pages, error: MalformedError) -> list[For
             or ANY_FAULTS.get(fault.message)
             or OTHER_FAULT
         )
-        field = fault.field if fault.field in _FIELDS else ""
+        field = fault.field if fault.field in form.FIELDS else ""
         found.append(FormFault(field, pages.text(request, known)))
     return found
 

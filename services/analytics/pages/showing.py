@@ -1,297 +1,141 @@
-"""Turn the answers into what a page shows: rows with links, and plots of the same rows."""
+"""What a page shows of a figure: counters, a plot and tables, in the reader's words."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Protocol
 
 from services.analytics.application.questions import address
 from services.analytics.domain.periods import buckets
 from services.analytics.pages.asking import CASES, FINER, changed, days, narrowed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
     from zoneinfo import ZoneInfo
 
-    from services.analytics.application.figures import (
-        Figures,
-        Frequency,
-        FrequencyRow,
-        Known,
-        RootCauses,
-    )
+    from services.analytics.application.figures import Known
     from services.analytics.domain.figures import Selection
-    from services.analytics.pages.asking import Asked, Pairs
-
-MOST_SERIES: Final = 8
-"""So many values are told apart over time; the rest is drawn as one."""
+    from services.analytics.domain.periods import Period
+    from services.analytics.pages.asking import Pairs
+    from services.analytics.pages.contents import Section, View
 
 MOST_BARS: Final = 20
-"""So many causes are drawn; the table has more."""
+"""So many lines are drawn; the table has more."""
 
-MOST_LINES: Final = 500
-"""A table has at most so many lines."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answers:
-    """All answers of one page, of one state of the log."""
-
-    over_time: Frequency
-    by_value: Frequency | None
-    causes: RootCauses
-
-    @property
-    def known(self) -> Known:
-        return self.over_time.known
-
-    @property
-    def total(self) -> int:
-        return sum(row.count for row in self.over_time.rows)
+Kind = Literal["count", "share", "seconds", "code", "label"]
 
 
-@dataclass(frozen=True, slots=True)
-class Number:
-    """A count, and where its complaints are listed; None where one may not look."""
+class Cell(NamedTuple):
+    """A number or a name of a table, and where it leads; None where nowhere."""
 
-    count: int
-    href: str | None
-
-
-class TimeLine(NamedTuple):
-    """One period: in all, by the values told apart, and what is left of it."""
-
-    label: str
-    href: str
-    total: Number
-    cells: tuple[Number | None, ...]
-    others: int
+    value: float | str | None
+    kind: Kind
+    href: str | None = None
 
 
-class ValueLine(NamedTuple):
-    """One value of the dimension by which one splits, or one cause of the Pareto."""
+class Head(NamedTuple):
+    """What stands over a column, with the kind of its cells."""
 
-    name: str
-    href: str
-    number: Number
-    share: float
-    cumulative: float
+    text: str
+    kind: Kind
+
+
+class Table(NamedTuple):
+    """`left_out` rows had no room; `total` stands at the foot."""
+
+    caption: str
+    heads: tuple[Head, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    left_out: int = 0
+    total: tuple[Cell, ...] = ()
+
+
+class Counter(NamedTuple):
+    """A number that stands over the figure, and what it is of."""
+
+    cell: Cell
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What the template needs; `left_out` lines had no room in their table."""
+    """One section.
 
-    total: Number
-    series: tuple[str, ...]
-    has_others: bool
-    times: tuple[TimeLine, ...]
-    times_left_out: int
-    values: tuple[ValueLine, ...]
-    values_left_out: int
-    causes: tuple[ValueLine, ...]
-    causes_left_out: int
-    time_plot: dict[str, Any]
-    cause_plot: dict[str, Any]
+    `drawn` of `lines` lines are in the plot. `definition` has sentences on what is
+    counted, `note` is one on how to read it.
+    """
 
-
-def answers(figures: Figures, question: Asked) -> Answers:
-    """Ask for everything at the position that the first answer is of."""
-    frequency, causes = question.frequency, question.causes
-    over_time = figures.frequency(
-        frequency.selection,
-        dimensions=frequency.dimensions,
-        period=frequency.period,
-        level=frequency.level,
-        as_of=frequency.as_of,
-    )
-    position = over_time.known.position
-    by_value = None
-    if question.split is not None:
-        by_value = figures.frequency(
-            frequency.selection,
-            dimensions=frequency.dimensions,
-            level=frequency.level,
-            as_of=position,
-        )
-    ranked = figures.root_causes(
-        causes.selection, basis=causes.basis, level=causes.level, as_of=position
-    )
-    return Answers(over_time, by_value, ranked)
+    section: Section
+    counters: tuple[Counter, ...]
+    plot: dict[str, Any] | None
+    tables: tuple[Table, ...]
+    definition: tuple[str, ...] = ()
+    note: str = ""
+    drawn: int = 0
+    lines: int = 0
+    split: bool = False
 
 
-class Showing:
-    """Shows the answers to one reader: in their words, with the links they may follow."""
+def periods(
+    period: Period | None,
+    first: Selection | None,
+    last: Selection | None,
+    zone: ZoneInfo,
+) -> list[str]:
+    """Name every period from the first selection's to the last one's, none left out."""
+    if period is None or not first or not last:
+        return []
+    assert first.received_from is not None  # noqa: S101 a period has both ends
+    assert last.received_to is not None  # noqa: S101 as above
+    end = last.received_to - timedelta(microseconds=1)
+    return [each.label for each in buckets(period, first.received_from, end, zone)]
 
-    def __init__(
-        self,
-        question: Asked,
-        pairs: Pairs,
-        *,
-        zone: ZoneInfo,
-        name: Callable[[str, str | None], str],
-        others: str,
-        total: str,
-        lists: bool,
-    ) -> None:
-        """`others` and `total` name these two series; `lists`: cases may be listed."""
-        self._question = question
-        self._pairs = pairs
-        self._zone = zone
-        self._name = name
-        self._words = {"others": others, "total": total}
-        self._lists = lists
 
-    def show(self, found: Answers) -> Shown:
-        position = found.known.position
-        values = self._values(found.by_value, position)
-        told = [row.values for row in found.by_value.rows] if found.by_value else []
-        split = self._question.split
-        apart = [each[split] for each in told[:MOST_SERIES]] if split else []
-        has_others = len(told) > MOST_SERIES
-        times = self._times(found.over_time, apart, position)
-        causes = self._causes(found.causes, position)
-        series = tuple(line.name for line in values[:MOST_SERIES])
-        return Shown(
-            total=self._number(
-                found.total, self._question.frequency.selection, position
-            ),
-            series=series,
-            has_others=has_others,
-            times=tuple(reversed(times[-MOST_LINES:])),
-            times_left_out=max(0, len(times) - MOST_LINES),
-            values=tuple(values[:MOST_LINES]),
-            values_left_out=max(0, len(values) - MOST_LINES),
-            causes=tuple(causes[:MOST_LINES]),
-            causes_left_out=max(0, len(causes) - MOST_LINES),
-            time_plot=self._time_plot(found.over_time, times, series, has_others),
-            cause_plot={
-                "kind": "pareto",
-                "names": [line.name for line in causes[:MOST_BARS]],
-                "counts": [line.number.count for line in causes[:MOST_BARS]],
-                "cumulative": [line.cumulative for line in causes[:MOST_BARS]],
-            },
-        )
+class Says(Protocol):
+    """Gives a message in the reader's language, with `%(name)s` filled in."""
 
-    def _number(self, count: int, cases: Selection, position: int) -> Number:
-        return Number(count, address(CASES, cases, position) if self._lists else None)
+    def __call__(self, message: str, **values: object) -> str: ...
 
-    def _times(
-        self, answer: Frequency, apart: Sequence[str | None], position: int
-    ) -> list[TimeLine]:
-        """Give the periods that have complaints, in order."""
-        split = self._question.split
-        periods: dict[str, list[FrequencyRow]] = defaultdict(list)
-        for row in answer.rows:
-            periods[row.values["period"] or ""].append(row)
-        lines = []
-        for label, rows in periods.items():
-            cells = {row.values[split]: row for row in rows} if split else {}
-            span = rows[0].cases
-            filters = self._question.frequency.selection.filters
-            count = sum(row.count for row in rows)
-            lines.append(
-                TimeLine(
-                    label,
-                    self._opened(span),
-                    self._number(count, replace(span, filters=filters), position),
-                    tuple(
-                        self._number(cells[value].count, cells[value].cases, position)
-                        if value in cells
-                        else None
-                        for value in apart
-                    ),
-                    count - sum(cells[value].count for value in apart if value in cells)
-                    if split
-                    else 0,
-                )
-            )
-        return lines
 
-    def _opened(self, span: Selection) -> str:
-        """Give the address of one period alone, in finer ones."""
+class Names(Protocol):
+    """Gives the words for a code of a kind; None is what is not stated."""
+
+    def __call__(self, kind: str, code: str | None) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Who reads which page at which address: their words, the links they may follow.
+
+    `lists`: cases may be listed.
+    """
+
+    view: View
+    pairs: Pairs
+    known: Known
+    zone: ZoneInfo
+    say: Says
+    name: Names
+    word: Names
+    lists: bool
+
+    def count(self, count: float | None, cases: Selection | None) -> Cell:
+        """Show a count, which leads to its complaints."""
+        if cases is None or not self.lists:
+            return Cell(count, "count")
+        return Cell(count, "count", address(CASES, cases, self.known.position))
+
+    def narrowed(self, dimension: str, cases: Selection) -> str | None:
+        """Lead to the same page for these complaints alone."""
+        found = [values for name, values in cases.filters if name == dimension]
+        if not found:
+            return None
+        here = self.view.path
+        return narrowed(here, self.pairs, dimension, ",".join(found[-1]))
+
+    def opened(self, period: Period, span: Selection) -> str:
+        """Lead to the same page for one period alone, in finer ones."""
         assert span.received_from is not None  # noqa: S101 a period has both ends
         assert span.received_to is not None  # noqa: S101 as above
-        ends = days(span.received_from, span.received_to, self._zone)
-        finer = FINER[self._question.period]
-        return changed(self._pairs, **ends, period=finer)
-
-    def _values(self, answer: Frequency | None, position: int) -> list[ValueLine]:
-        split = self._question.split
-        if answer is None or split is None:
-            return []
-        whole = sum(row.count for row in answer.rows)
-        lines, running = [], 0
-        for row in answer.rows:
-            running += row.count
-            lines.append(
-                ValueLine(
-                    self._name(split, row.values[split]),
-                    self._narrowed(row.cases),
-                    self._number(row.count, row.cases, position),
-                    row.count / whole,
-                    running / whole,
-                )
-            )
-        return lines
-
-    def _causes(self, answer: RootCauses, position: int) -> list[ValueLine]:
-        basis = self._question.causes.basis
-        return [
-            ValueLine(
-                self._name(basis, row.cause),
-                self._narrowed(row.cases),
-                self._number(row.count, row.cases, position),
-                row.share,
-                row.cumulative_share,
-            )
-            for row in answer.rows
-        ]
-
-    def _narrowed(self, cases: Selection) -> str:
-        name, values = cases.filters[-1]
-        return narrowed(self._pairs, name, ",".join(values))
-
-    def _time_plot(
-        self,
-        answer: Frequency,
-        times: Sequence[TimeLine],
-        series: Sequence[str],
-        has_others: bool,
-    ) -> dict[str, Any]:
-        """Give every period between the first and the last, also those without any."""
-        if not times:
-            return {"kind": "time", "periods": [], "series": []}
-        first, last = answer.rows[0].cases, answer.rows[-1].cases
-        assert first.received_from is not None  # noqa: S101 a period has both ends
-        assert last.received_to is not None  # noqa: S101 as above
-        spans = buckets(
-            self._question.period,
-            first.received_from,
-            last.received_to - timedelta(microseconds=1),
-            self._zone,
-        )
-        lines = {line.label: line for line in times}
-        found = [lines.get(span.label) for span in spans]
-        drawn = [
-            {"name": name, "values": [_cell(line, index) for line in found]}
-            for index, name in enumerate(series)
-        ]
-        if has_others:
-            rest = [line.others if line else 0 for line in found]
-            drawn.append({"name": self._words["others"], "values": rest})
-        if not drawn:
-            whole = [line.total.count if line else 0 for line in found]
-            drawn = [{"name": self._words["total"], "values": whole}]
-        return {
-            "kind": "time",
-            "periods": [span.label for span in spans],
-            "series": drawn,
-        }
-
-
-def _cell(line: TimeLine | None, index: int) -> int:
-    number = line.cells[index] if line else None
-    return number.count if number else 0
+        ends = days(span.received_from, span.received_to, self.zone)
+        return changed(self.view.path, self.pairs, **ends, period=FINER[period])

@@ -4,6 +4,15 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from services.analytics.pages.figure_words import (
+    BY,
+    COLUMNS,
+    COUNTS,
+    OUT_OF,
+    ROWS,
+    SECTIONS,
+    VIEWS,
+)
 from services.kernel.i18n import msgid
 
 DIMENSIONS: Final[Mapping[str, str]] = MappingProxyType(
@@ -86,6 +95,21 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             "reported": msgid("Not stated"),
             "found": msgid("Not determined"),
         },
+        "span": {
+            "always": msgid("All days"),
+            "this_month": msgid("This month"),
+            "last_month": msgid("Last month"),
+            "quarter": msgid("This quarter"),
+            "year": msgid("This year"),
+            "twelve_months": msgid("Last 12 months"),
+        },
+        "of": {**DIMENSIONS, "period": msgid("Period"), **ROWS},
+        "view": VIEWS,
+        "section": SECTIONS,
+        "column": COLUMNS,
+        "counts": COUNTS,
+        "by": BY,
+        "out_of": OUT_OF,
     }
 )
 

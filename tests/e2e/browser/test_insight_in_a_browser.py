@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -84,14 +86,14 @@ def sign_in(page: Page, login: str, address: str) -> None:
 
 
 def total(page: Page) -> int:
-    return int(page.inner_text(".total a"))
+    return int(page.locator(".total a").first.inner_text())
 
 
-def table(page: Page, at: int) -> list[list[str]]:
+def table(page: Page, section: str) -> list[list[str]]:
     rows: list[list[str]] = page.evaluate(
-        "at => [...document.querySelectorAll('.tall tbody')[at].rows]"
+        "key => [...document.querySelector(`#${key}-figure tbody`).rows]"
         ".map((row) => [...row.cells].map((cell) => cell.innerText))",
-        at,
+        section,
     )
     return rows
 
@@ -111,24 +113,24 @@ def test_a_filter_changes_address_numbers_and_plots_together(
     assert total(page) == count(site, ours) == 5
     causes = asked(site, "root-causes", category=ours)["rows"]
     shown = [(row["cause"], str(row["count"])) for row in causes]
-    assert [(row[0], row[1]) for row in table(page, 1)] == shown
+    assert [(row[0], row[1]) for row in table(page, "causes")] == shown
     assert drawn(page, "pareto")["counts"] == [row["count"] for row in causes]
 
     with page.expect_response(lambda answer: "channel=phone" in answer.url):
         page.select_option("#channel", "phone")
     page.wait_for_url("**channel=phone*")
-    page.locator(".total", has_text="2").wait_for()
+    page.locator(".total", has_text="2 complaints").wait_for()
     assert page.url.endswith(f"&category={ours}&channel=phone")
     assert "=&" not in page.url  # what is empty is left out
     assert page.inner_text("#told").startswith("2 ")
     assert drawn(page, "pareto")["counts"] == [2]
     assert sum(drawn(page, "time")["series"][0]["values"]) == 2
-    assert [row[1] for row in table(page, 1)] == ["2"]
+    assert [row[1] for row in table(page, "causes")] == ["2"]
     assert "channel=phone" in (page.get_attribute(".languages a", "href") or "")
     assert page.evaluate("window.stayed")  # one part changed, not the page
 
     page.go_back()
-    page.locator(".total", has_text="5").wait_for()
+    page.locator(".total", has_text="5 complaints").wait_for()
     assert page.input_value("#channel") == ""
     page.reload()
     assert total(page) == 5
@@ -138,11 +140,27 @@ def test_a_split_is_drawn_in_words_and_its_numbers_open_their_lists(
     visit: Visit, ours: str
 ) -> None:
     page = visit()
-    sign_in(page, ours, f"/insight?category={ours}&group_by=channel")
+    sign_in(page, ours, f"/insight/frequency?category={ours}&group_by=channel")
     plot = drawn(page, "time")
     counts = {each["name"]: sum(each["values"]) for each in plot["series"]}
     assert counts == {"Telephone": 2, "Web form": 2, "E-mail": 1}
     page.wait_for_selector(".plot.time svg text:has-text('Telephone')")
+    for kind, begins in (("svg", b"<svg "), ("png", b"\x89PNG")):
+        with page.expect_download() as coming:
+            page.click(f"[data-image={kind}]")
+        saved = Path(coming.value.path()).read_bytes()
+        assert saved.startswith(begins)
+        if kind == "svg":  # what it shows is written in it
+            told = re.sub(r"<[^>]*>", " ", saved.decode())
+            position = page.inner_text(".known").split()[3]
+            for part in (
+                "How often",
+                "Telephone",
+                ours[:20],
+                "open or closed",
+                position,
+            ):
+                assert part in told
     page.click(".tables > :nth-child(2) tbody tr:has-text('Telephone') td a")
     assert page.locator("tbody tr").count() == 2
     assert page.locator("a[href^='/desk/cases/']").count() == 2
@@ -174,13 +192,15 @@ def test_a_wrong_filter_is_told_and_mended_in_place(visit: Visit, ours: str) -> 
 
 def test_chinese_on_a_phone_in_the_dark_long_codes_fit(visit: Visit, ours: str) -> None:
     page = visit(width=390, lang="zh-CN", color_scheme="dark")
-    sign_in(page, ours, f"/insight?category={ours}&group_by=category")
+    sign_in(page, ours, f"/insight/frequency?category={ours}&group_by=category")
     assert page.inner_text("h1") == "统计分析"
-    assert "累计占比" in page.inner_text("main")
-    drawn(page, "pareto")
-    for address in (page.url, page.get_attribute(".total a", "href") or ""):
+    listed = page.locator(".total a").first.get_attribute("href") or ""
+    tabs = page.locator("#views a").evaluate_all("all => all.map((a) => a.href)")
+    for address in (listed, *tabs):
         page.goto(address)
-        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390, address
+        if address in tabs:
+            page.wait_for_selector(".plot[data-drawn] svg path", state="attached")
 
 
 def test_on_paper_tables_are_whole_and_the_form_is_left_out(

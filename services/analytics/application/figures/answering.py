@@ -37,7 +37,8 @@ class Known:
 class Question:
     """What one asks of a figure; each figure names in `parameters` what it reads of it.
 
-    `now` is the instant by which an open case's age is told where no `as_of` is asked.
+    What is open is as old as it was `at` that instant; by default that of `as_of`, and
+    `now` where none is asked for.
     """
 
     selection: Selection
@@ -46,6 +47,7 @@ class Question:
     dimensions: tuple[str, ...] = ()
     period: Period | None = None
     level: int | None = None
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

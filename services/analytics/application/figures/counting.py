@@ -102,6 +102,11 @@ class Figures:
         self._store = store
         self._zone = zone
 
+    def known(self, as_of: AsOf) -> Known:
+        """Say of which state answers are now, so that several can be of the same."""
+        with self._store.snapshot() as rows:
+            return _known(rows, as_of)
+
     def frequency(
         self,
         selection: Selection,
@@ -187,8 +192,9 @@ class Figures:
         """
         with self._store.snapshot() as rows:
             known = _known(rows, question.as_of)
-            at = None if question.as_of is None else known.as_of
-            asked = Asked(question, rows, known, at or question.now, self._zone)
+            then = None if question.as_of is None else known.as_of
+            at = question.at or then or question.now
+            asked = Asked(question, rows, known, at, self._zone)
             try:
                 return figure.answer(asked)
             except TooManyPeriodsError:

@@ -1,0 +1,229 @@
+"""Which figures stand on which page of `/insight`, and how each is drawn. All data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from services.analytics.pages.asking import INSIGHT, Pairs
+
+Drawing = Literal["time", "pareto", "columns", "bars", "stacked", "lines"]
+"""How a figure is drawn: its total as a bar for each column, its lines as bars beside or
+on each other, or as lines along the periods. `time` and `pareto` are for complaints over
+time and for causes, which have drawings of their own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One figure on a page.
+
+    `key` names its words and its place on the page. Of the address it follows the
+    filters and what it `takes`; `fixed` parameters are always the same. Of its columns
+    those in `lead` are told above the plot, `columns` are drawn, the table has all. Of
+    the lines at most so `many` are shown; the page that it `opens` has more.
+    """
+
+    key: str
+    figure: str
+    drawing: Drawing
+    takes: tuple[str, ...] = ()
+    fixed: Pairs = ()
+    lead: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    many: int = 500
+    opens: str = ""
+
+    def pairs(self, given: Pairs, asks: tuple[str, ...]) -> Pairs:
+        """Give its parameters out of those of a page that `asks` these."""
+        own = [(name, value) for name, value in given if self._follows(name, asks)]
+        return (*self.fixed, *own)
+
+    def _follows(self, name: str, asks: tuple[str, ...]) -> bool:
+        return name in self.takes or name not in asks
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One page: its sections, and the parameters beside the filters that they take."""
+
+    name: str
+    sections: tuple[Section, ...]
+
+    @property
+    def path(self) -> str:
+        return INSIGHT if self is VIEWS[0] else f"{INSIGHT}/{self.name}"
+
+    @property
+    def asks(self) -> tuple[str, ...]:
+        taken = [name for section in self.sections for name in section.takes]
+        return tuple(dict.fromkeys(taken))
+
+
+_AGES: Final = (
+    "under_1_day",
+    "1_to_7_days",
+    "7_to_30_days",
+    "30_to_90_days",
+    "over_90_days",
+)
+_RATES: Final = ("responded_share", "solved_share", "satisfied_share")
+_APPEALS: Final = (
+    "pending",
+    "accepted",
+    "dismissed",
+    "confirmed",
+    "overturned",
+    "unclear",
+)
+
+
+def _by(name: str) -> Pairs:
+    return (("group_by", name),)
+
+
+VIEWS: Final = (
+    View(
+        "overview",
+        (
+            Section(
+                "received", "frequency", "time", takes=("period",), opens="frequency"
+            ),
+            Section(
+                "backlog",
+                "backlog",
+                "columns",
+                lead=("open",),
+                columns=_AGES,
+                opens="departments",
+            ),
+            Section(
+                "rates",
+                "rates",
+                "columns",
+                lead=_RATES,
+                columns=_RATES,
+                opens="departments",
+            ),
+            Section(
+                "causes",
+                "root-causes",
+                "pareto",
+                takes=("basis",),
+                many=10,
+                opens="causes",
+            ),
+        ),
+    ),
+    View(
+        "frequency",
+        (
+            Section(
+                "frequency", "frequency", "time", takes=("period", "group_by", "level")
+            ),
+        ),
+    ),
+    View(
+        "causes",
+        (Section("causes", "root-causes", "pareto", takes=("basis", "level")),),
+    ),
+    View(
+        "time",
+        (
+            Section("backlog", "backlog", "columns", lead=("open",), columns=_AGES),
+            Section(
+                "rates_over_time",
+                "rates",
+                "lines",
+                takes=("period",),
+                fixed=_by("period"),
+                columns=_RATES,
+            ),
+            Section(
+                "deadlines",
+                "stated-deadlines",
+                "stacked",
+                takes=("period",),
+                fixed=_by("period"),
+                lead=("stated", "overdue", "overdue_share"),
+                columns=("in_time", "overdue", "unsaid"),
+            ),
+        ),
+    ),
+    View(
+        "departments",
+        (
+            Section(
+                "backlog",
+                "backlog",
+                "stacked",
+                fixed=_by("department"),
+                lead=("open",),
+                columns=_AGES,
+            ),
+            Section(
+                "rates",
+                "rates",
+                "bars",
+                fixed=_by("department"),
+                lead=_RATES,
+                columns=_RATES,
+            ),
+        ),
+    ),
+    View(
+        "channels",
+        (
+            Section(
+                "received_by_channel",
+                "frequency",
+                "time",
+                takes=("period",),
+                fixed=_by("channel"),
+            ),
+            Section(
+                "received_by_source",
+                "frequency",
+                "time",
+                takes=("period",),
+                fixed=_by("source"),
+            ),
+        ),
+    ),
+    View(
+        "appeals",
+        (
+            Section(
+                "appeals",
+                "appeals",
+                "columns",
+                lead=("appealed", "appealed_share", "overturned_share"),
+                columns=_APPEALS,
+            ),
+            Section(
+                "appeals_over_time",
+                "appeals",
+                "lines",
+                takes=("period",),
+                fixed=_by("period"),
+                columns=("appealed_share", "overturned_share"),
+            ),
+            Section(
+                "declines",
+                "declines",
+                "columns",
+                lead=("declined", "declined_share", "overturned_share"),
+                columns=("stands", "contested", "overturned"),
+            ),
+            Section(
+                "decline_reasons",
+                "declines",
+                "stacked",
+                fixed=(
+                    *_by("decline_reason"),
+                    ("decline", "stands,contested,overturned"),
+                ),
+                columns=("stands", "contested", "overturned"),
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,162 @@
+"""What people call the pages, the figures and their numbers, and what each counts."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from services.kernel.i18n import msgid
+
+Words = Mapping[str, str]
+
+VIEWS: Final[Words] = MappingProxyType(
+    {
+        "overview": msgid("Overview"),
+        "frequency": msgid("Frequency"),
+        "causes": msgid("Causes"),
+        "time": msgid("Time"),
+        "departments": msgid("Departments"),
+        "channels": msgid("Channels"),
+        "appeals": msgid("Appeals"),
+    }
+)
+
+SECTIONS: Final[Words] = MappingProxyType(
+    {
+        "received": msgid("Complaints received"),
+        "frequency": msgid("How often"),
+        "causes": msgid("Why: root causes"),
+        "backlog": msgid("Still open, by age"),
+        "received_by_channel": msgid("By which channel"),
+        "received_by_source": msgid("From which source"),
+        "rates": msgid("Responded, solved, satisfied"),
+        "rates_over_time": msgid("Responded, solved, satisfied, over time"),
+        "deadlines": msgid("Deadlines as imported records state them"),
+        "appeals": msgid("Appeals and what became of them"),
+        "appeals_over_time": msgid("Appeals over time"),
+        "declines": msgid("Not accepted"),
+        "decline_reasons": msgid("Not accepted, by reason"),
+    }
+)
+"""What stands over each figure of a page."""
+
+ROWS: Final[Words] = MappingProxyType(
+    {
+        "backlog": msgid("Age"),
+        "rates": msgid("Result"),
+        "appeals": msgid("Result"),
+        "declines": msgid("Result"),
+        "stated-deadlines": msgid("Result"),
+    }
+)
+"""What stands over the names of a figure's numbers where each has a row."""
+
+COLUMNS: Final[Words] = MappingProxyType(
+    {
+        "open": msgid("Open"),
+        "under_1_day": msgid("Under 1 day"),
+        "1_to_7_days": msgid("1 to 7 days"),
+        "7_to_30_days": msgid("7 to 30 days"),
+        "30_to_90_days": msgid("30 to 90 days"),
+        "over_90_days": msgid("90 days and over"),
+        "received": msgid("Received"),
+        "responded": msgid("Responded"),
+        "responded_share": msgid("Responded, share"),
+        "solved": msgid("Solved"),
+        "solved_share": msgid("Solved, share"),
+        "asked": msgid("Asked if satisfied"),
+        "rated": msgid("Gave a score"),
+        "rated_share": msgid("Gave a score, share"),
+        "satisfied": msgid("Satisfied"),
+        "satisfied_share": msgid("Satisfied, share"),
+        "decided": msgid("Decided"),
+        "appealed": msgid("Appealed"),
+        "appealed_share": msgid("Appealed, share"),
+        "pending": msgid("Waits"),
+        "accepted": msgid("Under review"),
+        "dismissed": msgid("Dismissed"),
+        "confirmed": msgid("Reviewed, same outcome"),
+        "overturned": msgid("Overturned"),
+        "overturned_share": msgid("Overturned, share"),
+        "unclear": msgid("Closed without a stated result"),
+        "declined": msgid("Not accepted"),
+        "declined_share": msgid("Not accepted, share"),
+        "stands": msgid("Stands"),
+        "contested": msgid("Contested"),
+        "stated": msgid("Deadline stated"),
+        "in_time": msgid("In time"),
+        "overdue": msgid("Overdue"),
+        "unsaid": msgid("Not said whether kept"),
+        "overdue_share": msgid("Overdue, share"),
+    }
+)
+"""The numbers of the figures; `figure.column` where two mean something different."""
+
+_RECEIVED: Final = msgid("Every complaint received, open or closed, once.")
+_BY_RECEIPT: Final = msgid("By the time of receipt as it was claimed.")
+
+COUNTS: Final[Words] = MappingProxyType(
+    {
+        "frequency": _RECEIVED,
+        "root-causes": _RECEIVED,
+        "backlog": msgid("Every complaint that was open, once."),
+        "rates": msgid(
+            "Every complaint received, once. Responded: the customer heard from somebody."
+            " Solved: what was promised has been done, or the customer accepted the"
+            " decision, and nothing was contested or reopened since. Asked: a follow-up"
+            " was tried or a score given. Satisfied: the last score of the outcome was 4"
+            " or 5."
+        ),
+        "appeals": msgid(
+            "Every complaint that was decided, resolved or declined at least once, and by"
+            " its last appeal. Overturned: the next decision had another outcome than the"
+            " contested one. Under review: taken up, no decision since. Waits: nobody has"
+            " taken it up."
+        ),
+        "declines": msgid(
+            "Every complaint received, and those that were not accepted. Stands: that"
+            " holds. Contested: an appeal waits. Overturned: accepted, or taken up on"
+            " appeal, after all."
+        ),
+        "stated-deadlines": msgid(
+            "Every imported complaint whose source states a deadline, by what the source"
+            " says of it; nothing is worked out from dates."
+        ),
+    }
+)
+"""What a line of each figure counts."""
+
+BY: Final[Words] = MappingProxyType(
+    {
+        "frequency": _BY_RECEIPT,
+        "root-causes": _BY_RECEIPT,
+        "backlog": msgid("By age since the time of receipt as it was claimed."),
+        "rates": _BY_RECEIPT,
+        "appeals": _BY_RECEIPT,
+        "declines": _BY_RECEIPT,
+        "stated-deadlines": _BY_RECEIPT,
+    }
+)
+"""By which time each figure tells periods and ages."""
+
+OUT_OF: Final[Words] = MappingProxyType(
+    {
+        "root-causes": msgid("Shares are of all complaints counted."),
+        "rates": msgid(
+            "Shares: responded of all of which it is known; solved of the same without"
+            " declined and withdrawn ones; score given of those asked; satisfied of those"
+            " who gave a score."
+        ),
+        "appeals": msgid(
+            "Shares: appealed of those decided; overturned of the appeals that ended"
+            " dismissed, with the same outcome or overturned."
+        ),
+        "declines": msgid(
+            "Shares: not accepted of all received; overturned of those not accepted."
+        ),
+        "stated-deadlines": msgid(
+            "Overdue: share of those of which the source says whether the deadline was"
+            " kept."
+        ),
+    }
+)
+"""Of what the shares of a figure are."""
