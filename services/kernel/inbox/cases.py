@@ -93,17 +93,25 @@ class Inbox:
                 subject=subject,
             )
 
-    def apply(self, tx: Tx, arrived: Sequence[Arrived], effect: Effect) -> Applied:
+    def apply(
+        self,
+        tx: Tx,
+        arrived: Sequence[Arrived],
+        effect: Effect,
+        *,
+        watched: bool = True,
+    ) -> Applied:
         """Apply what is next in its case, with what it releases; keep what is early.
 
         Everything happens in the caller's transaction, which must commit before the
         messages are acknowledged. `effect` is called once, or not at all; again, with
-        ever fewer events, only after it raised.
+        ever fewer events, only after it raised. Unless `watched` it may take as long as
+        it likes.
         """
         by_case: dict[UUID, list[Arrived]] = defaultdict(list)
         for event in arrived:
             by_case[event.case_id].append(event)
-        return self._apply(tx, by_case, effect, retry=False)
+        return self._apply(tx, by_case, effect, retry=False, watched=watched)
 
     def replay(
         self, tx: Tx, effect: Effect, *, case_ids: Iterable[UUID] | None = None
@@ -181,6 +189,7 @@ class Inbox:
         effect: Effect,
         *,
         retry: bool,
+        watched: bool = True,
     ) -> Applied:
         case_ids = sorted(by_case)
         versions = self.rows.lock(tx, case_ids)
@@ -201,7 +210,7 @@ class Inbox:
             return outcome
 
         outcome = decided({})
-        failing = culprits(tx, outcome.effective, effect)
+        failing = culprits(tx, outcome.effective, effect, watched=watched)
         if failing:
             outcome = decided(failing)
         sealed = [

@@ -70,7 +70,9 @@ Culprits = dict["Place", str]
 """The first event of each case that cannot take effect, and the code of why."""
 
 
-def culprits(tx: Tx, events: Sequence[Arrived], effect: Effect) -> Culprits:
+def culprits(
+    tx: Tx, events: Sequence[Arrived], effect: Effect, *, watched: bool = True
+) -> Culprits:
     """Have events take effect, and name the first of each case that cannot.
 
     What raises, or does not end, is halved until the culprits stand alone; the later
@@ -82,7 +84,10 @@ def culprits(tx: Tx, events: Sequence[Arrived], effect: Effect) -> Culprits:
     many = _LONGEST_TO_BEGIN + _LONGEST_FOR_EACH * len(events)
     try:
         with tx.savepoint():
-            within(LONGEST_FOR_ONE if alone else many, lambda: effect(tx, events))
+            if watched:
+                within(LONGEST_FOR_ONE if alone else many, lambda: effect(tx, events))
+            else:
+                effect(tx, events)
     except HungError:
         if alone:
             return _culprit(events[0], HANDLER_HUNG)
@@ -94,10 +99,10 @@ def culprits(tx: Tx, events: Sequence[Arrived], effect: Effect) -> Culprits:
     else:
         return {}
     half = len(events) // 2
-    found = culprits(tx, events[:half], effect)
+    found = culprits(tx, events[:half], effect, watched=watched)
     held = {case_id for case_id, _ in found}
     rest = [event for event in events[half:] if event.case_id not in held]
-    return found | culprits(tx, rest, effect)
+    return found | culprits(tx, rest, effect, watched=watched)
 
 
 def _culprit(event: Arrived, reason: str) -> Culprits:
