@@ -171,7 +171,8 @@ def what_if(case: Case, by: Clockwork, now: datetime) -> tuple[Clock, ...]:
     """Give what our clocks would say of an imported case, by the times that it states.
 
     Only clocks that run from the receipt to the answer: records of other systems state
-    nothing of what the others wait for.
+    nothing of what the others wait for. Where no answer is stated, the end of the case
+    counts as one.
     """
     if case.origin != Origin.MIGRATION:
         return ()
@@ -283,7 +284,7 @@ def _clock(
     elif stop is not None and stated and stop.precision is Precision.NOT_BEFORE:
         state, stopped_at = "unknown", None
     elif stop is not None:
-        state = "met" if span.met else "ended"
+        state = "met" if span.met or stated else "ended"
     whole = by.spent(rule, start, due_at)
     gone = by.spent(rule, start, stopped_at or now)
     return Clock(

@@ -12,6 +12,7 @@ from events.catalogue import (
     AssignmentAccepted,
     AssignmentReturned,
     ComplaintAppealed,
+    ComplaintClosed,
     ComplaintReceived,
     ComplaintReopened,
     ComplaintResolved,
@@ -450,6 +451,17 @@ def test_what_our_clocks_would_say_goes_by_the_stated_times() -> None:
     assert {clock.state for clock in waiting} == {"running"}
     live = folded(enveloped(received()))
     assert what_if(live, CLOCKWORK, now) == ()
+
+
+def test_where_no_answer_is_stated_the_end_of_the_case_is_one() -> None:
+    """Boston closes its requests, and says no more."""
+    history = [past(an(ComplaintReceived), CUSTOMER), past(an(ComplaintClosed), AGENT)]
+    case = folded(
+        event.model_copy(update={"origin": Origin.MIGRATION})
+        for event in enveloped(history)
+    )
+    found = what_if(case, CLOCKWORK, RECEIVED_AT + 400 * DAY)
+    assert {clock.state for clock in found} == {"met"}
 
 
 def test_an_answer_without_a_date_is_met_by_nobodys_guess() -> None:
