@@ -97,6 +97,8 @@ class Progress:
     received_at: dt.datetime
     standing: Standing
     steps: tuple[Step, ...]
+    promised: tuple[dt.datetime, ...] = ()
+    """By when the customer hears from us, as long as that is not done."""
 
 
 @dataclass(frozen=True, slots=True)

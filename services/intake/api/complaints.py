@@ -102,7 +102,7 @@ def router(
                 "state": progress.standing.state,
                 "unit": progress.standing.unit,
                 "received_at": rfc3339(progress.received_at),
-                "promised": [],
+                "promised": [rfc3339(at) for at in progress.promised],
                 "timeline": [
                     {"type": step.type, "at": rfc3339(step.at)}
                     for step in progress.steps

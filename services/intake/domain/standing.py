@@ -43,6 +43,15 @@ SHOWN: Final = frozenset(
 """What a customer sees happen. How departments return, propose and approve is ours."""
 
 
+_ANSWERS: Final = (catalogue.DecisionIssued, catalogue.ComplaintResolved)
+_ENDS: Final = frozenset({State.DECLINED, State.CLOSED, State.WITHDRAWN, State.MERGED})
+
+
+def keeps_promises(event: Envelope[Any]) -> bool:
+    """Tell whether the customer has got what was promised, or nobody owes it any more."""
+    return isinstance(event.data, _ANSWERS) or event.data.leads_to in _ENDS
+
+
 def advance(standing: Standing | None, event: Envelope[Any]) -> Standing:
     """Give where the case stands after `event`."""
     state = event.data.state_after(standing and standing.state) or State.RECEIVED

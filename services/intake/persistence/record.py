@@ -16,7 +16,7 @@ from events.envelope import Envelope
 from events.vocabulary import State
 from services.intake.application.registering import named_as_before
 from services.intake.domain.standing import SHOWN, Standing, advance
-from services.intake.persistence import batches
+from services.intake.persistence import batches, promises
 from services.intake.ports import (
     WORDS,
     Batch,
@@ -97,7 +97,7 @@ class IntakeRecord:
         self._vault = vault
         self._index = index
         self._words = words
-        self._database.migrate((*TABLES, *batches.TABLES))
+        self._database.migrate((*TABLES, *batches.TABLES, *promises.TABLES))
         self._readings = Readings(self._database)
         self.erasures = Erasures(
             vault,
@@ -221,6 +221,7 @@ class IntakeRecord:
     def follow(self, tx: Tx, events: Sequence[Envelope[Any]]) -> None:
         """Note what handling did to cases, in the inbox's transaction."""
         _advance(tx, events)
+        promises.note(tx, events)
         batches.corrected(tx, events)
         for event in events:
             if isinstance(event.data, SubjectErased):
@@ -275,12 +276,14 @@ class IntakeRecord:
                 "SELECT type, occurred_at FROM step WHERE case_id = ? ORDER BY version",
                 (case,),
             )
+            promised = promises.promised(tx, case)
         return Progress(
             receipt_no,
             case,
             from_micros(received_at),
             Standing(State(state), unit),
             tuple(Step(type_, from_micros(at)) for type_, at in steps),
+            promised,
         )
 
     def received(self, case_id: UUID) -> ComplaintReceived | None:

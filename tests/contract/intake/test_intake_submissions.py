@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 
+from events.examples import EXAMPLES
 from events.vocabulary import Origin, Precision, State, Verification
 from services.intake.application.receipt_number import as_receipt_no
 from services.intake.ports import TakenError
@@ -303,6 +304,36 @@ def test_progress_by_number_alone(intake):
     assert progress.standing.state is State.RECEIVED
     assert progress.standing.unit is None
     assert [step.type for step in progress.steps] == ["ComplaintReceived"]
+
+
+@pytest.mark.parametrize(
+    "kept", ["DecisionIssued", "ComplaintResolved", "ComplaintWithdrawn"]
+)
+def test_what_was_promised_is_told_until_it_is_kept(intake, kept):  # S6, S60
+    receipt = intake.one()
+    (received,) = intake.events()
+
+    def happened(name, version, **data):
+        event = EXAMPLES[name]
+        known = {"case_id": received.case_id, "version": version}
+        changed = event.data.model_copy(update=data)
+        with intake.store.database.write() as tx:
+            intake.record.follow(
+                tx, [event.model_copy(update={**known, "data": changed})]
+            )
+
+    def promised():
+        return intake.inquiries.progress(receipt.receipt_no).promised
+
+    later, sooner = (received.recorded_at + dt.timedelta(days=days) for days in (9, 2))
+    assert promised() == ()
+    happened("ReceiptAcknowledged", 2, expected_at=later)
+    happened("ReceiptAcknowledged", 3, expected_at=sooner)
+    happened("ReceiptAcknowledged", 3, expected_at=sooner)  # comes twice
+    happened("ComplaintAccepted", 4)
+    assert promised() == (sooner, later)
+    happened(kept, 5)
+    assert promised() == ()
 
 
 def test_a_mistyped_number_is_told_apart_from_an_unknown_one(intake):
