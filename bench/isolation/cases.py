@@ -379,6 +379,8 @@ COMMAND_BODIES: Final[Mapping[str, Mapping[str, Any]]] = {
         "correction": {"field": "category", "value": "service"},
     },
     "record-history": {"facts": [{"fact": "closed"}]},
+    "revoke-import": {"batch": "old"},
+    "reinstate-import": {"batch": "old"},
 }
 """For each command, a body that any case could accept; `withdraw` ends the case last but
 one, so that what follows is refused by its state and not by its role."""

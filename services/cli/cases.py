@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from rich.console import Console
 from rich.text import Text
 
-from events.catalogue import ComplaintResolved, DeadlineStated
+from events.catalogue import ComplaintResolved, DeadlineStated, RecordCorrected
 from events.envelope import Event
 from services.handling.api.cases import case_json, events_json
 from services.handling.api.clocks import clocks_json
@@ -45,6 +45,7 @@ _FACTS = (
     ("severity", "Severity"),
     ("department", "Department"),
     ("origin", "Origin"),
+    ("batch", "Import"),
     ("case_id", "Case id"),
 )
 
@@ -75,6 +76,8 @@ def print_case(history: History, clocks: Timed) -> None:
     """Print a case, what runs or was late, and its history for people."""
     case = case_json(history)
     received = history.case.received_at
+    if not history.case.counted:
+        case["batch"] = f"{case['batch']} (revoked: no figure counts this case)"
     case["received_at"] = stated(received, history.case.received_precision)
     console = Console(highlight=False, markup=False)
     heading = Text(_spoken(case["receipt_no"]), style="bold")
@@ -130,12 +133,14 @@ def _to_the_second(told: str) -> str:
 
 
 def _says(data: Event) -> str:
-    """Tell what another system stated, in its words."""
+    """Tell what another system stated, in its words, and what became of its import."""
     match data:
         case DeadlineStated(due_at=due_at, overdue=overdue):
             due = [f"due {_to_the_second(rfc3339(due_at))}"] if due_at else []
             kept = [] if overdue is None else ["overdue" if overdue else "not overdue"]
             return ", ".join(due + kept)
+        case RecordCorrected(counted=bool(counted)):
+            return "import reinstated" if counted else "import revoked"
         case ComplaintResolved(stated_as=str(words)):
             return f"stated as {words}"
         case _:

@@ -141,6 +141,17 @@ class Batch:
     """Those of the cases that figures leave out."""
 
 
+class Brought(NamedTuple):
+    """A case that an import brought: where it stood in the file, and what it is."""
+
+    case_id: UUID
+    line: int
+    receipt_no: str
+    channel: str
+    received_on: str
+    """The day of the complaint, as its source says: `2026-01-31`."""
+
+
 class Record(Protocol):
     """Intake's own database: the record of what was received.
 
@@ -202,10 +213,8 @@ class Record(Protocol):
     def imports(self, batch: str | None = None) -> list[Batch]:
         """Give every import, or the one of this name, the latest first."""
 
-    def imported(
-        self, batch: str, *, after: UUID, limit: int
-    ) -> list[tuple[UUID, int]]:
-        """Give cases of an import, in the order of their ids, each with its line."""
+    def imported(self, batch: str, *, after: UUID, limit: int) -> list[Brought]:
+        """Give cases of an import behind `after`, in the order of their ids."""
 
     def note(self, reading: Reading) -> None:
         """Commit who read which document."""

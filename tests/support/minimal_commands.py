@@ -74,5 +74,7 @@ def minimal_commands(case: Case, policy: Policy, now: datetime) -> dict[str, c.C
             correction=c.CorrectionStated(field="category", value="service"),
         ),
         c.RecordHistory(facts=[{"fact": "closed"}]),
+        c.RevokeImport(batch="old"),
+        c.ReinstateImport(batch="old"),
     )
     return {command.name: command for command in commands}

@@ -27,6 +27,7 @@ from services.analytics.application.figures import (
     Figure,
     Question,
 )
+from services.analytics.domain.facts import REVOKED
 from services.analytics.domain.figures import (
     COUNTED_ORIGINS,
     DEEPEST,
@@ -48,7 +49,6 @@ from services.kernel.errors import FieldError, MalformedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
-    from enum import StrEnum
     from zoneinfo import ZoneInfo
 
 T = TypeVar("T")
@@ -61,7 +61,7 @@ MOST_CASES: Final = 1_000
 
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _CODE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-_VOCABULARIES: Final[dict[str, type[StrEnum]]] = {
+_VOCABULARIES: Final[dict[str, Iterable[str]]] = {
     "channel": Channel,
     "source": Source,
     "reported_via": ReportedVia,
@@ -69,7 +69,7 @@ _VOCABULARIES: Final[dict[str, type[StrEnum]]] = {
     "complaint_class": ComplaintClass,
     "severity": Severity,
     "outcome": Outcome,
-    "origin": Origin,
+    "origin": (*Origin, REVOKED),
     "responded": Said,
     "decided": Said,
     "solved": Said,
@@ -216,8 +216,8 @@ class Parameters:
         for value in values:
             if value == UNSTATED:
                 continue
-            if allowed is not None and value not in {word.value for word in allowed}:
-                words = ", ".join(word.value for word in allowed)
+            if allowed is not None and value not in {str(word) for word in allowed}:
+                words = ", ".join(map(str, allowed))
                 self._fault(name, "is not one of its words", f"use one of {words} or -")
                 return ()
             if allowed is None and not _codes(name, value):

@@ -50,6 +50,8 @@ SHOWN: Final = (
     "state",
     "level",
     "origin",
+    "batch",
+    "counted",
     "received_at",
     "received_precision",
     "closed_at",

@@ -13,6 +13,7 @@ from services.handling.application.asking import (
     carried_out,
     done_json,
     fault,
+    foreseen,
     read_asked,
     require_object,
 )
@@ -102,6 +103,27 @@ def router(
         async def one(line: Line) -> Mapping[str, Any]:
             wanted = read_asked(sender, line.value)
             done = await carried_out(commanding, writer, wanted)
+            return {"status": 200, **done_json(done)}
+
+        return await answer_lines(request.stream(), one)
+
+    @routes.post(
+        "/commands:check",
+        summary="What would become of many commands, each by itself; nothing is done",
+        openapi_extra={
+            "requestBody": {
+                "required": True,
+                "content": {NDJSON: {"schema": {"type": "string"}}},
+            }
+        },
+    )
+    async def check(
+        request: Request,
+        sender: Annotated[Credential, Depends(caller(authenticator))],
+    ) -> Response:
+        async def one(line: Line) -> Mapping[str, Any]:
+            wanted = read_asked(sender, line.value)
+            done = await foreseen(commanding, writer, wanted)
             return {"status": 200, **done_json(done)}
 
         return await answer_lines(request.stream(), one)

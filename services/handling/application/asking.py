@@ -92,6 +92,12 @@ async def carried_out(commanding: Commanding, writer: Writer, wanted: Asked) -> 
     return await writer.call(commanding.carry_out, wanted)
 
 
+async def foreseen(commanding: Commanding, writer: Writer, wanted: Asked) -> Done:
+    """Say what a command would do. Raises as `carried_out` would."""
+    commanding.check(wanted)
+    return await writer.call(commanding.foresee, wanted)
+
+
 def done_json(done: Done) -> dict[str, Any]:
     """Give what a command did as every interface tells it."""
     return {

@@ -119,6 +119,8 @@ class _Batch:
     files: list[SealedFile] = field(default_factory=list)
     new_keys: list[KeyRow] = field(default_factory=list)
     changed: dict[UUID, Case] = field(default_factory=dict)
+    foreseen: bool = False
+    """Whether nothing of it is kept: then nothing is sealed either."""
 
 
 class Commanding:
@@ -203,6 +205,13 @@ class Commanding:
             return [_busy()]
         middle = len(batch) // 2
         return self.carry_out(batch[:middle]) + self.carry_out(batch[middle:])
+
+    def foresee(self, batch: Sequence[Asked]) -> list[Done | Exception]:
+        """Say what would become of each command by itself; nothing is kept or sealed."""
+        with self._record.writing() as tx:
+            return [
+                self._one(tx, each, _Batch({}, {}, foreseen=True)) for each in batch
+            ]
 
     def forget(self, case_ids: Iterable[UUID]) -> None:
         """Read these cases anew: something else than a command changed them."""
@@ -401,16 +410,21 @@ class _Sealer:
         self._commanding = commanding
         self._asked, self._case, self._now = asked, case, now
         self._used = {each.file_id for each in batch.files}
+        self._foreseen = batch.foreseen
         self.documents: list[Sealed] = []
         self.files: list[SealedFile] = []
 
     def words(self, text: str, kind: DocumentKind) -> DocumentRef:
+        if self._foreseen:
+            return _unsealed(kind)
         self._ensure_key()
         sealed = self._commanding.seal_words(text, kind, self._case, self._now)
         self.documents.append(sealed)
         return _ref(sealed, kind)
 
     def file(self, upload: str, kind: DocumentKind) -> DocumentRef:
+        if self._foreseen:
+            return _unsealed(kind)
         upload_id = UUID(upload)
         if upload_id in self._used:
             raise used_twice(UPLOAD)

@@ -68,6 +68,7 @@ class Case:
     closed_precision: str | None = None
     erased: bool = False  # the person's data was: nothing can be written of them
     level: int = 0  # 0 before any appeal, then the number of the appeal
+    batch: str | None = None  # the run of the import that brought it
     counted: bool = True  # by figures; not while the import that brought it is revoked
 
     # What follows is there for decisions.
@@ -239,6 +240,7 @@ def _received(event: Envelope[Any], data: its.ComplaintReceived) -> Case:
         price=product.price if product else None,
         expectation_known=bool(data.demand) or data.desired_outcome is not None,
         statement=(data.statement.document_id,),
+        batch=data.imported_from.batch if data.imported_from else None,
     )
 
 

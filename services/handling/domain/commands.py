@@ -386,6 +386,25 @@ class RecordHistory(Command):
     """In the order in which they happened."""
 
 
+class RevokeImport(Command):
+    """Have no figure count an imported case any more: its import was wrong."""
+
+    name: ClassVar = "revoke-import"
+
+    batch: Code
+    """The run of the import that brought the case."""
+    worked_on: bool = False
+    """Also where somebody has worked on the case since."""
+
+
+class ReinstateImport(Command):
+    """Have figures count an imported case again whose import was revoked."""
+
+    name: ClassVar = "reinstate-import"
+
+    batch: Code
+
+
 COMMANDS: Final[dict[str, type[Command]]] = {
     command.name: command
     for command in (
@@ -415,6 +434,8 @@ COMMANDS: Final[dict[str, type[Command]]] = {
         WithdrawComplaint,
         CorrectRecord,
         RecordHistory,
+        RevokeImport,
+        ReinstateImport,
     )
 }
 """Every command by its name in addresses, in the order of a case's life."""

@@ -73,7 +73,16 @@ REFUSALS: Final[dict[str, str]] = {
         "More than the receipt is recorded of this case: record a history first of all"
         " and only once, and go on by the commands of daily work."
     ),
+    "case.import_revoked": (
+        "The import that brought this case was revoked: have the import reinstated"
+        " before anything else is done."
+    ),
     # what
+    "case.worked_on": (
+        "Somebody has worked on this case since it was imported: leave it in force, or"
+        " say `worked_on` to leave it out of figures all the same."
+    ),
+    "case.other_import": "Another import brought this case: name {allowed}.",
     "case.history_order": (
         "This fact cannot come after the ones before it: put it where the case is in one"
         " of {allowed}."

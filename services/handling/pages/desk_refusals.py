@@ -48,6 +48,10 @@ REMEDIES: Final[Mapping[str, str]] = {
         " stands."
     ),
     "case.history_order": msgid("This cannot come after what is recorded before it."),
+    "case.import_revoked": msgid(
+        "The import that brought this case was revoked: no figure counts it, and nothing"
+        " is done with it unless the import is reinstated."
+    ),
     "case.improvement_missing": msgid(
         "The customer was right, at least in part. Say what will be improved."
     ),
@@ -112,6 +116,11 @@ REMEDIES: Final[Mapping[str, str]] = {
     "case.nothing_to_agree": msgid("No settlement is on offer."),
     "case.nothing_to_appeal": msgid(
         "There is no decision to appeal against yet, or an appeal runs already."
+    ),
+    "case.other_import": msgid("Another import brought this case. Name that one."),
+    "case.worked_on": msgid(
+        "Somebody has worked on this case since it was imported. It stays in force unless"
+        " that is said."
     ),
     "case.outcome_differs": msgid("Give the outcome that the decision stated."),
     "case.outcome_missing": msgid("Say what the outcome is."),

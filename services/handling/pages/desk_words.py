@@ -36,6 +36,8 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             "withdraw": msgid("Withdraw the complaint"),
             "correct": msgid("Correct the record"),
             "record-history": msgid("Record the imported history"),
+            "revoke-import": msgid("Revoke the import"),
+            "reinstate-import": msgid("Reinstate the import"),
         },
         "command_hint": {
             "acknowledge": msgid(
@@ -75,6 +77,9 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             "attachments": msgid("Attachments"),
             "attempt": msgid("Attempt"),
             "authority": msgid("By which authority"),
+            "batch": msgid("Import"),
+            "counted": msgid("Counted in figures"),
+            "worked_on": msgid("Also where somebody has worked on it"),
             "basis": msgid("Basis"),
             "category": msgid("Category"),
             "comment": msgid("What the customer said"),

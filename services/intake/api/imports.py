@@ -99,7 +99,7 @@ def imports_router(imports: Imports, authenticator: Authenticator) -> APIRouter:
     ) -> dict[str, Any]:
         _require_watcher(sender)
         found = await imports.cases(batch, after=after, limit=limit)
-        rows = [{"case_id": str(case), "line": line} for case, line in found]
+        rows = [{**each._asdict(), "case_id": str(each.case_id)} for each in found]
         more = len(found) == limit
         return {"rows": rows, "next": rows[-1]["case_id"] if more else None}
 

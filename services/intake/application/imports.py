@@ -7,7 +7,7 @@ from uuid import UUID
 
 from services.intake.application.registering import Registrar
 from services.intake.application.submitting import Intake
-from services.intake.ports import Batch, BatchTold, Record
+from services.intake.ports import Batch, BatchTold, Brought, Record
 from services.kernel.access import MIGRATION, Credential
 from services.kernel.clock import Clock, rfc3339
 from services.kernel.errors import ForbiddenError, NotFoundError
@@ -72,8 +72,8 @@ class Imports:
 
     async def cases(
         self, batch: str, *, after: UUID | None, limit: int
-    ) -> list[tuple[UUID, int]]:
-        """Give cases that a run brought, each with its line. Raises NotFoundError."""
+    ) -> list[Brought]:
+        """Give cases that a run brought, by their ids. Raises NotFoundError."""
         await self.one(batch)
         return await asyncio.to_thread(
             lambda: self._record.imported(batch, after=after or _START, limit=limit)

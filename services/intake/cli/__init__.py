@@ -4,11 +4,14 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from services.intake.cli.around import Around
+
+if TYPE_CHECKING:
+    import httpx
 
 
 def add_verbs(app: typer.Typer, around: Around) -> None:
@@ -144,6 +147,26 @@ def add_verbs(app: typer.Typer, around: Around) -> None:
         list_: Annotated[
             bool, typer.Option("--list", help="Only list the imports that there were.")
         ] = False,
+        revoke: Annotated[
+            str | None,
+            typer.Option(
+                metavar="BATCH", help="Have no figure count what this import brought."
+            ),
+        ] = None,
+        reinstate: Annotated[
+            str | None,
+            typer.Option(metavar="BATCH", help="Have figures count it again."),
+        ] = None,
+        worked_on: Annotated[
+            bool,
+            typer.Option(
+                "--worked-on",
+                help="Revoke also cases that somebody has worked on since.",
+            ),
+        ] = False,
+        yes: Annotated[
+            bool, typer.Option("--yes", help="Revoke or reinstate without asking.")
+        ] = False,
         batch_size: Annotated[
             int, typer.Option(min=1, max=5_000, help="Rows sent together.")
         ] = 500,
@@ -155,13 +178,22 @@ def add_verbs(app: typer.Typer, around: Around) -> None:
 
         Exit status 1 when rows were rejected or histories refused.
         """
-        if list_ and file is None:
-            from services.intake.cli import batches  # noqa: PLC0415 lazy
-
-            around.visit(lambda client: batches.show_imports(client, as_json=as_json))
+        wanted = [each for each in (file, list_, revoke, reinstate) if each]
+        if len(wanted) != 1:
+            raise typer.BadParameter(
+                "Give one of FILE, --list, --revoke BATCH, --reinstate BATCH."
+            )
+        if file is None:
+            _about_imports(
+                around,
+                revoke=revoke,
+                reinstate=reinstate,
+                worked_on=worked_on,
+                dry_run=dry_run,
+                yes=yes,
+                as_json=as_json,
+            )
             return
-        if list_ or file is None:
-            raise typer.BadParameter("Give either a FILE or --list.")
         from services.intake.cli import choosing, taking, telling  # noqa: PLC0415 lazy
         from services.kernel.i18n import language_of  # noqa: PLC0415 lazy
 
@@ -212,6 +244,49 @@ def add_verbs(app: typer.Typer, around: Around) -> None:
         )
         if not summary.all_taken:
             sys.exit(1)
+
+
+def _about_imports(
+    around: Around,
+    *,
+    revoke: str | None,
+    reinstate: str | None,
+    worked_on: bool,
+    dry_run: bool,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """List the imports that there were, or decide of one."""
+    from services.intake.cli import batches, revoking, telling  # noqa: PLC0415 lazy
+
+    batch = revoke or reinstate
+    if batch is None:
+        around.visit(lambda client: batches.show_imports(client, as_json=as_json))
+        return
+
+    def one_pass(client: "httpx.Client", *, foreseen: bool) -> revoking.Outcome:
+        with telling.watched(shown=not as_json) as progress:
+            return revoking.passed(
+                client,
+                batch,
+                revoking.REVOKE if revoke else revoking.REINSTATE,
+                worked_on=worked_on,
+                foreseen=foreseen,
+                progress=progress,
+            )
+
+    def work(client: "httpx.Client") -> revoking.Outcome:
+        outcome = one_pass(client, foreseen=True)
+        if dry_run or not outcome.changed or not revoking.confirmed(outcome, yes=yes):
+            return outcome
+        outcome = one_pass(client, foreseen=False)
+        around.settled(client)
+        return outcome
+
+    outcome = around.visit(work)
+    typer.echo(revoking.as_json(outcome) if as_json else "\n".join(outcome.lines()))
+    if not outcome.whole:
+        sys.exit(1)
 
 
 def _given(**values: Any) -> dict[str, Any]:

@@ -7,8 +7,9 @@ from uuid import UUID
 
 from events.catalogue import ComplaintReceived, RecordCorrected
 from events.envelope import Envelope
-from services.intake.ports import Batch, BatchTold
-from services.kernel.clock import from_micros, micros
+from events.vocabulary import Precision
+from services.intake.ports import Batch, BatchTold, Brought
+from services.kernel.clock import from_micros, micros, stated_day
 from services.kernel.store.database import Tx
 
 TABLES: Final = (
@@ -18,7 +19,7 @@ TABLES: Final = (
         read_rows BIGINT, duplicates BIGINT, rejected BIGINT, histories BIGINT)""",
     """CREATE TABLE IF NOT EXISTS import_case (
         case_id UUID PRIMARY KEY, batch TEXT NOT NULL, line BIGINT NOT NULL,
-        counted BIGINT NOT NULL)""",
+        received_on TEXT NOT NULL, counted BIGINT NOT NULL)""",
     """CREATE INDEX IF NOT EXISTS import_case_by_batch
         ON import_case (batch, case_id)""",
 )
@@ -45,10 +46,10 @@ def brought(tx: Tx, events: Sequence[Envelope[ComplaintReceived]]) -> None:
         sorted(begun.values()),
     )
     tx.executemany(
-        "INSERT INTO import_case (case_id, batch, line, counted) VALUES (?, ?, ?, 1)"
-        " ON CONFLICT (case_id) DO NOTHING",
+        "INSERT INTO import_case (case_id, batch, line, received_on, counted)"
+        " VALUES (?, ?, ?, ?, 1) ON CONFLICT (case_id) DO NOTHING",
         [
-            (each.case_id, place.batch, place.line)
+            (each.case_id, place.batch, place.line, _day(each))
             for each, place in found
             if place is not None
         ],
@@ -97,14 +98,26 @@ def listed(tx: Tx, batch: str | None = None) -> list[Batch]:
     return [_batch(row, *counts.get(row[0], (0, 0))) for row in rows]
 
 
-def cases(tx: Tx, batch: str, *, after: UUID, limit: int) -> list[tuple[UUID, int]]:
-    """Give cases of an import behind `after`, each with its line."""
+def cases(tx: Tx, batch: str, *, after: UUID, limit: int) -> list[Brought]:
+    """Give cases of an import behind `after`, in the order of their ids."""
     rows = tx.fetchall(
-        "SELECT case_id, line FROM import_case WHERE batch = ? AND case_id > ?"
-        " ORDER BY case_id LIMIT ?",
+        "SELECT import_case.case_id, line, receipt_no, channel, received_on"
+        " FROM import_case"
+        " JOIN submission ON submission.case_id = import_case.case_id"
+        " WHERE batch = ? AND import_case.case_id > ?"
+        " ORDER BY import_case.case_id LIMIT ?",
         (batch, after, limit),
     )
-    return [(case_id, line) for case_id, line in rows]
+    return [
+        Brought(case_id, line, receipt_no, channel, day)
+        for case_id, line, receipt_no, channel, day in rows
+    ]
+
+
+def _day(event: Envelope[ComplaintReceived]) -> str:
+    if event.occurred_precision is Precision.DAY:
+        return stated_day(event.occurred_at).isoformat()
+    return event.occurred_at.date().isoformat()
 
 
 def _batch(row: tuple[Any, ...], brought: int, counted: int) -> Batch:

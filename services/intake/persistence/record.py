@@ -22,6 +22,7 @@ from services.intake.ports import (
     Batch,
     BatchTold,
     Belongings,
+    Brought,
     Filing,
     Kept,
     Marks,
@@ -352,9 +353,7 @@ class IntakeRecord:
         with _told(), self._database.read() as tx:
             return batches.listed(tx, batch)
 
-    def imported(
-        self, batch: str, *, after: UUID, limit: int
-    ) -> list[tuple[UUID, int]]:
+    def imported(self, batch: str, *, after: UUID, limit: int) -> list[Brought]:
         with _told(), self._database.read() as tx:
             return batches.cases(tx, batch, after=after, limit=limit)
 

@@ -13,7 +13,8 @@ from events.vocabulary import (
     Precision,
     Severity,
 )
-from services.analytics.domain.facts import Facts, NoReceiptError, fold
+from services.analytics.domain.facts import REVOKED, Facts, NoReceiptError, fold
+from services.analytics.domain.figures import COUNTED_ORIGINS
 from tests.support.histories import START, event_number, happened
 
 
@@ -141,6 +142,16 @@ def test_a_correction_changes_what_its_target_said() -> None:
     facts = given(RECEIVED, corrected(RECEIVED, "product.model", "HT-9"))
     assert facts.product == "HT-9"
     assert given(RECEIVED, corrected(RECEIVED, "product.lot", None)).lot is None
+
+
+def test_a_revoked_import_is_of_an_origin_that_no_figure_counts() -> None:
+    def counted(*, yes: bool) -> Envelope[Event]:
+        return happened("RecordCorrected", version=2, correction=None, counted=yes)
+
+    facts = given(RECEIVED, counted(yes=False))
+    assert facts.origin == REVOKED
+    assert REVOKED not in COUNTED_ORIGINS
+    assert given(RECEIVED, counted(yes=False), counted(yes=True)).origin == "migration"
 
 
 def test_a_correction_of_the_report_leaves_what_was_accepted_since() -> None:

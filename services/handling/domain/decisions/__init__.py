@@ -10,6 +10,7 @@ from services.handling.domain.decisions import (
     assessment,
     ending,
     history,
+    imports,
     settlement,
 )
 from services.handling.domain.decisions.rules import Decided, Rule, Scene
@@ -31,6 +32,7 @@ RULES: Final[dict[type[Command], Rule[Any]]] = {
         *ending.RULES,
         *appeal.RULES,
         *history.RULES,
+        *imports.RULES,
     )
 }
 
@@ -47,6 +49,7 @@ def decide(
     on = Scene(case, actor, now, policy)
     rule = RULES[type(command)]
     _require_role(on, command.name)
+    _require_counted(on, command.name)
     if rule.done(on):
         return ()
     rule.gate(on)
@@ -79,6 +82,7 @@ def _may(on: Scene, rule: Rule[Any]) -> bool:
 def _hindrance(on: Scene, rule: Rule[Any]) -> ForbiddenError | RefusedError | None:
     try:
         _require_role(on, rule.command.name)
+        _require_counted(on, rule.command.name)
         rule.gate(on)
     except (ForbiddenError, RefusedError) as refused:
         return refused
@@ -89,3 +93,9 @@ def _require_role(on: Scene, name: str) -> None:
     roles = on.policy.roles[name]
     if on.actor.role not in roles:
         raise refusal("case.not_your_role", allowed=roles)
+
+
+def _require_counted(on: Scene, name: str) -> None:
+    """Let nobody work on a case whose import was revoked: no figure would show it."""
+    if not on.case.counted and name not in imports.NAMES:
+        raise refusal("case.import_revoked")

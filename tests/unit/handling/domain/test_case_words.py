@@ -24,7 +24,8 @@ NAMES = (
     "acknowledge accept decline assign sign-for return add-evidence confirm-statement"
     " investigate propose"
     " approve send-back issue agree refuse resolve follow-up rate close appeal"
-    " accept-appeal dismiss-appeal reopen withdraw correct record-history"
+    " accept-appeal dismiss-appeal reopen withdraw correct record-history revoke-import"
+    " reinstate-import"
 )
 
 
