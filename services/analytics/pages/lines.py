@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from services.analytics.pages.contents import Section
     from services.analytics.pages.showing import Kind, Reader
 
+MOST_BESIDE: Final = 5
+"""A table with more numbers stands below its plot."""
+
 JOINT: Final = " · "
 """Between the names of a line that is of several things."""
 
@@ -60,7 +63,7 @@ class Lines:
         )
         empty = not any(number.value for number in total.values())
         one_row_each = section.drawing == "columns"
-        table = self._of_columns(reader) if one_row_each else self._of_lines(reader)
+        in_rows = self._of_columns if one_row_each else self._of_lines
         name = self.figure.name
         definition = [reader.word("counts", name), reader.word("by", name)]
         if self.figure.out_of is not None:
@@ -70,7 +73,8 @@ class Lines:
             section=section,
             counters=counters,
             plot=None if empty else self._plot(reader),
-            tables=() if empty else (table,),
+            tables=() if empty else (in_rows(reader),),
+            split=not one_row_each and len(self.figure.columns) > MOST_BESIDE,
             definition=tuple(definition),
             drawn=min(MOST_BARS, len(self.answer.lines)) if limited else 0,
             lines=len(self.answer.lines) if limited else 0,
@@ -100,7 +104,7 @@ class Lines:
         )
         heads = (
             Head(reader.word("of", self.figure.name), "label"),
-            Head(reader.say(_COMPLAINTS), "count"),
+            Head(reader.say(_NUMBER), "count"),
         )
         return Table(self._title(reader), heads, rows)
 
@@ -210,5 +214,5 @@ def lines(
     return Lines(section, figure, question, answer)
 
 
-_COMPLAINTS: Final = msgid("Complaints")
+_NUMBER: Final = msgid("Value")
 _IN_ALL: Final = msgid("In all")

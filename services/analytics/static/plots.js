@@ -36,11 +36,11 @@ function said(plot) {
 
 // Axes of durations have their lines at whole days, hours or minutes.
 function steps(plot) {
-  if (plot.unit === "share") return { min: 0 };
+  const most = Math.max(...plot.series.flatMap(({ values }) => values));
+  if (plot.unit === "share") return { min: 0, ...(most > 0.5 ? { max: 1 } : {}) };
   if (plot.unit !== "seconds") return { minInterval: 1 };
-  const longest = Math.max(...plot.series.flatMap(({ values }) => values));
-  const { seconds } = TIMES.find(({ from }) => longest >= from);
-  const rough = longest / 4 / seconds;
+  const { seconds } = TIMES.find(({ from }) => most >= from);
+  const rough = most / 4 / seconds;
   const power = 10 ** Math.floor(Math.log10(rough || 1));
   const nice = [1, 2, 5, 10].find((each) => each * power >= rough) * power;
   return { interval: Math.max(nice, 1) * seconds };

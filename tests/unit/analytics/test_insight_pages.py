@@ -342,6 +342,13 @@ def test_nothing_counted_is_said_and_what_to_do(house: House, tmp_path: Path) ->
     new.database.close()
 
 
+def test_a_figure_that_counts_none_of_the_complaints_says_so(house: House) -> None:
+    for view, query in (("time", "overdue=-"), ("departments", "state=CLOSED")):
+        page = house.page(query, view)
+        assert page.count("Nothing is to be shown here") == 1
+        assert tables(page)  # the other figures of the page are there
+
+
 def test_every_figure_says_of_which_state_and_what_it_counts(house: House) -> None:
     page = house.page("as_of=500&from=2025-01-01&origin=demo")
     figures = page.count('class="sheet figure"')
