@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from services.analytics.domain.figures import Filters, Group, Selection
+    from services.analytics.domain.stays import Kind, Passed, Returned
     from services.analytics.domain.versions import Changes, Version
     from services.kernel.store.database import Tx
 
@@ -79,6 +80,36 @@ class Snapshot(Protocol):
 
         `starts` are the instants at which periods begin, in order, none missing.
         Of each group those are counted too that answer to each of `also`.
+        Raises `TooManyGroupsError`.
+        """
+
+    def passed(
+        self,
+        kind: Kind,
+        selection: Selection,
+        position: int,
+        *,
+        at: datetime,
+        dimensions: Sequence[str],
+        starts: Sequence[datetime] = (),
+        whole: bool = False,
+    ) -> list[Passed]:
+        """Measure stays by place, dimensions and period of receipt, or all as one.
+
+        Those that last run to `at`. Raises `TooManyGroupsError`.
+        """
+
+    def returned(
+        self,
+        selection: Selection,
+        position: int,
+        *,
+        dimensions: Sequence[str],
+        starts: Sequence[datetime] = (),
+        whole: bool = False,
+    ) -> list[Returned]:
+        """Count returns by department, dimensions and period of receipt, or all as one.
+
         Raises `TooManyGroupsError`.
         """
 

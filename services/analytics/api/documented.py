@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from services.analytics.application.questions import MOST_CASES
-from services.analytics.domain.figures import DIMENSIONS, PATHS
+from services.analytics.domain.figures import DIMENSIONS, PASSED, PATHS
 from services.analytics.domain.periods import PERIODS
 
 _DOCUMENTED: Final = {
@@ -20,6 +20,7 @@ _DOCUMENTED: Final = {
     "as_of": "What was known at a position of the log or at an instant; now.",
 }
 _FILTER: Final = "Values, commas between; - for none; given twice, both must hold."
+_PASSED_FILTER: Final = "What it went through at any time; commas between."
 _PATH_FILTER: Final = f"{_FILTER} a: a and all below; a/-: a alone."
 
 
@@ -29,6 +30,7 @@ def documented(*names: str) -> dict[str, Any]:
     described |= {
         name: _PATH_FILTER if name in PATHS else _FILTER for name in DIMENSIONS
     }
+    described |= dict.fromkeys(PASSED, _PASSED_FILTER)
     return {
         "parameters": [
             {

@@ -32,6 +32,7 @@ from services.analytics.domain.figures import (
     COUNTED_ORIGINS,
     DEEPEST,
     DIMENSIONS,
+    PASSED,
     PATHS,
     UNSTATED,
     Selection,
@@ -78,6 +79,7 @@ _VOCABULARIES: Final[dict[str, Iterable[str]]] = {
     "decline": Decline,
     "decline_reason": DeclineReason,
     "overdue": Overdue,
+    "was_in": State,
 }
 
 
@@ -193,7 +195,7 @@ class Parameters:
     def _selection(self) -> Selection:
         filters = [
             (name, values)
-            for name in DIMENSIONS
+            for name in (*DIMENSIONS, *PASSED)
             for given in self._values(name)
             if (values := self._filter(name, given))
         ]

@@ -39,6 +39,7 @@ from events.catalogue import (
 )
 from events.vocabulary import AssignmentRole, Origin
 from services.analytics.domain.handled import at_first, handled
+from services.analytics.domain.stays import holder, when
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,8 +59,9 @@ class Facts:
 
     `received_at` is the claimed time of receipt (`occurred_at`), by which periods count.
     `category` is what was accepted, before that what was reported. `department` is the
-    lead; the codes from `responded` to `overdue` are those of `handled`. `set_by` names the event behind each field that a later event than the receipt
-    set, so that a correction changes what its target said and nothing newer.
+    lead; the codes from `responded` to `overdue` are those of `handled`, the two times
+    those of `stays`. `set_by` names the event behind each field that a later event than
+    the receipt set, so that a correction changes what its target said and nothing newer.
     """
 
     receipt_event: UUID
@@ -91,6 +93,9 @@ class Facts:
     decline: str | None = None
     decline_reason: str | None = None
     overdue: str | None = None
+    returns: int = 0
+    state_since: datetime | None = None
+    held_since: datetime | None = None
     set_by: tuple[tuple[str, UUID], ...] = ()
 
 
@@ -118,8 +123,15 @@ def fold(facts: Facts | None, event: Envelope[Event]) -> Facts:
     state = data.state_after(None)
     if state is not None and state.value != facts.state:
         changes["state"] = state.value
+        changes["state_since"] = when(event)
+    held = holder(facts.state, facts.department)
+    department = stated.get("department", facts.department)
+    if held != holder(changes.get("state", facts.state), department):
+        changes["held_since"] = when(event)
     if isinstance(data, ComplaintAppealed):
         changes["appeals"] = facts.appeals + 1
+    elif isinstance(data, AssignmentReturned) and data.role is AssignmentRole.LEAD:
+        changes["returns"] = facts.returns + 1
     return replace(facts, **changes) if changes else facts
 
 
@@ -188,6 +200,8 @@ def _received(event: Envelope[Event], data: ComplaintReceived) -> Facts:
         lot=product.lot,
         supplier=product.supplier,
         state=ComplaintReceived.leads_to.value,
+        state_since=when(event),
+        held_since=when(event),
         **at_first(event.origin),
     )
 

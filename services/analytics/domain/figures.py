@@ -41,6 +41,10 @@ DIMENSIONS: Final = (
 )
 """The facts by which one may group and filter, each by the name it has in `Facts`."""
 
+PASSED: Final = ("was_in", "held_by", "returned_by")
+"""Filters on what a complaint went through, of which it may have gone through several:
+a state, a lead department, a department that gave it back."""
+
 PATHS: Final = frozenset({"category", "reported_category", "root_cause"})
 """Dimensions whose values are paths of up to four codes, joined by `/`."""
 

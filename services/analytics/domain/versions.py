@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from services.analytics.domain.facts import Facts, NoReceiptError, fold
+from services.analytics.domain.stays import NOTHING, Ended, ended
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -26,7 +27,8 @@ class Version:
     """The facts of a case from a position on, up to but without `to_position`.
 
     The row whose `to_position` is None is open: it holds what is known now.
-    `applied` is the version of the case's last event in it.
+    `applied` is the version of the case's last event in it, `ended` what its first one
+    ended.
     """
 
     case_id: UUID
@@ -34,6 +36,7 @@ class Version:
     to_position: int | None
     applied: int
     facts: Facts
+    ended: Ended = NOTHING
 
 
 @dataclass(slots=True)
@@ -79,7 +82,8 @@ def unfold(present: Mapping[UUID, Version], entries: Iterable[Entry]) -> Changes
             continue
         if last is not None:
             history[-1] = replace(last, to_position=position)
-        history.append(Version(case_id, position, None, event.version, facts))
+        before = ended(last.facts, facts, event) if last else NOTHING
+        history.append(Version(case_id, position, None, event.version, facts, before))
     for case_id, history in histories.items():
         known = present.get(case_id)
         if known is not None and history[0] is not known:

@@ -234,6 +234,7 @@ class _Insight:
             unstated = WORDS["unstated"]
             word = unstated.get(kind, unstated["reported"])
         else:
+            kind = _SAID_AS.get(kind, kind)
             words = EVENT_WORDS.get(kind) or WORDS.get(kind, {})
             word = words.get(value, "")
         return self._pages.text(request, word) if word else str(value)
@@ -243,6 +244,17 @@ class _Insight:
         words = WORDS[kind]
         word = words.get(code) or words[code.rpartition(".")[2]]
         return self._pages.text(request, word)
+
+
+_SAID_AS: Final = {
+    "in_state": "state",
+    "was_in": "state",
+    "holder": "department",
+    "had_by": "department",
+    "held_by": "department",
+    "returned_by": "department",
+}
+"""Whose words the values of another name have."""
 
 
 def faults_of(request: Request, pages: Pages, error: MalformedError) -> list[FormFault]:

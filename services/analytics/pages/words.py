@@ -43,13 +43,23 @@ DIMENSIONS: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 
+WENT_THROUGH: Final = {
+    "in_state": msgid("In the state"),
+    "holder": msgid("With"),
+    "had_by": msgid("Department"),
+    "was_in": msgid("Was in the state"),
+    "held_by": msgid("Was with"),
+    "returned_by": msgid("Returned by"),
+}
+
 SAID: Final = {"yes": msgid("Yes"), "no": msgid("No")}
 
 WORDS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
     {
-        "dimension": DIMENSIONS,
+        "dimension": {**DIMENSIONS, **WENT_THROUGH},
         "field": {
             **DIMENSIONS,
+            **WENT_THROUGH,
             "from": msgid("From"),
             "to": msgid("To"),
             "period": msgid("Period"),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from services.analytics.domain.figures import (
     DIMENSIONS,
     MOST_GROUPS,
+    PASSED,
     PATHS,
     UNSTATED,
     Filters,
@@ -14,6 +15,7 @@ from services.analytics.domain.figures import (
     Selection,
     TooManyGroupsError,
 )
+from services.analytics.persistence import passing
 from services.analytics.persistence.tables import SELECTED, marks, version_of
 from services.analytics.ports import Standing
 from services.kernel.clock import from_micros, micros
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
+    from services.analytics.domain.stays import Kind, Passed, Returned
     from services.analytics.domain.versions import Version
     from services.kernel.store.database import Tx
 
@@ -87,7 +90,7 @@ class SqlSnapshot:
     ) -> list[Group]:
         counts, given = ["COUNT(*)"], []
         for filters in also:
-            holds, values = _conditions(filters)
+            holds, values = _conditions(filters, position)
             counts.append(f"COALESCE(SUM(CASE WHEN {holds} THEN 1 ELSE 0 END), 0)")
             given += values
         where, params = self._where(selection, position)
@@ -113,6 +116,54 @@ class SqlSnapshot:
             for row in rows
             if row[0]
         ]
+
+    def passed(
+        self,
+        kind: Kind,
+        selection: Selection,
+        position: int,
+        *,
+        at: datetime,
+        dimensions: Sequence[str],
+        starts: Sequence[datetime] = (),
+        whole: bool = False,
+    ) -> list[Passed]:
+        return passing.passed(
+            self._tx,
+            kind,
+            self._chosen(selection, position, dimensions, starts),
+            micros(at),
+            whole=whole,
+            bucketed=bool(starts),
+        )
+
+    def returned(
+        self,
+        selection: Selection,
+        position: int,
+        *,
+        dimensions: Sequence[str],
+        starts: Sequence[datetime] = (),
+        whole: bool = False,
+    ) -> list[Returned]:
+        return passing.returned(
+            self._tx,
+            self._chosen(selection, position, dimensions, starts),
+            whole=whole,
+            bucketed=bool(starts),
+        )
+
+    def _chosen(
+        self,
+        selection: Selection,
+        position: int,
+        dimensions: Sequence[str],
+        starts: Sequence[datetime],
+    ) -> passing.Chosen:
+        where, params = self._where(selection, position)
+        columns = [_bucket([micros(start) for start in starts])] if starts else []
+        columns += map(_column, dimensions)
+        return passing.Chosen(where, params, columns, position)
 
     def cases(
         self, selection: Selection, position: int, *, after: UUID | None, limit: int
@@ -143,19 +194,30 @@ class SqlSnapshot:
                 clauses.append(f"received_at {comparison} ?")
                 params.append(micros(received))
         if selection.filters:
-            holds, given = _conditions(selection.filters)
+            holds, given = _conditions(selection.filters, position)
             clauses.append(holds)
             params.extend(given)
         return f" WHERE {' AND '.join(clauses)}", params
 
 
-def _conditions(filters: Filters) -> tuple[str, list[object]]:
+def _conditions(filters: Filters, position: int) -> tuple[str, list[object]]:
     """Give the condition that all filters hold; `filters` has one at least."""
-    clauses = [_condition(_column(name), values) for name, values in filters]
+    clauses = [_holds(name, values, position) for name, values in filters]
     return (
         " AND ".join(clause for clause, _ in clauses),
         [param for _, params in clauses for param in params],
     )
+
+
+def _holds(
+    name: str, values: Sequence[str], position: int
+) -> tuple[str, Sequence[object]]:
+    if name == "returned_by":
+        return passing.was_returned(marks(values), position), values
+    if name in PASSED:
+        kind = passing.KINDS[name]
+        return passing.was_in(kind, marks(values), position), (*values, *values)
+    return _condition(_column(name), values)
 
 
 def _condition(column: str, values: Sequence[str]) -> tuple[str, list[object]]:

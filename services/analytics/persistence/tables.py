@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from services.analytics.domain.facts import Facts
+from services.analytics.domain.stays import Ended
 from services.analytics.domain.versions import Version
 from services.kernel.clock import from_micros, micros, within_stated_day
 
@@ -39,18 +40,35 @@ _TYPES: Final = {
     "receipt_event": "UUID NOT NULL",
     "received_at": "BIGINT NOT NULL",
     "appeals": "BIGINT NOT NULL",
+    "returns": "BIGINT NOT NULL",
+    "state_since": "BIGINT",
+    "held_since": "BIGINT",
+    "state_took": "BIGINT",
+    "holder_took": "BIGINT",
 }
 _FACTS: Final = tuple(field.name for field in fields(Facts))
-COLUMNS: Final = ("case_id", "from_position", "to_position", "applied", *_FACTS)
+_ENDED: Final = tuple(field.name for field in fields(Ended))
+COLUMNS: Final = (
+    "case_id",
+    "from_position",
+    "to_position",
+    "applied",
+    *_ENDED,
+    *_FACTS,
+)
 SELECTED: Final = ", ".join(COLUMNS)
 _facts_of: Final = attrgetter(*_FACTS)
+_ended_of: Final = attrgetter(*_ENDED)
 _AT: Final = _FACTS.index("received_at")
+_SINCE: Final = (_FACTS.index("state_since"), _FACTS.index("held_since"))
 _BY: Final = _FACTS.index("set_by")
 
 
 def tables(suffix: str, generation: int) -> Iterator[str]:
     """Give the DDL of one set; only index names must be new in each generation."""
-    facts = ", ".join(f"{name} {_TYPES.get(name, 'TEXT')}" for name in _FACTS)
+    facts = ", ".join(
+        f"{name} {_TYPES.get(name, 'TEXT')}" for name in (*_ENDED, *_FACTS)
+    )
     yield f"""
         CREATE TABLE complaint_row{suffix} (
             case_id UUID NOT NULL, from_position BIGINT NOT NULL, to_position BIGINT,
@@ -76,15 +94,27 @@ def values_of(row: Version) -> tuple[object, ...]:
     at, known = row.facts.received_at, row.facts.received_precision
     facts[_AT] = micros(within_stated_day(at) if known == "day" else at)
     facts[_BY] = json.dumps({name: str(by) for name, by in row.facts.set_by})
-    return row.case_id, row.from_position, row.to_position, row.applied, *facts
+    for place in _SINCE:
+        facts[place] = None if facts[place] is None else micros(facts[place])
+    return (
+        row.case_id,
+        row.from_position,
+        row.to_position,
+        row.applied,
+        *_ended_of(row.ended),
+        *facts,
+    )
 
 
 def version_of(row: Sequence[Any]) -> Version:
-    case_id, from_position, to_position, applied, *facts = row
+    case_id, from_position, to_position, applied, *rest = row
+    ended, facts = Ended(*rest[: len(_ENDED)]), rest[len(_ENDED) :]
     facts[_AT] = from_micros(facts[_AT])
+    for place in _SINCE:
+        facts[place] = None if facts[place] is None else from_micros(facts[place])
     set_by = json.loads(facts[_BY])
     facts[_BY] = tuple((name, UUID(by)) for name, by in set_by.items())
-    return Version(case_id, from_position, to_position, applied, Facts(*facts))
+    return Version(case_id, from_position, to_position, applied, Facts(*facts), ended)
 
 
 def marks(values: Sequence[object]) -> str:

@@ -50,7 +50,7 @@ def analytics_figure(
 ) -> None:
     """Show any of the other figures.
 
-    backlog, rates, appeals, declines or stated-deadlines.
+    backlog, rates, appeals, declines, stated-deadlines, dwell, holding or returns.
     """
     from services.cli import figures  # noqa: PLC0415 lazy
 

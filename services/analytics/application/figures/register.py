@@ -10,7 +10,18 @@ from services.analytics.application.figures.handling import (
     DECLINES,
     RATES,
 )
+from services.analytics.application.figures.passing import DWELL, HOLDING, RETURNS
 
 FIGURES: Final[dict[str, Figure]] = {
-    figure.name: figure for figure in (BACKLOG, RATES, APPEALS, DECLINES, DEADLINES)
+    figure.name: figure
+    for figure in (
+        BACKLOG,
+        RATES,
+        APPEALS,
+        DECLINES,
+        DEADLINES,
+        DWELL,
+        HOLDING,
+        RETURNS,
+    )
 }
