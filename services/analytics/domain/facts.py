@@ -97,7 +97,7 @@ class Facts:
     returns: int = 0
     state_since: datetime | None = None
     held_since: datetime | None = None
-    set_by: tuple[tuple[str, UUID], ...] = ()
+    set_by: tuple[tuple[str, str], ...] = ()
 
 
 class NoReceiptError(ValueError):
@@ -119,7 +119,7 @@ def fold(facts: Facts | None, event: Envelope[Event]) -> Facts:
     stated = _stated(data)
     changes: dict[str, Any] = {**handled(facts, data), **stated}
     if stated:
-        set_by = dict(facts.set_by) | dict.fromkeys(stated, event.event_id)
+        set_by = dict(facts.set_by) | dict.fromkeys(stated, str(event.event_id))
         changes["set_by"] = tuple(sorted(set_by.items()))
     state = data.state_after(None)
     if state is not None and state.value != facts.state:
@@ -247,6 +247,6 @@ def _corrected(facts: Facts, data: RecordCorrected) -> Facts:
     changes: dict[str, Any] = {
         name: data.correction.value
         for name in _CORRECTABLE.get(data.correction.field, ())
-        if set_by.get(name, facts.receipt_event) == data.target_event_id
+        if set_by.get(name, str(facts.receipt_event)) == str(data.target_event_id)
     }
     return _with(facts, changes)

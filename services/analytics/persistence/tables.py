@@ -7,7 +7,6 @@ import json
 from dataclasses import fields
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
-from uuid import UUID
 
 from services.analytics.domain.facts import Facts
 from services.analytics.domain.stays import Ended
@@ -93,7 +92,7 @@ def values_of(row: Version) -> tuple[object, ...]:
     facts = list(_facts_of(row.facts))
     at, known = row.facts.received_at, row.facts.received_precision
     facts[_AT] = micros(within_stated_day(at) if known == "day" else at)
-    facts[_BY] = json.dumps({name: str(by) for name, by in row.facts.set_by})
+    facts[_BY] = json.dumps(dict(row.facts.set_by))
     for place in _SINCE:
         facts[place] = None if facts[place] is None else micros(facts[place])
     return (
@@ -112,8 +111,7 @@ def version_of(row: Sequence[Any]) -> Version:
     facts[_AT] = from_micros(facts[_AT])
     for place in _SINCE:
         facts[place] = None if facts[place] is None else from_micros(facts[place])
-    set_by = json.loads(facts[_BY])
-    facts[_BY] = tuple((name, UUID(by)) for name, by in set_by.items())
+    facts[_BY] = tuple(json.loads(facts[_BY]).items())
     return Version(case_id, from_position, to_position, applied, Facts(*facts), ended)
 
 
