@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from events.vocabulary import ReturnReason
 from services.analytics.pages.asking import INSIGHT, Pairs
 
 Drawing = Literal["time", "pareto", "columns", "bars", "stacked", "lines"]
@@ -75,6 +76,7 @@ _APPEALS: Final = (
     "overturned",
     "unclear",
 )
+_RETURNS: Final = tuple(reason.value for reason in ReturnReason)
 
 
 def _by(name: str) -> Pairs:
@@ -139,6 +141,13 @@ VIEWS: Final = (
                 columns=_RATES,
             ),
             Section(
+                "dwell",
+                "dwell",
+                "bars",
+                lead=("median", "p90"),
+                columns=("median", "p90"),
+            ),
+            Section(
                 "deadlines",
                 "stated-deadlines",
                 "stacked",
@@ -167,6 +176,20 @@ VIEWS: Final = (
                 fixed=_by("department"),
                 lead=_RATES,
                 columns=_RATES,
+            ),
+            Section(
+                "holding",
+                "holding",
+                "bars",
+                lead=("median", "p90"),
+                columns=("median", "p90"),
+            ),
+            Section(
+                "returns",
+                "returns",
+                "stacked",
+                lead=("assigned", "returned", "returned_share"),
+                columns=_RETURNS,
             ),
         ),
     ),

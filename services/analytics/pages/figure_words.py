@@ -30,6 +30,9 @@ SECTIONS: Final[Words] = MappingProxyType(
         "received_by_source": msgid("From which source"),
         "rates": msgid("Responded, solved, satisfied"),
         "rates_over_time": msgid("Responded, solved, satisfied, over time"),
+        "dwell": msgid("How long in each state"),
+        "holding": msgid("How long with each department"),
+        "returns": msgid("Given back by departments"),
         "deadlines": msgid("Deadlines as imported records state them"),
         "appeals": msgid("Appeals and what became of them"),
         "appeals_over_time": msgid("Appeals over time"),
@@ -87,6 +90,23 @@ COLUMNS: Final[Words] = MappingProxyType(
         "overdue": msgid("Overdue"),
         "unsaid": msgid("Not said whether kept"),
         "overdue_share": msgid("Overdue, share"),
+        "cases": msgid("Complaints"),
+        "stays": msgid("Stays"),
+        "still": msgid("There still"),
+        "left_out": msgid("Not measured"),
+        "median": msgid("Median"),
+        "p90": msgid("9 of 10 within"),
+        "mean": msgid("Mean"),
+        "longest": msgid("Longest"),
+        "assigned": msgid("Had"),
+        "returned": msgid("Gave back"),
+        "returned_share": msgid("Gave back, share"),
+        "returns": msgid("Times"),
+        "not_ours": msgid("Not ours"),
+        "more_information_needed": msgid("More information needed"),
+        "other_unit_needed": msgid("Another unit is needed"),
+        "duplicate": msgid("Duplicate"),
+        "conflict_of_interest": msgid("Conflict of interest"),
     }
 )
 """The numbers of the figures; `figure.column` where two mean something different."""
@@ -121,6 +141,21 @@ COUNTS: Final[Words] = MappingProxyType(
             "Every imported complaint whose source states a deadline, by what the source"
             " says of it; nothing is worked out from dates."
         ),
+        "dwell": msgid(
+            "Every stay of a complaint in an open state, between the claimed times of"
+            " events; what lasts still runs on to the moment of the figure. A stay whose"
+            " beginning or end is not exactly known is counted and not measured."
+        ),
+        "holding": msgid(
+            "Every stay of an open complaint with a department, or with none, between the"
+            " claimed times of events; what lasts still runs on to the moment of the"
+            " figure. A stay whose beginning or end is not exactly known is counted and"
+            " not measured."
+        ),
+        "returns": msgid(
+            "Every complaint that a department had as its lead, and those that it gave"
+            " back; the reasons count each time."
+        ),
     }
 )
 """What a line of each figure counts."""
@@ -134,6 +169,9 @@ BY: Final[Words] = MappingProxyType(
         "appeals": _BY_RECEIPT,
         "declines": _BY_RECEIPT,
         "stated-deadlines": _BY_RECEIPT,
+        "dwell": _BY_RECEIPT,
+        "holding": _BY_RECEIPT,
+        "returns": _BY_RECEIPT,
     }
 )
 """By which time each figure tells periods and ages."""
@@ -157,6 +195,7 @@ OUT_OF: Final[Words] = MappingProxyType(
             "Overdue: share of those of which the source says whether the deadline was"
             " kept."
         ),
+        "returns": msgid("Share: of those that the department had."),
     }
 )
 """Of what the shares of a figure are."""

@@ -104,6 +104,7 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
         "unstated": {
             "reported": msgid("Not stated"),
             "found": msgid("Not determined"),
+            "holder": msgid("No department"),
         },
         "span": {
             "always": msgid("All days"),
@@ -113,7 +114,7 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             "year": msgid("This year"),
             "twelve_months": msgid("Last 12 months"),
         },
-        "of": {**DIMENSIONS, "period": msgid("Period"), **ROWS},
+        "of": {**DIMENSIONS, **WENT_THROUGH, "period": msgid("Period"), **ROWS},
         "view": VIEWS,
         "section": SECTIONS,
         "column": COLUMNS,
