@@ -51,7 +51,17 @@ function keepQuestion() {
   }
 }
 
+// On paper nobody opens what is closed: definitions are printed with their figures.
+function unfold(open) {
+  for (const each of document.querySelectorAll(".definition")) {
+    if (open) each.dataset.was = each.open ? "open" : "";
+    each.open = open || each.dataset.was === "open";
+  }
+}
+
 drawAll();
+window.addEventListener("beforeprint", () => unfold(true));
+window.addEventListener("afterprint", () => unfold(false));
 dark.addEventListener("change", drawAll);
 light.addEventListener("change", drawAll);
 document.body.addEventListener("htmx:afterSettle", drawAll);
