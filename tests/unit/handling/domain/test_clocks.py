@@ -241,6 +241,18 @@ def test_who_is_asked_to_contribute_signs_too_and_stops_nobody_elses_clock() -> 
     assert [clock.state for clock in found] == ["ended", "running", "running"]
 
 
+def test_to_ask_for_a_contribution_is_not_to_assign_the_case() -> None:
+    asked, _ = joined()
+    assert the("dispatch", run(*accepted(), asked)).state == "running"
+    assert the("dispatch", run(*assigned())).state == "met"
+
+
+def test_what_runs_is_not_started_again() -> None:
+    by = clocks_by(reply(starts=["ComplaintReceived", "ComplaintAccepted"]))
+    (clock,) = run(*accepted(), by=by)
+    assert clock.started_at == RECEIVED_AT
+
+
 def test_an_appeal_has_a_clock_of_its_own() -> None:
     appeal = past(an(ComplaintAppealed, level=1), CUSTOMER, after=DAY)
     plain, found = run(*replied()), run(*replied(), appeal)
