@@ -23,6 +23,7 @@ from services.intake.domain.history import StatedHistory
 from services.intake.domain.mapping import Coder, TableMapping, submission_of
 from services.intake.domain.submission import Submission
 from services.intake.importing.histories import Counts, Histories
+from services.intake.importing.mapping_faults import mapping_faults
 from services.intake.importing.reading.opening import opened_table
 from services.intake.importing.reading.table import Row, Source
 from services.intake.importing.rejects import Rejects, kinds, reason
@@ -156,14 +157,7 @@ def load_mapping(name: str) -> TableMapping:
         raise MalformedError(
             "import.mapping",
             "Correct the mapping file.",
-            errors=[
-                FieldError(
-                    ".".join(map(str, each["loc"])),
-                    each["msg"],
-                    "See mappings/cfpb.toml.",
-                )
-                for each in refused.errors()
-            ],
+            errors=mapping_faults(refused),
         ) from None
 
 
