@@ -154,6 +154,21 @@ class TableMapping(BaseModel):
         """Name the columns that the key is made of."""
         return tuple(_keys(self.key))
 
+    def column_of(self, path: str) -> str:
+        """Name the column that a field of a submission was made of, or else the field."""
+        one: dict[str, str | None] = {
+            "occurred_at": self.occurred_on,
+            "occurred_precision": self.occurred_on,
+            "statement": self.statement,
+            "channel": self.channel,
+            "product.supplier": self.supplier,
+            "product.model": ", ".join(self.model),
+            "category": ", ".join(self.category),
+            "idempotency_key": ", ".join(self.identifier()),
+            **{str(name): column for name, column in self.fields.items()},
+        }
+        return one.get(path) or path
+
     def key_of(self, row: Mapping[str, str]) -> str:
         """Give what tells the row's complaint from all others, whatever file it is in."""
         return re.sub(r"\{([^{}]+)\}", lambda found: row[found[1]], self.key)

@@ -107,6 +107,8 @@ def _fault(place: str, errors: Sequence[Mapping[str, Any]]) -> FieldError:
             said = f"has more than {first['ctx']['max_length']} entries"
         case "value_error":
             said = f"cannot be so: {first['ctx']['error']}"
+        case _:
+            pass
     return FieldError(place, said, example)
 
 

@@ -46,7 +46,7 @@ _BATCH_URL: Final = "/api/intake/complaints:batch"
 _CHECK_URL: Final = "/api/intake/complaints:check"
 _REUSED: Final = "intake.key_reused"
 _CHANGED: Final = FieldError(
-    "identifier",
+    "idempotency_key",
     "was received before with other contents",
     "What was received stays; give another complaint an identifier of its own.",
 )
@@ -311,15 +311,15 @@ class _Run:
             case HTTPStatus.OK:
                 self.summary.duplicates += 1
             case _:
-                errors = [FieldError(**each) for each in result.get("errors", ())]
-                given = json.loads(sent.line)
+                told = [FieldError(**each) for each in result.get("errors", ())]
                 if result["code"] == _REUSED:
-                    columns = self._mapping.identifier()
-                    errors = [replace(_CHANGED, field=", ".join(columns))]
-                    cells = ", ".join(sent.row.values[each] for each in columns)
-                    given[errors[0].field] = cells
+                    told = [_CHANGED]
+                errors = [
+                    replace(each, field=self._mapping.column_of(each.field))
+                    for each in told
+                ]
                 fault = AmendsError(result["code"], result["detail"], errors=errors)
-                self._reject(sent.row, fault, given)
+                self._reject(sent.row, fault, sent.row.values)
 
     def _reject(self, row: Row, fault: AmendsError, given: Mapping[str, Any]) -> None:
         self.summary.rejected += 1
