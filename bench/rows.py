@@ -90,7 +90,9 @@ def write(target: Path, count: int, seed: int = 1, first: int = 1) -> None:
     """Write a CSV file, packed where its name ends in `.gz`."""
     with target.open("wb") as raw:
         packed = target.suffix == ".gz"
-        under = gzip.GzipFile(fileobj=raw, compresslevel=1) if packed else raw
+        under = (
+            gzip.GzipFile(fileobj=raw, mode="wb", compresslevel=1) if packed else raw
+        )
         with io.TextIOWrapper(under, encoding="utf-8", newline="") as file:
             sheet = csv.writer(file)
             sheet.writerow(HEADER)
