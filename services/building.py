@@ -25,9 +25,11 @@ from services.handling import main as handling
 from services.handling.ports import FeedAccess
 from services.intake.main import IntakeService
 from services.intake.ports import ChannelAccess
+from services.kernel.access import MIGRATION
 from services.kernel.admission import Admission
 from services.kernel.broker.server import API_PREFIX
 from services.kernel.clock import system_clock
+from services.kernel.delegation import IMPORTERS
 from services.kernel.log_client import open_log
 from services.kernel.web.caller import caller
 from services.kernel.web.edge import edge
@@ -141,7 +143,12 @@ async def _admission(site: Site, *, writing: bool) -> Admission:
             site.folder,
             roles=roles,
             places=handling.places(site.policy),
-            sections={"/desk": looking, "/insight": looking, "/access": roles},
+            sections={
+                "/desk": looking,
+                "/insight": looking,
+                "/import": IMPORTERS,
+                "/access": roles,
+            },
             operator=site.token,
             reading=reading,
             now=site.clock,
@@ -171,6 +178,11 @@ def _intake(site: Site, admission: Admission, broker: NatsBroker) -> Service:
         handling_log=open_log(site.addresses["handling"], site.token, "handling"),
         entrances=_entrances(site.bus),
         now=site.clock,
+        addresses=site.addresses,
+        import_token=lambda actor, until: admission.delegation.token(
+            actor, until=until
+        ),
+        departments=tuple(site.policy.departments),
     )
 
 
@@ -282,11 +294,14 @@ def _joined(
         documentation.router(pages, describe(version("amends"), live), everything)
     )
 
+    # An import waits until handling has its cases.
+    following = caller(admission, service=True, or_role=MIGRATION)
+
     @app.get(
         "/api/progress",
         tags=["health"],
         summary="How far each service has read the others' records",
-        dependencies=[Depends(caller(admission, service=True))],
+        dependencies=[Depends(following)],
     )
     def progress() -> dict[str, dict[str, int]]:
         return {service.name: service.progress() for service in services}

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import json
 import sys
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx
@@ -15,16 +14,15 @@ from services.kernel.access import Runtime, read_runtime, read_service_token
 from services.kernel.errors import AmendsError, FieldError, UnavailableError
 from services.kernel.folder import DataFolder
 from services.kernel.logs import configure
+from services.kernel.reaching import TIMEOUT, client_of_processes
 from services.kernel.settings import addresses, load_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from services.kernel.settings import Settings
 
 R = TypeVar("R")
-
-TIMEOUT = httpx.Timeout(60, connect=5)
 
 
 def with_services(
@@ -91,54 +89,6 @@ def client_of(runtime: Runtime) -> httpx.Client:
         timeout=TIMEOUT,
         trust_env=False,  # a proxy of the environment has no business on loopback
     )
-
-
-def client_of_processes(where: Mapping[str, str], token: str) -> httpx.Client:
-    """Reach services that have a process each, by the path that is asked for."""
-    return httpx.Client(
-        base_url="http://amends",
-        headers={"Authorization": f"Bearer {token}"},
-        timeout=TIMEOUT,
-        transport=_ByService(where),
-    )
-
-
-class _ByService(httpx.BaseTransport):
-    """Sends `/api/<service>/…` to that service; asks all how far they have come."""
-
-    def __init__(self, where: Mapping[str, str]) -> None:
-        self._where = {name: httpx.URL(url) for name, url in where.items()}
-        self._http = httpx.HTTPTransport(trust_env=False)  # see client_of
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        if request.url.path == "/api/progress":
-            return self._joined(request)
-        names = [name for name in self._where if f"/{name}/" in request.url.path]
-        return self._asked(request, names[0] if names else next(iter(self._where)))
-
-    def close(self) -> None:
-        self._http.close()
-
-    def _asked(self, request: httpx.Request, name: str) -> httpx.Response:
-        at = self._where[name]
-        there = httpx.Request(
-            request.method,
-            request.url.copy_with(scheme=at.scheme, host=at.host, port=at.port),
-            headers=request.headers,
-            stream=request.stream,
-            extensions=request.extensions,
-        )
-        return self._http.handle_request(there)
-
-    def _joined(self, request: httpx.Request) -> httpx.Response:
-        found: dict[str, Any] = {}
-        for name in self._where:
-            answer = self._asked(request, name)
-            answer.read()
-            if not answer.is_success:
-                return answer
-            found |= answer.json()
-        return httpx.Response(HTTPStatus.OK, json=found)
 
 
 def _running(settings: Settings) -> httpx.Client | None:

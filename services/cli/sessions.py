@@ -52,9 +52,9 @@ def settled(client: httpx.Client) -> None:
 
 def taken_over(client: httpx.Client) -> None:
     """Return when handling has a case for everything that was received."""
-    received = _progress(client)["intake"]["recorded"]
-    while _progress(client)["handling"]["intake"] < received:
-        time.sleep(_LOOK)
+    from services.intake.importing import sending  # noqa: PLC0415 lazy
+
+    sending.taken_over(client)
 
 
 def departments() -> Iterable[str]:

@@ -1,8 +1,11 @@
 """Intake put together: the only place that knows its concrete parts."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Final
 
+import structlog
 from faststream.nats import NatsBroker
 from nats.aio.client import Client
 
@@ -20,6 +23,7 @@ from services.intake.application.inquiries import Inquiries
 from services.intake.application.registering import Registrar
 from services.intake.application.submitting import Intake
 from services.intake.domain.submission import field_names
+from services.intake.importing.jobs import Jobs
 from services.intake.messaging import (
     Submissions,
     answer_about_people,
@@ -29,13 +33,14 @@ from services.intake.messaging import (
     received_message,
     taking_in,
 )
-from services.intake.pages import intake_pages
-from services.intake.pages import router as pages_router
+from services.intake.pages.customers import intake_pages
+from services.intake.pages.customers import router as pages_router
+from services.intake.pages.imports import router as import_pages_router
 from services.intake.persistence import IntakeRecord, texts
 from services.intake.ports import ChannelAccess
 from services.kernel.access import Authenticator
 from services.kernel.clock import Clock, new_uuid7, system_clock
-from services.kernel.files import FileStore
+from services.kernel.files import EVERY, FileStore
 from services.kernel.folder import DataFolder
 from services.kernel.inbox import Consumer, Decode, Door, Following, Inbox, Ward
 from services.kernel.life import BusService, Part
@@ -45,6 +50,7 @@ from services.kernel.relay import Relay
 from services.kernel.settings import Settings
 from services.kernel.store.database import open_database
 from services.kernel.store.secret import kept_secret
+from services.kernel.tasks import end
 from services.kernel.vault import (
     MARKS,
     BlindIndex,
@@ -71,6 +77,9 @@ UPLOADS_PER_MINUTE: Final = 300
 """How often one address may ask about uploads or send a part of one."""
 
 
+_log = structlog.get_logger(__name__)
+
+
 class IntakeService(BusService):
     """Receives complaints and follows their cases for the people who complained."""
 
@@ -87,14 +96,20 @@ class IntakeService(BusService):
         read: Decode,
         handling_log: LogClient,
         entrances: Mapping[str, ChannelAccess],
+        addresses: Mapping[str, str],
+        import_token: Callable[[str, datetime], str],
+        departments: Sequence[str],
         now: Clock = system_clock,
     ) -> None:
         """`read` decodes what arrives on the bus; `handling_log` fills what is missing.
 
         `entrances` are the ways in of channels on a broker that has users.
-        `names` gives the staff's names by their ids.
+        `names` gives the staff's names by their ids. `import_token` makes a token to
+        import as somebody until an instant, good at the services' `addresses`;
+        `departments` are those of the policy.
         """
         self._now, self._read = now, read
+        self._sweep: asyncio.Task[None] | None = None
         self._inboxes = {code: each.inbox_prefix for code, each in entrances.items()}
         self._record = open_record(
             settings, folder, name=NAME, codec=codec, now=now, secure_delete=True
@@ -194,6 +209,15 @@ class IntakeService(BusService):
             time_zone=settings.time_zone,
             demonstration=folder.demonstration,
         )
+        self._jobs = Jobs(
+            folder.service(NAME) / "imports",
+            limit=settings.import_bytes,
+            kept=timedelta(hours=settings.import_hours),
+            addresses=addresses,
+            token=import_token,
+            departments=departments,
+            now=now,
+        )
         readings = Readings(database)
         access_log = AccessLog(readings, self._writer, now)
         self._door = Door(
@@ -232,6 +256,7 @@ class IntakeService(BusService):
                 uploader(authenticator),
                 limiter=Limiter(UPLOADS_PER_MINUTE, code="upload.too_many"),
             ),
+            import_pages_router(self._jobs, pages, zone=settings.time_zone),
             log_router(store, authenticator),
             quarantine_router(NAME, ward, authenticator),
             quarantine_pages(NAME, ward, pages),
@@ -250,12 +275,24 @@ class IntakeService(BusService):
         await self._file_store.start()
         self._indexing.start()
         self._word_follower.start()
+        self._sweep = asyncio.create_task(self._swept())
 
     async def stop(self) -> None:
+        if self._sweep is not None:
+            await end(self._sweep)
+        await asyncio.to_thread(self._jobs.close)
         await self._word_follower.stop()
         await self._indexing.stop()
         await self._file_store.stop()
         await super().stop()
+
+    async def _swept(self) -> None:
+        while True:
+            try:
+                await asyncio.to_thread(self._jobs.sweep)
+            except OSError:  # the next one may succeed
+                _log.warning("imports.sweep_failed", exc_info=True)
+            await asyncio.sleep(EVERY)
 
     def _on_bus(self, client: Client) -> Sequence[Part]:
         self._relays = [

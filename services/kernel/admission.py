@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from services.kernel.access import OPERATOR, Credential, OperatorTokens
 from services.kernel.clock import system_clock
+from services.kernel.delegation import Delegation
 from services.kernel.errors import UnauthenticatedError
 from services.kernel.grants import FactCodec
 from services.kernel.login import Login
@@ -81,11 +82,14 @@ class Admission:
             places=places,
             now=now,
         )
+        self.delegation = Delegation(operator, role_of=self.users.role_of, now=now)
         self.passwords = Passwords()
         self.login = Login(self.users, self.passwords)
         self._holders = CookieHolders(self.users, sections)
 
     def authenticate(self, header: str | None) -> Credential:
+        if (holder := self.delegation.holder(header)) is not None:
+            return holder
         try:
             return self._operator.authenticate(header)
         except UnauthenticatedError:

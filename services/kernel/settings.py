@@ -205,6 +205,18 @@ class Settings(pydantic_settings.BaseSettings):
         "and its key are removed, within an hour.",
         allowed="1 to 720",
     )
+    import_bytes: Annotated[ByteSize, Field(ge=1024**2)] = _setting(
+        ByteSize(250 * 1000**2),
+        "Most bytes of a file that is handed in on the page for imports; larger ones by "
+        "`amends import`.",
+        allowed="bytes or a size such as 1GB, at least 1MiB",
+    )
+    import_hours: Annotated[int, Field(ge=1, le=720)] = _setting(
+        24,
+        "Hours after which an import that nobody touched is removed, with its file and "
+        "its rejects. A file that was imported to its end is removed at once.",
+        allowed="1 to 720",
+    )
     file_scan: Annotated[str, AfterValidator(_command)] | None = _setting(
         None,
         "Command that checks each file before it can be used. It gets the file on "

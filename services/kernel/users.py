@@ -227,6 +227,15 @@ class UserRegister:
         with self._database.read() as tx:
             return self._required(tx, user_id)
 
+    def role_of(self, actor: str) -> str | None:
+        """Give the present role of somebody who may sign in; None for anybody else."""
+        with self._database.read() as tx:
+            row = tx.fetchone(
+                "SELECT role FROM users WHERE actor = ? AND departed_at IS NULL",
+                (actor,),
+            )
+        return None if row is None else str(row[0])
+
     def by_session(self, session: str) -> User | None:
         """Give who holds this session, as they are now; None for no valid one."""
         user_id = self.sessions.find(session)

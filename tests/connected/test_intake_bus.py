@@ -47,6 +47,9 @@ async def running(server, data):
         read=read_event,
         handling_log=open_log("http://127.0.0.1:9", "t", "handling"),
         entrances={},
+        addresses={},
+        import_token=lambda actor, until: f"{actor} until {until}",
+        departments=(),
     )
     await service.start()
     try:

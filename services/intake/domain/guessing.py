@@ -145,6 +145,11 @@ def guess(header: Sequence[str], rows: Iterable[Mapping[str, str]], zone: str) -
     return Guess(values, tuple(doubts))
 
 
+def channels_of(words: Iterable[str]) -> dict[str, str]:
+    """Give the channel that each word seems to name; "" where it names none of ours."""
+    return {word: _WORDS.get(word.strip().lower(), "") for word in words}
+
+
 def _columns(header: Sequence[str], doubts: list[str]) -> dict[str, str]:
     """Give the column of each field that one seems to have."""
     found: dict[str, str] = {}
@@ -167,7 +172,7 @@ def _columns(header: Sequence[str], doubts: list[str]) -> dict[str, str]:
 def _channels(
     sample: Sequence[Mapping[str, str]], column: str, doubts: list[str]
 ) -> dict[str, str]:
-    words = {row[column]: _WORDS.get(row[column].strip().lower(), "") for row in sample}
+    words = channels_of(row[column] for row in sample)
     doubts += [
         f"{column} {word!r} is none of our channels, or which one?"
         for word, channel in words.items()

@@ -12,7 +12,7 @@ from openpyxl import Workbook
 from openpyxl.cell import Cell, WriteOnlyCell
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 
-from services.intake.importing.reading.table import REJECTS, unarmed
+from services.intake.importing.reading.table import REJECTS, rearmed, unarmed
 from services.intake.importing.reasons import translated
 from services.kernel.errors import AmendsError, FieldError, MisuseError
 from services.kernel.i18n import DEFAULT
@@ -123,6 +123,16 @@ class _XlsxSheet:
         cell = WriteOnlyCell(self._sheet, shown)
         cell.data_type, cell.number_format = "s", "@"
         return cell
+
+
+def as_workbook(source: Path, target: Path) -> None:
+    """Write a file of rejects that is CSV once more, as a workbook."""
+    with source.open(encoding="utf-8-sig", newline="") as file:
+        rows = csv.reader(file)
+        sheet = _XlsxSheet(target, next(rows))
+        for cells in rows:
+            sheet.append([rearmed(cell) for cell in cells])
+        sheet.close()
 
 
 def _writable(target: Path, source: Path) -> None:

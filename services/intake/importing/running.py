@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
 from http import HTTPStatus
 from importlib import resources
 from pathlib import Path
@@ -41,7 +42,7 @@ from services.kernel.i18n import DEFAULT
 BATCH_SIZE: Final = 500
 _BATCH_BYTES: Final = 4 * 1024**2
 _TAKEN: Final = (HTTPStatus.CREATED, HTTPStatus.OK)
-_PREVIEWED: Final = 2
+PREVIEWED: Final = 2
 _BATCH_URL: Final = "/api/intake/complaints:batch"
 _CHECK_URL: Final = "/api/intake/complaints:check"
 _REUSED: Final = "intake.key_reused"
@@ -78,6 +79,10 @@ class Summary:
     """Line and submission of the first rows, where nothing was sent."""
     reasons: Counter[str] = field(default_factory=Counter, compare=False)
     """How many rows each reason rejected; a row may have several."""
+    previewed: int = field(default=PREVIEWED, compare=False)
+    """How many rows are kept for the preview."""
+    reasons_in: str = field(default=DEFAULT, compare=False)
+    """The language of `reasons`."""
     histories: Counts | None = None
     """What became of the histories, where they were asked for."""
 
@@ -88,7 +93,7 @@ class Summary:
 
     def show(self, row: Row, submission: dict[str, Any], *, wanted: bool) -> None:
         """Keep a row for the preview, if it is one of the first and one is wanted."""
-        if wanted and len(self.preview) < _PREVIEWED:
+        if wanted and len(self.preview) < self.previewed:
             self.preview.append((row.line, submission))
 
     def counts(self) -> dict[str, int | None]:
@@ -104,6 +109,14 @@ class Summary:
     def all_taken(self) -> bool:
         """Tell whether nothing was rejected or refused."""
         return not self.rejected and not (self.histories and self.histories.refused)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """How many rows the summary previews, and in which language it gives reasons."""
+
+    previewed: int = PREVIEWED
+    reasons_in: str = DEFAULT
 
 
 class Progress(Protocol):
@@ -127,7 +140,7 @@ def load_mapping(name: str) -> TableMapping:
     """
     source = Path(name)
     if not name.endswith(".toml"):
-        ours = _own_formats()
+        ours = own_formats()
         if name not in ours:
             raise MisuseError(
                 "import.unknown_format",
@@ -141,12 +154,17 @@ def load_mapping(name: str) -> TableMapping:
         raise MisuseError(
             "import.no_mapping",
             f"The mapping file {name} cannot be read ({error.strerror}): check its path,"
-            f" or choose one of the formats {', '.join(_own_formats())}.",
+            f" or choose one of the formats {', '.join(own_formats())}.",
         ) from None
     except UnicodeDecodeError:
         raise MalformedError(
             "import.mapping", "Save the mapping file as UTF-8."
         ) from None
+    return mapping_of(text)
+
+
+def mapping_of(text: str) -> TableMapping:
+    """Read a mapping file. Raises `MalformedError` naming what is wrong in it."""
     try:
         return TableMapping.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
@@ -161,7 +179,7 @@ def load_mapping(name: str) -> TableMapping:
         ) from None
 
 
-def _own_formats() -> dict[str, Path]:
+def own_formats() -> dict[str, Path]:
     """Give amends's own mapping files by the name of their format."""
     with resources.as_file(resources.files("services.intake") / "mappings") as folder:
         return {file.stem: file for file in sorted(folder.glob("*.toml"))}
@@ -181,6 +199,8 @@ def run_import(
     then: Callable[[Rejects], None] = lambda _rejects: None,
     dry_run: bool = False,
     file_name: str | None = None,
+    shown: Shown = Shown(),
+    batch_id: str | None = None,
     progress: Progress = lambda _done, _total: None,
     now: Clock = system_clock,
     sleep: Callable[[float], None] = time.sleep,
@@ -193,7 +213,8 @@ def run_import(
     cells. `encoding` and `sheet` say what would be found out otherwise. `histories`
     keeps what the rows that were taken state of the past; `then` records it, while
     `rejects` can still be written to. `file_name` is what the list of imports calls the
-    file. Raises `MalformedError` for the file, `UnavailableError` where intake stays
+    file; `shown` is what the summary shows; one that goes on keeps its `batch_id`.
+    Raises `MalformedError` for the file, `UnavailableError` where intake stays
     away; then running it again goes on.
     """
     needed = mapping.columns(history=histories is not None)
@@ -203,7 +224,7 @@ def run_import(
         )
         rejected = Rejects(stack, rejects, path, table.header, language)
         run = _Run(client, mapping, rejected, histories, dry_run=dry_run, now=now)
-        run.begin(table.source)
+        run.begin(table.source, batch_id, shown)
         told = Told(
             None if run.summary.foreseen else client,
             run.summary.batch,
@@ -248,10 +269,12 @@ class _Run:
         self._coder = Coder(mapping.codes)
         self._above: str | None = None
 
-    def begin(self, source: Source) -> None:
-        """Name the run."""
+    def begin(self, source: Source, batch_id: str | None, shown: Shown) -> None:
+        """Name the run; one that goes on keeps its name."""
         self.summary.source = source
-        self.summary.batch = f"{self._now():%Y%m%dT%H%M%SZ}-{source.sha256[:8]}"
+        self.summary.batch = batch_id or batch_of(self._now(), source.sha256)
+        self.summary.previewed = shown.previewed
+        self.summary.reasons_in = shown.reasons_in
 
     def rows(self, rows: Iterable[Row]) -> Iterator[_Ready]:
         """Give the rows that can be sent; the others are rejected or passed over."""
@@ -323,9 +346,14 @@ class _Run:
 
     def _reject(self, row: Row, fault: AmendsError, given: Mapping[str, Any]) -> None:
         self.summary.rejected += 1
-        self.summary.reasons.update(kinds(fault))
+        self.summary.reasons.update(kinds(fault, self.summary.reasons_in))
         told = reason(fault, given, self._rejected.language)
         self._rejected.write(row.line, row.cells, told)
+
+
+def batch_of(now: datetime, sha256: str) -> str:
+    """Name a run of an import by its beginning and its file."""
+    return f"{now:%Y%m%dT%H%M%SZ}-{sha256[:8]}"
 
 
 def _batches(ready: Iterable[_Ready], most: int) -> Iterator[list[_Ready]]:

@@ -1,6 +1,7 @@
 """Sends lines to a batch endpoint until every one has an answer that is not 'unknown'."""
 
 import json
+import time
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any, Final
@@ -10,6 +11,7 @@ import httpx
 from services.kernel.errors import MalformedError, UnavailableError
 
 TRIES: Final = 6
+_LOOK: Final = 0.2  # seconds between two looks
 FIRST_PAUSE: Final = 0.5  # seconds; doubled at each try
 
 Results = list[dict[str, Any]]
@@ -35,10 +37,27 @@ def posted(
             return results
         sleep(pause)
         pause *= 2
-    raise UnavailableError(
-        "import.intake_away",
-        "Run the same import again when amends answers: nothing is received twice.",
-    )
+    raise _away()
+
+
+def taken_over(client: httpx.Client) -> None:
+    """Return when handling has a case for everything that was received."""
+    received = _progress(client)["intake"]["recorded"]
+    while _progress(client)["handling"]["intake"] < received:
+        time.sleep(_LOOK)
+
+
+def _progress(client: httpx.Client) -> dict[str, Any]:
+    for pause in (1, 2, 4, 8, 16, 0):
+        try:
+            answer = client.get("/api/progress")
+            if answer.is_success:
+                found: dict[str, Any] = answer.json()
+                return found
+        except httpx.TransportError:
+            pass
+        time.sleep(pause)
+    raise _away()
 
 
 def _once(client: httpx.Client, url: str, lines: list[bytes]) -> Results | None:
@@ -69,3 +88,10 @@ def _once(client: httpx.Client, url: str, lines: list[bytes]) -> Results | None:
     if len(results) != len(lines) or any(each["status"] >= failed for each in results):
         return None
     return results
+
+
+def _away() -> UnavailableError:
+    return UnavailableError(
+        "import.intake_away",
+        "Run the same import again when amends answers: nothing is received twice.",
+    )

@@ -33,9 +33,12 @@ ANONYMOUS_TOO: Final[dict[str, Any]] = {"security": [{}]}
 
 
 class _Caller(Bearer):
-    def __init__(self, authenticator: Authenticator, *, service: bool) -> None:
+    def __init__(
+        self, authenticator: Authenticator, *, service: bool, or_role: str | None
+    ) -> None:
         self._authenticator = authenticator
         self._service = service
+        self._or_role = or_role
         self._cookies = (
             authenticator if isinstance(authenticator, CookieAuthenticator) else None
         )
@@ -46,16 +49,18 @@ class _Caller(Bearer):
             found = await self._cookies.by_cookie(request)
         else:
             found = self._authenticator.authenticate(header)
-        if self._service:
+        if self._service and (self._or_role is None or found.role != self._or_role):
             require_service(found)
         return found
 
 
 def caller(
-    authenticator: Authenticator, *, service: bool = False
+    authenticator: Authenticator, *, service: bool = False, or_role: str | None = None
 ) -> Callable[[Request], Awaitable[Credential]]:
     """Make a dependency that gives the caller; 403 for others if `service` is asked.
 
+    `or_role` names a role that is let in beside services.
+
     A token says more than a cookie: with an `Authorization` header no cookie is read.
     """
-    return _Caller(authenticator, service=service)
+    return _Caller(authenticator, service=service, or_role=or_role)

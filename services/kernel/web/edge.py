@@ -27,6 +27,8 @@ STREAMED: Final = ":batch"
 """Ending of the paths whose bodies are read line by line, each line with its limit."""
 UPLOADS: Final = re.compile(r"/api/[a-z]+/uploads/[^/]+")
 """Where bytes of files come, each upload with its limit."""
+IMPORTS: Final = "/import"
+"""Where a file to import comes in a form, with the limit of imports."""
 PROGRAMS: Final = "/api/"
 """Under this HEAD is answered only by the routes that have it; elsewhere as GET is."""
 
@@ -165,7 +167,8 @@ def _streamed(scope: Scope) -> bool:
     """Tell whether the route itself limits a body while it comes."""
     path = scope["path"]
     sent = scope["method"] == "PATCH" and UPLOADS.fullmatch(path) is not None
-    return sent or path.endswith(STREAMED)
+    handed_in = scope["method"] == "POST" and path == IMPORTS
+    return sent or handed_in or path.endswith(STREAMED)
 
 
 class BodyLimit:

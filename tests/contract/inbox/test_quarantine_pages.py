@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 from fastapi import FastAPI
 
-from services.intake.pages import intake_pages
+from services.intake.pages.customers import intake_pages
 from services.kernel.access import Credential
 from services.kernel.inbox import Ward
 from services.kernel.store.writer import Writer

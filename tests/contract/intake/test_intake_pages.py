@@ -16,8 +16,8 @@ from fastapi import FastAPI
 
 from events.examples import EXAMPLES
 from events.vocabulary import State
-from services.intake import pages as intake_pages
 from services.intake.domain.receipt import spoken
+from services.intake.pages import customers as intake_pages
 from services.kernel.errors import UnavailableError
 from services.kernel.store.database import Database
 from services.kernel.web.edge import edge

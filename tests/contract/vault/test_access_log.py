@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 from fastapi import FastAPI
 
-from services.intake.pages import intake_pages
+from services.intake.pages.customers import intake_pages
 from services.kernel.access import Credential, OperatorTokens
 from services.kernel.clock import micros
 from services.kernel.errors import MalformedError

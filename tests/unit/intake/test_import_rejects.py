@@ -133,17 +133,7 @@ def _text(node: ast.expr) -> str:
     return str(node.value) if isinstance(node, ast.Constant) else ""
 
 
-WHOLE = {  # said of the whole file, on the terminal
-    "Close every quote and double those inside quotes",
-    "Check whether this is a CSV file with ends of lines",
-    "Write one object a line",
-    "has more than 1 characters",
-    "has more than 1 bytes",
-    "is not CSV: 1",
-    "is not 1 at byte 1",
-    "is named more than once",
-    "Rename one of the columns",
-    "Add the column, or name yours in the mapping file",
+WHOLE = {  # said on the terminal alone
     "Save the file as UTF-8 (in a spreadsheet: CSV UTF-8), or say what it is with --encoding.1",
 }
 

@@ -7,12 +7,12 @@ more than `FORM_LIMIT`. Larger files come by resumable upload.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from services.kernel.errors import UnreadableError
+from services.kernel.errors import AmendsError, UnreadableError
 from services.kernel.web.pages.forms import Form, read_form
 
 if TYPE_CHECKING:
@@ -51,6 +51,44 @@ async def read_form_and_files(request: Request) -> tuple[Form, list[SentFile]]:
     return reader.form(), reader.files
 
 
+class Keeping(Protocol):
+    """Takes a file of a form while it comes."""
+
+    def open(self, name: str) -> None: ...
+
+    def write(self, data: bytes) -> None: ...
+
+
+async def read_form_keeping(request: Request, file: Keeping) -> Form:
+    """Read a form whose one file is handed on while it comes, and is never in memory.
+
+    What `file` refuses ends the reading, and the rest of the body is let pass, so that
+    a browser reads the answer. Raises UnreadableError.
+    """
+    media_type, options = parse_options_header(request.headers.get("content-type"))
+    if media_type.decode("latin-1") != MEDIA_TYPE:
+        return await read_form(request)
+    reader = _Reader(keeping=file)
+    refused: AmendsError | None = None
+    parser = MultipartParser(options.get(b"boundary", b""), reader.callbacks())
+    async for chunk in request.stream():
+        if refused is not None:
+            continue
+        try:
+            parser.write(chunk)
+        except AmendsError as error:
+            refused = error
+        except (MultipartParseError, ValueError):
+            refused = _unreadable()
+    if refused is not None:
+        raise refused
+    try:
+        parser.finalize()
+    except (MultipartParseError, ValueError):
+        raise _unreadable() from None
+    return reader.form()
+
+
 @dataclass(slots=True)
 class _Reader:
     files: list[SentFile] = field(default_factory=list)
@@ -60,6 +98,9 @@ class _Reader:
     _about: bytes = b""
     _content: bytearray = field(default_factory=bytearray)
     _parts: int = 0
+    keeping: Keeping | None = None
+    _kept: bool = False
+    _held: int = 0
 
     def callbacks(self) -> MultipartCallbacks:
         return {
@@ -67,7 +108,7 @@ class _Reader:
             "on_header_field": lambda data, at, end: self._name.extend(data[at:end]),
             "on_header_value": lambda data, at, end: self._value.extend(data[at:end]),
             "on_header_end": self._header,
-            "on_part_data": lambda data, at, end: self._content.extend(data[at:end]),
+            "on_part_data": self._data,
             "on_part_end": self._end,
         }
 
@@ -78,7 +119,24 @@ class _Reader:
         self._parts += 1
         if self._parts > _MOST_PARTS:
             raise _unreadable()
-        self._about, self._content = b"", bytearray()
+        self._about, self._content, self._kept = b"", bytearray(), False
+
+    def _data(self, data: bytes, start: int, end: int) -> None:
+        if self.keeping is None:
+            self._content.extend(data[start:end])
+            return
+        if not self._content and not self._kept:
+            claimed = parse_options_header(self._about)[1].get(b"filename")
+            if claimed:
+                self._kept = True
+                self.keeping.open(claimed.decode("utf-8", "replace"))
+        if self._kept:
+            self.keeping.write(data[start:end])
+            return
+        self._held += end - start
+        if self._held > FORM_LIMIT:
+            raise _unreadable()
+        self._content.extend(data[start:end])
 
     def _header(self) -> None:
         if bytes(self._name).lower() == b"content-disposition":
@@ -90,6 +148,8 @@ class _Reader:
         _, given = parse_options_header(self._about)
         name = given.get(b"name", b"").decode("utf-8", "replace")
         claimed = given.get(b"filename")
+        if self._kept:
+            return
         if claimed is None:
             try:
                 text = self._content.decode("utf-8")

@@ -76,6 +76,7 @@ SECTIONS: Final = (
     Section("/status", msgid("Check progress"), staff=False),
     Section("/desk", msgid("Desk"), staff=True),
     Section("/insight", msgid("Insight"), staff=True),
+    Section("/import", msgid("Import"), staff=True),
     Section("/access", msgid("Access"), staff=True),
 )
 

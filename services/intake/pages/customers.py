@@ -26,6 +26,7 @@ from services.intake.application.submitting import Intake
 from services.intake.domain.receipt import spoken
 from services.intake.domain.submission import ATTACHMENTS
 from services.intake.domain.submission import WORDS as MOST_CHARACTERS
+from services.intake.pages.import_words import REMEDIES as IMPORT_REMEDIES
 from services.kernel.access import ANONYMOUS
 from services.kernel.clock import Clock, rfc3339
 from services.kernel.errors import (
@@ -49,7 +50,7 @@ from services.kernel.web.pages.multipart import (
     read_form_and_files,
 )
 
-FOLDER: Final = Path(__file__).parent
+FOLDER: Final = Path(__file__).parent.parent
 CURRENCIES: Final = ("CNY", "EUR", "GBP", "HKD", "JPY", "TWD", "USD")
 """Offered for the price; the first is chosen for Chinese readers, the last for others."""
 
@@ -162,7 +163,7 @@ def intake_pages(
         secret=secret,
         time_zone=time_zone,
         words=WORDS,
-        remedies=_REMEDIES,
+        remedies={**_REMEDIES, **IMPORT_REMEDIES},
         locales=[LOCALE],
         demonstration=demonstration,
     )

@@ -1,0 +1,1 @@
+"""Intake's pages: the complaint form and where it stands; imports, for administrators."""
