@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 from fastapi import FastAPI
+from typer.testing import CliRunner
 
+from services.cli import app
 from services.demo.making import (
     Wish,
     made_before,
@@ -232,3 +234,23 @@ def total(stage: Stage, asked: dict[str, str]) -> int:
     )
     assert answer.status_code == 200, answer.text
     return int(answer.json()["total"])
+
+
+def test_the_verb_makes_it_once_and_anew_when_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("AMENDS_DATA", str(tmp_path / "data"))
+    verb = ["demo", "--cases", "3", "--until", "2026-03-01", "--story", "utility"]
+    first, second, anew = (
+        json.loads(CliRunner().invoke(app, [*verb, "--json", *more]).stdout)
+        for more in ([], [], ["--again"])
+    )
+    assert first == second
+    assert first["story"] == "utility"
+    assert anew["password"] != first["password"]
+    assert {each["role"] for each in first["users"]} >= {"agent", "auditor", "admin"}
+    (tmp_path / "real").mkdir()
+    monkeypatch.setenv("AMENDS_DATA", str(tmp_path / "real"))
+    DataFolder(tmp_path / "real").make()
+    refused = CliRunner().invoke(app, [*verb, "--again"]).exception
+    assert isinstance(refused, RefusedError)
