@@ -17,7 +17,7 @@ from services.analytics.application.rebuilding import (
 )
 from services.analytics.domain.figures import counted_origins
 from services.analytics.messaging import LogFollower, filling, placed, recording
-from services.analytics.pages import insight_pages, insight_router
+from services.analytics.pages import exports_router, insight_pages, insight_router
 from services.analytics.persistence import SqlFactStore
 from services.kernel.clock import system_clock
 from services.kernel.inbox import Consumer, Following, Inbox, Ward
@@ -124,6 +124,8 @@ class AnalyticsService(BusService):
                 clock=now,
                 counted=counted_origins(demonstration=folder.demonstration),
             ),
+            # Before the pages: an address with an ending is never one of theirs.
+            exports_router(figures, pages, readers=readers, now=now),
             insight_router(figures, pages, readers=readers, now=now),
             quarantine_router(NAME, ward, authenticator),
             quarantine_pages(NAME, ward, pages),

@@ -10,6 +10,7 @@ from services.cli.verbs.access import access
 from services.cli.verbs.analytics import analytics
 from services.cli.verbs.audit import audit
 from services.cli.verbs.case import case
+from services.cli.verbs.export import export
 from services.cli.verbs.privacy import privacy
 from services.cli.verbs.quarantine import quarantine
 from services.cli.verbs.system import system
@@ -26,6 +27,7 @@ app = typer.Typer(
 app.add_typer(system)
 app.add_typer(case, name="case")
 app.add_typer(analytics, name="analytics")
+app.add_typer(export, name="export")
 app.add_typer(access, name="access")
 app.add_typer(audit, name="audit")
 app.add_typer(quarantine, name="quarantine")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import secrets
 import sys
 import zipfile
 from typing import TYPE_CHECKING, Any
@@ -14,12 +12,13 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
 from services.cli.client import answer, with_services
+from services.cli.drafting import draft, put, refuse_existing
 from services.cli.erasing import person_path
 from services.cli.printing import show
-from services.kernel.errors import AmendsError, RefusedError, UnavailableError
+from services.kernel.errors import AmendsError, UnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     import httpx
@@ -30,23 +29,19 @@ if TYPE_CHECKING:
 def export(words: Sequence[str], to: Path, *, as_json: bool) -> None:
     """Write the zip beside its place and put it there whole, or not at all."""
     path = person_path(words)
-    if os.path.lexists(to):
-        raise _there(to)
+    refuse_existing(to)
 
     def ask(client: httpx.Client, _: Settings) -> dict[str, Any]:
         found = answer(client.get(path))
         size = sum(_size(found[name]) for name in ("handling", "intake"))
-        with _draft(to) as draft:
+        with draft(to) as beside:
             with client.stream("GET", f"{path}/export") as response:
                 if not response.is_success:
                     response.read()
                     answer(response)
-                _written(response, draft, size=size, shown=not as_json)
-            told = _told(draft)
-            try:
-                os.link(draft, to)  # unlike a renaming, it replaces nothing
-            except FileExistsError:
-                raise _there(to) from None
+                _written(response, beside, size=size, shown=not as_json)
+            told = _told(beside)
+            put(beside, to)
         return told
 
     told = with_services(ask)
@@ -74,23 +69,6 @@ def export(words: Sequence[str], to: Path, *, as_json: bool) -> None:
 
 def _size(part: dict[str, Any] | None) -> int:
     return sum(each["bytes"] for each in part["documents"]) if part else 0
-
-
-@contextlib.contextmanager
-def _draft(to: Path) -> Iterator[Path]:
-    """Give a new file beside `to`, for our eyes alone; it is gone in the end."""
-    draft = to.with_name(f".{to.name}.{secrets.token_hex(4)}")
-    try:
-        os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-    except OSError as error:
-        raise RefusedError(
-            "privacy.not_writable",
-            f"{to} cannot be written ({error.strerror}): name another place.",
-        ) from error
-    try:
-        yield draft
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def _written(response: httpx.Response, draft: Path, *, size: int, shown: bool) -> None:
@@ -122,9 +100,3 @@ def _told(draft: Path) -> dict[str, Any]:
             "privacy.broken_off", "The export broke off: see the log, then try again."
         ) from error
     return told
-
-
-def _there(to: Path) -> RefusedError:
-    return RefusedError(
-        "privacy.file_exists", f"{to} is there already: name a file that is not."
-    )

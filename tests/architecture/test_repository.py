@@ -124,7 +124,7 @@ def test_what_is_imported_is_required_and_nothing_else_is():
         OWN_NAMES.get(name, name)
         for name in (
             Requirement(line).name
-            for line in [*PROJECT["dependencies"], *optional["s3"]]
+            for line in [*PROJECT["dependencies"], *optional["s3"], *optional["bi"]]
         )
         if name not in NOT_IMPORTED
     }

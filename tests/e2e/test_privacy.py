@@ -134,7 +134,7 @@ def exported(amends: RunningAmends, number: str, words: list[str]) -> None:
         assert any(each in text for text in texts), each
     before = to.read_bytes()
     again = refusal(amends, "export", number, "--to", str(to))
-    assert "privacy.file_exists" in again
+    assert "file.exists" in again
     assert to.read_bytes() == before
     assert [path for path in to.parent.iterdir() if path.name.startswith(".")] == []
     (note, *_) = amends.json("audit", "readings", "--act", "export")["rows"]

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Request
+from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 
 from services.analytics.api.documented import documented
+from services.analytics.application.exporting import Exports
 from services.analytics.application.figures import FIGURES
 from services.analytics.application.questions import Parameters, address
 from services.analytics.domain.figures import COUNTED_ORIGINS, DIMENSIONS
 from services.kernel.clock import rfc3339
+from services.kernel.i18n import language_of
 from services.kernel.web.caller import caller
+from services.kernel.web.spreadsheets import (
+    ENDINGS,
+    MEDIA_TYPES,
+    Ending,
+    table_file,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -170,7 +180,34 @@ def analytics_router(
         """Tell how far the rebuild is, and whether the rows were equal."""
         return asdict(rebuilder.progress)
 
+    exports = Exports(figures, zone)
+    for ending in ENDINGS:
+        _export(router, exports, parameters, ending)
+
     return router
+
+
+def _export(
+    router: APIRouter,
+    exports: Exports,
+    parameters: Callable[[Request], Parameters],
+    ending: Ending,
+) -> None:
+    """Give every figure as a file too, at its own address with an ending."""
+
+    @router.get(
+        f"/{{figure}}.{ending}",
+        name=f"figure.{ending}",
+        summary=f"Any figure, or the complaints behind a number, as {ending.upper()}",
+        response_class=Response,
+        responses={HTTPStatus.OK: {"content": {MEDIA_TYPES[ending]: {}}}},
+        openapi_extra=documented("group_by", "period", "level", "basis"),
+    )
+    async def export(figure: str, request: Request) -> Response:
+        language = language_of(accept=request.headers.get("accept-language"))
+        return await table_file(
+            lambda: exports.table(figure, parameters(request), language), ending
+        )
 
 
 def _answering(

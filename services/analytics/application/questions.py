@@ -108,6 +108,12 @@ class CasesQuestion:
     limit: int
 
 
+@dataclass(frozen=True, slots=True)
+class ListQuestion:
+    selection: Selection
+    as_of: AsOf
+
+
 class Parameters:
     """The parameters of one request, read one by one; `done` raises all faults at once.
 
@@ -189,6 +195,12 @@ class Parameters:
             after=self._one("after", UUID, "is no case id", "use the `next` you got"),
             limit=self._number("limit", 1, MOST_CASES) or 100,
         )
+        self._done()
+        return question
+
+    def listed(self) -> ListQuestion:
+        """Read what asks for all complaints at once."""
+        question = ListQuestion(self._selection(), self._as_of())
         self._done()
         return question
 

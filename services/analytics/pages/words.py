@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from services.analytics.pages.figure_words import (
+from services.analytics.application.figure_words import (
     BY,
     COLUMNS,
     COUNTS,
@@ -13,44 +13,8 @@ from services.analytics.pages.figure_words import (
     SECTIONS,
     VIEWS,
 )
+from services.analytics.application.words import DIMENSIONS, WENT_THROUGH
 from services.kernel.i18n import msgid
-
-DIMENSIONS: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "category": msgid("Category"),
-        "reported_category": msgid("Category as reported"),
-        "product": msgid("Product"),
-        "lot": msgid("Lot"),
-        "supplier": msgid("Supplier"),
-        "channel": msgid("Channel"),
-        "source": msgid("Source"),
-        "reported_via": msgid("Reported"),
-        "department": msgid("Department"),
-        "state": msgid("State"),
-        "complaint_class": msgid("Class"),
-        "severity": msgid("Severity"),
-        "root_cause": msgid("Root cause found"),
-        "outcome": msgid("Outcome"),
-        "origin": msgid("Origin"),
-        "responded": msgid("Responded"),
-        "decided": msgid("Decided"),
-        "solved": msgid("Solved"),
-        "satisfied": msgid("Satisfied"),
-        "appeal": msgid("Appeal"),
-        "decline": msgid("Refusal to accept"),
-        "decline_reason": msgid("Why not accepted"),
-        "overdue": msgid("Overdue by its source"),
-    }
-)
-
-WENT_THROUGH: Final = {
-    "in_state": msgid("In the state"),
-    "holder": msgid("With"),
-    "had_by": msgid("Department"),
-    "was_in": msgid("Was in the state"),
-    "held_by": msgid("Was with"),
-    "returned_by": msgid("Returned by"),
-}
 
 SAID: Final = {"yes": msgid("Yes"), "no": msgid("No")}
 

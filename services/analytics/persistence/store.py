@@ -8,6 +8,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
+from eventsourcing import persistence
+
+from services.analytics.persistence.bi import SEEN, drop_views, lock_views, make_views
 from services.analytics.persistence.rows import SqlRows
 from services.analytics.persistence.snapshot import SqlSnapshot
 from services.analytics.persistence.tables import (
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
 
 DIGEST_PAGE: Final = 2_000
 SETTLE_PAGE: Final = 5_000
+SWAP_PATIENCE: Final = 2_000  # ms that a swap waits for those who read the rows
 
 
 class SqlFactStore:
@@ -43,9 +47,10 @@ class SqlFactStore:
         self._consumer = consumer
         self.live = SqlRows(LIVE)
         self.beside = SqlRows(BESIDE)
-        database.migrate((*INBOX_TABLES, STATE, SHAPE))
+        database.migrate((*INBOX_TABLES, STATE, SHAPE, SEEN))
         with database.write() as tx:
             self._found(tx)
+            make_views(tx)
 
     def _found(self, tx: Tx) -> None:
         """Make the tables, anew where their columns are those of another release.
@@ -59,6 +64,7 @@ class SqlFactStore:
             return
         row = tx.fetchone("SELECT generation FROM analytics_state")
         generation = 0 if row is None else row[0] + 1
+        drop_views(tx)
         for suffix in (LIVE, BESIDE, REPLACED):
             _drop(tx, suffix)
         for statement in tables(LIVE, generation):
@@ -160,21 +166,33 @@ class SqlFactStore:
             key = rows[-1][: len(start)]
 
     def swap(self, position: int) -> bool:
-        with self._database.write() as tx:
-            if tx.dialect == "postgres":
-                # Before the state row: a batch takes its locks in this order too.
-                tx.execute(
-                    "LOCK TABLE complaint_row, log_position IN ACCESS EXCLUSIVE MODE"
-                )
-            last = tx.fetchone("SELECT MAX(position) FROM log_position")
-            if last is not None and (last[0] or 0) > position:
-                return False
-            for table in TABLES:
-                for old, new in ((LIVE, REPLACED), (BESIDE, LIVE)):
-                    tx.execute(f"ALTER TABLE {table}{old} RENAME TO {table}{new}")
+        try:
+            with self._database.write() as tx:
+                return self._swapped(tx, position)
+        except persistence.OperationalError:
+            if self._database.dialect == "postgres":
+                return False  # a reader held the rows for too long, or in a circle
+            raise
+
+    def _swapped(self, tx: Tx, position: int) -> bool:
+        if tx.dialect == "postgres":
+            # Nobody waits behind us for longer than this.
+            tx.execute(f"SET LOCAL lock_timeout = '{SWAP_PATIENCE}ms'")
+            lock_views(tx)
+            # Before the state row: a batch takes its locks in this order too.
             tx.execute(
-                "UPDATE analytics_state SET complete_to = ?, unfit = 0", (position,)
+                "LOCK TABLE complaint_row, log_position IN ACCESS EXCLUSIVE MODE"
             )
+        last = tx.fetchone("SELECT MAX(position) FROM log_position")
+        if last is not None and (last[0] or 0) > position:
+            return False
+        for table in TABLES:
+            for old, new in ((LIVE, REPLACED), (BESIDE, LIVE)):
+                tx.execute(f"ALTER TABLE {table}{old} RENAME TO {table}{new}")
+        tx.execute("UPDATE analytics_state SET complete_to = ?, unfit = 0", (position,))
+        make_views(
+            tx, anew=True
+        )  # a view stays with its table, whatever that is called
         return True
 
     def drop_replaced(self) -> None:

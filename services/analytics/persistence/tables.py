@@ -115,6 +115,11 @@ def version_of(row: Sequence[Any]) -> Version:
     return Version(case_id, from_position, to_position, applied, Facts(*facts), ended)
 
 
+def stored_as(fact: str) -> str:
+    """Give the type of a fact's column."""
+    return _TYPES.get(fact, "TEXT")
+
+
 def marks(values: Sequence[object]) -> str:
     """Give a placeholder for each value."""
     return ", ".join("?" * len(values))

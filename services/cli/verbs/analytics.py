@@ -1,5 +1,6 @@
 """`amends analytics`: figures and their rows."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -43,18 +44,34 @@ def analytics_root_causes(query: Query = None, *, as_json: AsJson = False) -> No
     "figure", epilog="Example: amends analytics figure backlog group_by=department"
 )
 def analytics_figure(
-    figure: Annotated[str, typer.Argument(help="Which one, as in its address.")],
+    figure: Annotated[
+        str, typer.Argument(help="Which one, as in its address; cases for the list.")
+    ],
     query: Query = None,
     *,
+    csv: Annotated[
+        Path | None, typer.Option("--csv", help="Write it to this new file.")
+    ] = None,
+    xlsx: Annotated[
+        Path | None, typer.Option("--xlsx", help="Write a workbook to this new file.")
+    ] = None,
+    language: Annotated[
+        str | None, typer.Option(help="en or zh-CN, for the headings of a file.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show any of the other figures.
+    """Show any figure, or write it to a file.
 
-    backlog, rates, appeals, declines, stated-deadlines, dwell, holding or returns.
+    frequency, root-causes, backlog, rates, appeals, declines, stated-deadlines, dwell,
+    holding, returns, … as in the addresses; to a file also cases, the list of complaints.
     """
     from services.cli import figures  # noqa: PLC0415 lazy
 
-    figures.figure(figure, query or [], as_json=as_json)
+    files = {"csv": csv, "xlsx": xlsx}
+    if any(files.values()):
+        figures.export(figure, query or [], files, language=language, as_json=as_json)
+    else:
+        figures.figure(figure, query or [], as_json=as_json)
 
 
 @analytics.command("rebuild", epilog="Example: amends analytics rebuild --json")

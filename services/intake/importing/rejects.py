@@ -12,10 +12,11 @@ from openpyxl import Workbook
 from openpyxl.cell import Cell, WriteOnlyCell
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 
-from services.intake.importing.reading.table import REJECTS, rearmed, unarmed
+from services.intake.importing.reading.table import REJECTS
 from services.intake.importing.reasons import translated
 from services.kernel.errors import AmendsError, FieldError, MisuseError
 from services.kernel.i18n import DEFAULT
+from services.kernel.spreadsheets import rearmed, unarmed
 
 _LONGEST: Final = 60
 """Most characters of a value that a reason repeats."""

@@ -17,6 +17,7 @@ from services.kernel.clock import system_clock
 from services.kernel.errors import PoisonError, UnavailableError
 from services.kernel.inbox import Inbox
 from services.kernel.log_client import Page
+from services.kernel.store.sqlite import SqliteDatabase
 from services.kernel.store.writer import Writer
 from services.kernel.web.log_lines import LogLine
 from tests.support.histories import Logged, made_up_log
@@ -143,6 +144,42 @@ def test_holes_and_lost_ends_are_taken_from_the_log(
     asyncio.run(main())
     sound = in_order(make_database).digest(last, beside=False)
     assert store.digest(last, beside=False) == sound
+
+
+def lost(database: Database) -> None:
+    """Lose the database of a service that does not run."""
+    if isinstance(database, SqliteDatabase):
+        database.close()
+        for file in database.path.parent.glob(f"{database.path.name}*"):
+            file.unlink()
+        return
+    with database.write() as tx:
+        [(schema,)] = tx.fetchall("SELECT current_schema()")
+        tx.execute(f"DROP SCHEMA {schema} CASCADE")
+
+
+def test_rows_that_were_deleted_come_back_by_themselves(
+    make_database: Callable[..., Database],
+) -> None:
+    """Also those of cases whose next event finds nothing before it, twice delivered."""
+    last = LOG[-1].position
+    database = make_database("analytics")
+    before = SqlFactStore(database)
+    arrive(before, LOG[:800])
+    lost(database)
+    store = SqlFactStore(make_database("analytics"))
+
+    async def main() -> None:
+        async with following(store, FakeLog([line(each) for each in LOG])):
+            arrive(store, [*LOG[800:], *LOG[850:]])
+            await reached(store, last)
+
+    asyncio.run(main())
+    sound = in_order(make_database).digest(last, beside=False)
+    assert store.digest(last, beside=False) == sound
+    with store.snapshot() as rows:
+        assert rows.standing.unfit == 0
+        assert rows.held(last) == 0
 
 
 def test_an_empty_log_brings_nothing(store: SqlFactStore) -> None:

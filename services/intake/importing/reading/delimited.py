@@ -17,9 +17,9 @@ from services.intake.importing.reading.table import (
     check_header,
     fault_at,
     header_of,
-    rearmed,
     row_of,
 )
+from services.kernel.spreadsheets import rearmed
 
 LINE_LIMIT: Final = 1024**2
 """Most characters of one line of the file."""

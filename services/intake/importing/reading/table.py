@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from services.kernel.errors import AmendsError, FieldError, MalformedError
+from services.kernel.spreadsheets import INVISIBLE
 
 HEADER_WITHIN: Final = 20
 """Rows among which the header is looked for; titles stand above it."""
@@ -13,8 +14,6 @@ REJECTS: Final = {"en": ["line", "reason"], "zh_CN": ["行", "原因"]}
 """The columns that stand before the others in a file of rejected rows."""
 COLUMNS: Final = 1_000
 """Most columns of a table."""
-_IGNORED: Final = " \xa0\u200b\u200e\u200f\ufeff\u3000"
-_FORMULA: Final = tuple("=+-@\t\r\n＝＋－＠")  # noqa: RUF001 spreadsheets take these too
 _ROUNDED: Final = re.compile(r"[+-]?[0-9](\.[0-9]+)?[eE]\+?[0-9]{2,3}")
 
 
@@ -75,7 +74,7 @@ def naming(needed: Iterable[str]) -> Score:
 
 def named(cells: Sequence[str]) -> list[str]:
     """Give names of columns without the spaces around them."""
-    return [cell.strip(f"{_IGNORED}\r\n\t") for cell in cells]
+    return [cell.strip(f"{INVISIBLE}\r\n\t") for cell in cells]
 
 
 def header_of(
@@ -172,17 +171,3 @@ def fault_at(
     """Name a place of the file and what is wrong there."""
     field = f"line {line}" + (f", {column}" if column else "")
     return MalformedError(code, remedy, errors=[FieldError(field, message, remedy)])
-
-
-def unarmed(cell: str) -> str:
-    """Give a cell that no spreadsheet takes for a formula; `rearmed` gives it back."""
-    return f"'{cell}" if _armed(cell.lstrip("'")) else cell
-
-
-def rearmed(cell: str) -> str:
-    """Give the cell that `unarmed` made this of."""
-    return cell[1:] if cell.startswith("'") and _armed(cell.lstrip("'")) else cell
-
-
-def _armed(cell: str) -> bool:
-    return cell.startswith(_FORMULA) or cell.lstrip(_IGNORED).startswith(_FORMULA)
