@@ -81,8 +81,12 @@ def returns(asked: Asked) -> Answer:
         )
         for each in found
     ]
-    total = _counted(whole[0] if whole else None, question.selection)
+    total = _counted(whole[0] if whole else None, question.selection, _units(found))
     return Answer(lines, total, asked.known)
+
+
+def _units(found: Sequence[Returned]) -> tuple[str, ...]:
+    return tuple(sorted({each.department for each in found if each.department}))
 
 
 _PLACE: Final[dict[Kind, str]] = {"state": "in_state", "holder": "holder"}
@@ -151,15 +155,17 @@ def _measured(passed: Passed | None, cases: Selection, kind: Kind) -> dict[str, 
     }
 
 
-def _counted(found: Returned | None, cases: Selection) -> dict[str, Number]:
+def _counted(
+    found: Returned | None, cases: Selection, units: tuple[str, ...] = ()
+) -> dict[str, Number]:
+    """Give the numbers of one department, or of all `units` together."""
     if found is None:
         return {
             name: Number(None if of == "share" else 0) for name, of in _RETURNS.items()
         }
-    had = gave = None
-    if found.department is not None:
-        had = _and(cases, ("held_by", (found.department,)))
-        gave = _and(cases, ("returned_by", (found.department,)))
+    departments = (found.department,) if found.department else units
+    had = _and(cases, ("held_by", departments))
+    gave = _and(cases, ("returned_by", departments))
     return {
         "assigned": Number(found.assigned, had),
         "returned": Number(found.cases, gave),
