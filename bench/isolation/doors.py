@@ -121,9 +121,9 @@ class _Probes:
         sent: dict[str, Any] = {}
         if path == "/api/intake/complaints":
             headers["Idempotency-Key"] = self.house.key()
-        if path.endswith(":batch"):
+        if path.endswith((":batch", ":check")):
             sent["content"] = lines(self._line(path))
-        elif method == "POST":
+        elif method in {"POST", "PUT"}:
             sent["json"] = self._body(path)
         query = (
             "?department=quality"
@@ -154,6 +154,7 @@ class _Probes:
             "receipt_no": self.case.receipt_no,
             "command": "add-evidence",
             "channel": "phone",
+            "batch": "20260101T000000Z-00000000",
             "code": caller.department or "quality",
             "document_id": self.case.statement if "/desk/" in path else NOTHING,
         }
@@ -175,6 +176,7 @@ class _Probes:
         bodies: dict[str, dict[str, Any]] = {
             "complaints": complaint(CHANNEL),
             "{command}": EVIDENCE,
+            "{batch}": {"file": "0" * 64, "file_name": "no.csv", "format": "table"},
             "open": {"purpose": "repair"},
             "discard": {"cause": "test"},
             "erase": {"subject_id": NOTHING, "basis": "request"},
