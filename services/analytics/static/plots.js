@@ -43,7 +43,8 @@ function steps(plot) {
   const rough = most / 4 / seconds;
   const power = 10 ** Math.floor(Math.log10(rough || 1));
   const nice = [1, 2, 5, 10].find((each) => each * power >= rough) * power;
-  return { interval: Math.max(nice, 1) * seconds };
+  const interval = Math.max(nice, 1) * seconds;
+  return { interval, max: Math.max(Math.ceil(most / interval), 1) * interval };
 }
 
 // The colours of the page as it is shown, or as they are inside `place`.
