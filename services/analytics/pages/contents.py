@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from events.vocabulary import ReturnReason
-from services.analytics.pages.asking import INSIGHT, Pairs
+from services.analytics.pages.asking import INSIGHT, Pairs, address
+from services.kernel.clock import rfc3339
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 Drawing = Literal["time", "pareto", "columns", "bars", "stacked", "lines"]
 """How a figure is drawn: its total as a bar for each column, its lines as bars beside or
@@ -38,6 +42,17 @@ class Section:
         """Give its parameters out of those of a page that `asks` these."""
         own = [(name, value) for name, value in given if self._follows(name, asks)]
         return (*self.fixed, *own)
+
+    def file(
+        self, ending: str, given: Pairs, asks: tuple[str, ...], *, now: datetime
+    ) -> str:
+        """Give the address of its numbers as a file, as known `now` unless asked."""
+        own = [*self.pairs(given, asks)]
+        if self.drawing == "time":
+            own.insert(0, ("group_by", "period"))
+        if not any(name == "as_of" for name, _ in own):
+            own.append(("as_of", rfc3339(now)))
+        return address(f"{INSIGHT}/{self.figure}.{ending}", own)
 
     def _follows(self, name: str, asks: tuple[str, ...]) -> bool:
         return name in self.takes or name not in asks

@@ -10,6 +10,7 @@ from starlette.responses import Response  # noqa: TC002 as above
 from services.analytics.application.exporting import CASES as LIST
 from services.analytics.application.exporting import Exports
 from services.analytics.application.questions import Parameters
+from services.analytics.domain.figures import counted_origins
 from services.analytics.pages.asking import CASES, INSIGHT, given
 from services.kernel.errors import ForbiddenError
 from services.kernel.web.spreadsheets import ENDINGS, table_file
@@ -30,6 +31,7 @@ def exports_router(
     """Serve every figure at `/insight/<figure>.<ending>`, with the API's parameters."""
     routes = pages.router()
     exports = Exports(figures, pages.zone)
+    counted = counted_origins(demonstration=pages.demonstration)
 
     def add(ending: Ending) -> None:
         async def sent(
@@ -40,7 +42,7 @@ def exports_router(
                     "analytics.who", "Ask for a role that sees figures."
                 )
             pairs = given(request.query_params.multi_items())
-            asked = Parameters(pairs, zone=pages.zone, now=now())
+            asked = Parameters(pairs, zone=pages.zone, now=now(), counted=counted)
             language = pages.locale(request)
             return await table_file(
                 lambda: exports.table(figure, asked, language), ending

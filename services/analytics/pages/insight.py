@@ -31,6 +31,7 @@ from services.analytics.pages.words import (
 )
 from services.kernel.errors import ForbiddenError, MalformedError
 from services.kernel.web.pages import FormFault, Pages
+from services.kernel.web.spreadsheets import ENDINGS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -209,6 +210,13 @@ class _Insight:
             "known": known,
             "counted": count,
             "figures": [each.show(reader) for each in found],
+            "files": {
+                section.key: [
+                    (ending, section.file(ending, pairs, view.asks, now=self._now()))
+                    for ending in ENDINGS
+                ]
+                for section in view.sections
+            },
             "definition": self._definition(request, selection),
         }
 

@@ -20,7 +20,11 @@ from services.analytics.api.routes import analytics_router
 from services.analytics.application.figures import FIGURES, Figures
 from services.analytics.application.rebuilding import Progress, Rebuilder
 from services.analytics.application.recording import record
-from services.analytics.pages import insight_pages, insight_router
+from services.analytics.pages import (
+    exports_router,
+    insight_pages,
+    insight_router,
+)
 from services.analytics.pages.contents import VIEWS
 from services.analytics.pages.insight import FOLDER, Readers
 from services.analytics.pages.words import WORDS
@@ -78,6 +82,9 @@ class House:
         pages = insight_pages(viewers=self.viewer, secret=b"s" * 32, time_zone=ZONE)
         self.app = FastAPI()
         install(self.app)
+        self.app.include_router(
+            exports_router(figures, pages, readers=READERS, now=lambda: NOW)
+        )
         self.app.include_router(
             insight_router(figures, pages, readers=READERS, now=lambda: NOW)
         )
@@ -250,6 +257,28 @@ def test_every_number_leads_to_exactly_the_complaints_that_it_counts(
             more = re.search(r'rel="next" href="([^"]*)"', page)
             following = html.unescape(more[1]) if more else None
         assert len(set(listed)) == int(number.replace(",", "")), address
+
+
+FILE = re.compile(r'<a href="(/insight/[a-z-]+\.csv\?[^"]*)" download>CSV</a>')
+
+
+def test_each_figure_leads_to_a_file_of_its_numbers(house: House) -> None:
+    for view in VIEWS:
+        name = "" if view is VIEWS[0] else view.name
+        page = house.page("channel=web,phone&as_of=600&severity=-", name)
+        shown = page.split("<section ")[1:]
+        assert len(shown) == len(view.sections)
+        for section, markup in zip(view.sections, shown, strict=True):
+            found = FILE.findall(markup)
+            assert len(found) == (1 if tables(markup) else 0)
+            for href in found:
+                text = house.get(html.unescape(href)).text
+                assert "# Position,600" in text
+                assert '# Only: Channel,"web, phone"' in text
+                if section.drawing in {"bars", "stacked", "lines"}:
+                    lines = text.split("\r\n\r\n" if "\r" in text else "\n\n")[0]
+                    [table] = tables(markup)
+                    assert len(lines.splitlines()) - 1 == len(table), section.key
 
 
 def test_names_and_periods_open_the_same_page_for_fewer(house: House) -> None:
