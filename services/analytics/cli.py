@@ -23,6 +23,8 @@ REBUILD: Final = "/api/analytics/rebuild"
 
 LOOK_AGAIN: Final = 0.2  # seconds between two looks at a running rebuild
 _LINKS: Final = "cases"
+_BEFORE: Final = " before"
+_UNSHOWN: Final = frozenset({_LINKS, "has_countermeasure", "previous", "change"})
 
 
 class Ask(Protocol):
@@ -50,18 +52,22 @@ def figure(
     if as_json:
         _print(json.dumps(found, ensure_ascii=False))
         return
+    if isinstance(found["total"], int):
+        _figure(found, as_json=False)
+        return
     definition, kinds = found["definition"], found["definition"]["columns"]
-    names = [
-        name for name in (found["rows"] or [{}])[0] if name not in {_LINKS, *kinds}
-    ]
+    if definition.get("compare"):
+        kinds = {**kinds, **{name + _BEFORE: kind for name, kind in kinds.items()}}
+    lines, total = [_shown(row) for row in found["rows"]], _shown(found["total"])
+    names = [name for name in (lines or [{}])[0] if name not in kinds]
     rows = [
         {
             **{each: _cell(each, row[each]) for each in names},
             **{each: _number(row[each], kind) for each, kind in kinds.items()},
         }
-        for row in found["rows"]
+        for row in lines
     ]
-    whole = {each: _number(found["total"][each], kind) for each, kind in kinds.items()}
+    whole = {each: _number(total.get(each), kind) for each, kind in kinds.items()}
     if names:
         rows.append({**dict.fromkeys(names, ""), names[0]: "all", **whole})
     headings = {each: each for each in (*names, *kinds)}
@@ -118,12 +124,12 @@ def _figure(answer: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         _print(json.dumps(answer, ensure_ascii=False))
         return
-    columns = {name: name for name in (answer["rows"] or [{}])[0] if name != _LINKS}
+    lines = [_shown(row) for row in answer["rows"]]
+    columns = {name: name for name in (lines or [{}])[0]}
     if columns:
-        rows = [
-            {name: _cell(name, row[name]) for name in columns} for row in answer["rows"]
-        ]
-        print_rows(columns, rows, numbers=_NUMBERS)
+        rows = [{name: _cell(name, row[name]) for name in columns} for row in lines]
+        numbers = _NUMBERS | {name + _BEFORE for name in _NUMBERS}
+        print_rows(columns, rows, numbers=numbers)
     else:
         _print("No complaint yet.")
     _print(
@@ -134,19 +140,34 @@ def _figure(answer: dict[str, Any], *, as_json: bool) -> None:
         _print("Some rows are damaged: run `amends analytics rebuild`.")
 
 
-_NUMBERS: Final = frozenset({"count", "share", "cumulative_share"})
+_NUMBERS: Final = frozenset(
+    {"count", "customers", "countermeasures", "share", "cumulative_share"}
+)
+
+
+def _shown(line: dict[str, Any]) -> dict[str, Any]:
+    """Give what of a line has a column, with what its numbers were before."""
+    before = line.get("previous") or {}
+    return {
+        **{name: value for name, value in line.items() if name not in _UNSHOWN},
+        **{name + _BEFORE: value for name, value in before.items() if name != _LINKS},
+    }
 
 
 def _cell(name: str, value: object) -> str:
-    if isinstance(value, float) and name in _NUMBERS:
+    if isinstance(value, float) and name.removesuffix(_BEFORE) in _NUMBERS:
         return f"{value:.1%}"
     return "-" if value is None else str(value)
 
 
-def _number(value: float | None, kind: str) -> str:
-    """Say a count, a share, or a duration in days or hours."""
+def _number(value: float | str | None, kind: str) -> str:
+    """Say a count, a share, a duration in days or hours, an instant, or yes."""
     if value is None:
         return "-"
+    if isinstance(value, str):
+        return value[:16].replace("T", " ")
+    if kind == "flag":
+        return "yes" if value else "no"
     if kind == "share":
         return f"{value:.1%}"
     if kind == "seconds":

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from contextlib import AbstractContextManager
-    from datetime import datetime
+    from datetime import datetime, timedelta
     from uuid import UUID
 
     from services.analytics.domain.figures import Filters, Group, Selection
@@ -34,6 +34,18 @@ class Standing(NamedTuple):
     complete_to: int
     unfit: int
     last: int
+
+
+class Rhythm(NamedTuple):
+    """How complaints came in by one way: the last, and the intervals between them.
+
+    Half of the intervals were shorter than `usual`, 99 of 100 no longer than `longest`.
+    """
+
+    last: datetime
+    intervals: int
+    usual: timedelta | None
+    longest: timedelta | None
 
 
 class RowWriter(Protocol):
@@ -75,11 +87,14 @@ class Snapshot(Protocol):
         dimensions: Sequence[str],
         starts: Sequence[datetime] = (),
         also: Sequence[Filters] = (),
+        level: int | None = None,
+        customers: bool = False,
     ) -> list[Group]:
         """Count by dimensions and by the period in which receipt fell.
 
         `starts` are the instants at which periods begin, in order, none missing.
-        Of each group those are counted too that answer to each of `also`.
+        Of each group those are counted too that answer to each of `also`, and, where
+        `customers` is asked for, the people. `level` cuts paths to so many codes.
         Raises `TooManyGroupsError`.
         """
 
@@ -111,6 +126,24 @@ class Snapshot(Protocol):
         """Count returns by department, dimensions and period of receipt, or all as one.
 
         Raises `TooManyGroupsError`.
+        """
+
+    def rhythms(
+        self, selection: Selection, position: int, dimension: str
+    ) -> dict[str | None, Rhythm]:
+        """Tell for each value of `dimension` how complaints came in."""
+
+    def registration_days(
+        self,
+        selection: Selection,
+        position: int,
+        dimension: str,
+        *,
+        offset: timedelta,
+    ) -> dict[str | None, float]:
+        """Give the median of the whole days from the source's document to receipt.
+
+        `offset` is that of the tenant's time zone, which tells the day of receipt.
         """
 
     def cases(

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.analytics.application.recording import record
-from services.analytics.domain.figures import Group, pareto, rolled_up, shortened
+from services.analytics.domain.figures import pareto
 from services.analytics.persistence import SqlFactStore
 from services.analytics.ports import Known
 from services.kernel.store.database import open_database
@@ -51,21 +51,6 @@ def test_disorder_and_repetition_give_the_same_rows(
 PATHS = st.none() | st.lists(st.sampled_from("abc"), min_size=1, max_size=4).map(
     "/".join
 )
-
-
-@given(st.lists(st.tuples(PATHS, st.integers(1, 50))), st.sampled_from([None, 1, 2, 4]))
-def test_rolling_up_loses_and_doubles_nothing(
-    given_groups: list[tuple[str | None, int]], level: int | None
-) -> None:
-    groups = [Group((path,), count) for path, count in given_groups]
-    merged = rolled_up(groups, ("category",), level)
-    assert sum(group.count for group in merged) == sum(g.count for g in groups)
-    assert {group.values[0] for group in merged} == {
-        shortened(path, level) for path, _ in given_groups
-    }
-    assert len({group.values for group in merged}) == len(merged)
-    counts = [group.count for group in merged]
-    assert counts == sorted(counts, reverse=True)
 
 
 @given(st.dictionaries(PATHS, st.integers(1, 50)))

@@ -17,6 +17,7 @@ from events.vocabulary import (
     Outcome,
     Precision,
     SatisfactionSubject,
+    Source,
 )
 from services.analytics.domain.facts import Facts, fold
 from services.analytics.domain.versions import Entry
@@ -30,6 +31,10 @@ START = datetime(2024, 12, 28, 22, 30, tzinfo=UTC)
 _LATER = tuple(name for name in EVENTS if name != "ComplaintReceived")
 _CATEGORIES = ("quality", "quality/leak", "quality/leak/lid", "billing/late_fee", None)
 _CAUSES = ("design/seal", "design/seal/age", "people/training")
+_MEASURES = {
+    "SettlementProposed": "improvement",
+    "ComplaintResolved": "corrective_action",
+}
 
 
 class Logged(NamedTuple):
@@ -124,8 +129,20 @@ def _receipt(
         origin=dice.choice((Origin.LIVE, Origin.MIGRATION, Origin.DEMO)),
         category=dice.choice(_CATEGORIES),
         product=dice.choice((product, product, None)),
-        source=None,
+        **_person(number),
     )
+
+
+def _person(number: int) -> dict[str, Any]:
+    """Give who complains and through what; of dice of their own."""
+    dice = random.Random(number)  # noqa: S311 - repeatable
+    source = dice.choice((None, *Source))
+    documented = START.date() + timedelta(days=dice.randrange(-9, 9))
+    return {
+        "subject_id": UUID(int=dice.randrange(1, 60)),
+        "source": source,
+        "source_document_on": documented if source and dice.random() < 0.7 else None,
+    }
 
 
 def _later(
@@ -150,6 +167,10 @@ def _later(
         data["about"] = dice.choice(list(SatisfactionSubject))
     elif name == "DeadlineStated":
         data["overdue"] = dice.choice((True, False, None))
+    if number % 3 and name in _MEASURES:
+        data[_MEASURES[name]] = None
+    if name == "ComplaintResolved":
+        data["first_contact"] = number % 4 == 0
     return happened(name, case, version, number=number, at=at, **data)
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from services.analytics.application.questions import MOST_CASES
-from services.analytics.domain.figures import DIMENSIONS, PASSED, PATHS
+from services.analytics.domain.figures import DIMENSIONS, PASSED, PATHS, REPEATS, Same
 from services.analytics.domain.periods import PERIODS
 
 _DOCUMENTED: Final = {
@@ -13,6 +13,9 @@ _DOCUMENTED: Final = {
     "period": f"One of {', '.join(PERIODS)}, of receipt, in the tenant's time zone.",
     "level": "How many codes of a path to keep, 1 to 4; without it whole paths.",
     "basis": "reported: the category as stated; found: the root cause investigated.",
+    "days": "How many days before one must have complained; 30.",
+    "same": f"One of {', '.join(get_args(Same))}: what both must be of; any.",
+    "compare": "previous: with the time or period before; last_year: a year before.",
     "after": "The case id to go on behind.",
     "limit": f"How many cases to list, 1 to {MOST_CASES}; 100.",
     "from": "First day or instant of receipt.",
@@ -31,6 +34,7 @@ def documented(*names: str) -> dict[str, Any]:
         name: _PATH_FILTER if name in PATHS else _FILTER for name in DIMENSIONS
     }
     described |= dict.fromkeys(PASSED, _PASSED_FILTER)
+    described[REPEATS] = "30/category: of somebody who had complained so before."
     return {
         "parameters": [
             {

@@ -13,10 +13,10 @@ from starlette.concurrency import run_in_threadpool
 
 from services.analytics.api.documented import documented
 from services.analytics.application.exporting import Exports
-from services.analytics.application.figures import FIGURES
+from services.analytics.application.figures import FIGURES, FREQUENCY, ROOT_CAUSES
 from services.analytics.application.questions import Parameters, address
 from services.analytics.domain.figures import COUNTED_ORIGINS, DIMENSIONS
-from services.kernel.clock import rfc3339
+from services.kernel.clock import from_micros, rfc3339
 from services.kernel.i18n import language_of
 from services.kernel.web.caller import caller
 from services.kernel.web.spreadsheets import (
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         Answer,
         Figure,
         Figures,
+        Kind,
         Known,
         Number,
         Question,
@@ -69,75 +70,6 @@ def analytics_router(
     def parameters(request: Request) -> Parameters:
         pairs = request.query_params.multi_items()
         return Parameters(pairs, zone=zone, now=clock(), counted=counted)
-
-    @router.get("/frequency", openapi_extra=documented("group_by", "period", "level"))
-    async def frequency(request: Request) -> dict[str, Any]:
-        """How often people complain: counts by dimensions and period (S135)."""
-        asked = parameters(request).frequency()
-        answer = await run_in_threadpool(
-            figures.frequency,
-            asked.selection,
-            dimensions=asked.dimensions,
-            period=asked.period,
-            level=asked.level,
-            as_of=asked.as_of,
-        )
-        rows = [
-            {
-                **row.values,
-                "count": row.count,
-                "cases": address(CASES, row.cases, answer.known.position),
-            }
-            for row in answer.rows
-        ]
-        return {
-            "rows": rows,
-            "total": sum(row.count for row in answer.rows),
-            "definition": {
-                "figure": "frequency",
-                "group_by": [*(["period"] if asked.period else []), *asked.dimensions],
-                "period": asked.period,
-                "level": asked.level,
-                **_counted(asked.selection, zone),
-            },
-            **_state(answer.known),
-        }
-
-    @router.get("/root-causes", openapi_extra=documented("basis", "level"))
-    async def root_causes(request: Request) -> dict[str, Any]:
-        """Why people complain: causes by falling count, with shares (S137)."""
-        asked = parameters(request).causes()
-        answer = await run_in_threadpool(
-            figures.root_causes,
-            asked.selection,
-            basis=asked.basis,
-            level=asked.level,
-            as_of=asked.as_of,
-        )
-        unknown = NOT_DETERMINED[asked.basis]
-        rows = [
-            {
-                "cause": row.cause or unknown,
-                "count": row.count,
-                "share": round(row.share, 6),
-                "cumulative_share": round(row.cumulative_share, 6),
-                "cases": address(CASES, row.cases, answer.known.position),
-            }
-            for row in answer.rows
-        ]
-        return {
-            "rows": rows,
-            "total": sum(row.count for row in answer.rows),
-            unknown: sum(row.count for row in answer.rows if row.cause is None),
-            "definition": {
-                "figure": "root_causes",
-                "basis": asked.basis,
-                "level": asked.level,
-                "denominator": "all complaints counted",
-                **_counted(asked.selection, zone),
-            },
-            **_state(answer.known),
-        }
 
     for figure in FIGURES.values():
         router.get(
@@ -221,9 +153,54 @@ def _answering(
     async def answer(request: Request) -> dict[str, Any]:
         question = parameters(request).question(figure)
         found = await run_in_threadpool(figures.answer, figure, question)
-        return told(figure, question, found, zone)
+        answered = told(figure, question, found, zone)
+        if figure is FREQUENCY:
+            return frequencies(answered)
+        return causes(answered) if figure is ROOT_CAUSES else answered
 
     return answer
+
+
+def flat(answered: dict[str, Any]) -> dict[str, Any]:
+    """Give the older shape: a row has one address, and the whole lies beside the rows."""
+    whole = answered["total"]
+    del whole["cases"]
+    return {
+        **answered,
+        "rows": [
+            {**row, "cases": row["cases"].get("count")} for row in answered["rows"]
+        ],
+        **{name: number for name, number in whole.items() if name != "count"},
+        "total": whole["count"],
+    }
+
+
+def frequencies(answered: dict[str, Any]) -> dict[str, Any]:
+    """Give the older shape of the frequency; say of each row if something is done."""
+    answered = flat(answered)
+    for row in answered["rows"]:
+        row["has_countermeasure"] = row["countermeasures"] > 0
+    return answered
+
+
+def causes(answered: dict[str, Any]) -> dict[str, Any]:
+    """Give the older shape of causes: what has none is named and counted apart."""
+    answered = flat(answered)
+    definition = answered["definition"]
+    unknown = NOT_DETERMINED[definition["basis"]]
+    rows = [{**row, "cause": row["cause"] or unknown} for row in answered["rows"]]
+    for name in ("share", "cumulative_share"):
+        del answered[name]
+    return {
+        **answered,
+        "rows": rows,
+        unknown: sum(row["count"] for row in rows if row["cause"] == unknown),
+        "definition": {
+            **definition,
+            "figure": "root_causes",
+            "denominator": definition["out_of"],
+        },
+    }
 
 
 def told(
@@ -235,13 +212,15 @@ def told(
         "rows": [
             {
                 **line.values,
-                **_values(line.numbers),
+                **_values(figure, line.numbers),
+                **_compared(figure, line.numbers, position),
                 "cases": _links(line.numbers, position),
             }
             for line in answer.lines
         ],
         "total": {
-            **_values(answer.total),
+            **_values(figure, answer.total),
+            **_compared(figure, answer.total, position),
             "cases": _links(answer.total, position),
         },
         "definition": {
@@ -257,19 +236,53 @@ def told(
             ],
             "period": question.period,
             "level": question.level,
+            **{
+                name: getattr(question, name)
+                for name in ("basis", "days", "same", "compare")
+                if name in figure.parameters
+            },
             **_chosen(question.selection, zone),
         },
         **_state(answer.known),
     }
 
 
-def _values(numbers: Mapping[str, Number]) -> dict[str, float | None]:
+def _values(
+    figure: Figure, numbers: Mapping[str, Number]
+) -> dict[str, float | bool | str | None]:
     return {
-        name: round(number.value, 6)
-        if isinstance(number.value, float)
-        else number.value
+        name: _value(number.value, figure.columns[name])
         for name, number in numbers.items()
     }
+
+
+def _compared(
+    figure: Figure, numbers: Mapping[str, Number], position: int
+) -> dict[str, Any]:
+    """Give what each number was before, how much more it is, and the cases of then."""
+    before = {name: each.before for name, each in numbers.items() if each.before}
+    if not before:
+        return {}
+    return {
+        "previous": {
+            **_values(figure, before),
+            "cases": _links(before, position),
+        },
+        "change": {
+            name: None if each.change is None else round(each.change, 6)
+            for name, each in numbers.items()
+        },
+    }
+
+
+def _value(value: float | None, kind: Kind) -> float | bool | str | None:
+    if value is None:
+        return None
+    if kind == "instant":
+        return rfc3339(from_micros(round(value * 1_000_000)))
+    if kind == "flag":
+        return bool(value)
+    return round(value, 6)
 
 
 def _links(numbers: Mapping[str, Number], position: int) -> dict[str, str]:
@@ -288,15 +301,6 @@ def _chosen(selection: Selection, zone: ZoneInfo) -> dict[str, Any]:
         "from": _instant(selection.received_from),
         "before": _instant(selection.received_to),
         "filters": [{name: list(values)} for name, values in selection.filters],
-    }
-
-
-def _counted(selection: Selection, zone: ZoneInfo) -> dict[str, Any]:
-    """Say what is counted, by which time, and out of what."""
-    return {
-        "counts": "every complaint received, open or closed, once",
-        "time": "occurred_at of ComplaintReceived, as claimed",
-        **_chosen(selection, zone),
     }
 
 

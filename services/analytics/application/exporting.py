@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from services.analytics.application.figure_words import BY, COUNTS, OUT_OF
-from services.analytics.application.figures import FIGURES
+from services.analytics.application.figures import FIGURES, FREQUENCY, ROOT_CAUSES
 from services.analytics.application.words import FIGURES as NAMES
 from services.analytics.application.words import named
 from services.analytics.domain.figures import DIMENSIONS
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from services.analytics.domain.versions import Version
 
 CASES: Final = "cases"
-EXPORTED: Final = ("frequency", "root-causes", *FIGURES, CASES)
+EXPORTED: Final = (*FIGURES, CASES)
 """Whatever comes as a file."""
 
 LOCALE: Final = Path(__file__).parent.parent / "locale"
@@ -35,6 +36,9 @@ _DAYS: Final = msgid("days")
 _ABOUT: Final = msgid("About")
 _ONLY: Final = msgid("Only")
 _TOTAL: Final = msgid("Total")
+
+_KINDS: Final = {"instant": "moment", "flag": "count"}
+"""What a file calls the kinds of numbers that it has not."""
 
 Pairs = list[tuple[str, str]]
 
@@ -85,16 +89,25 @@ class Exports:
                     _shown(number.value),
                 )
                 for name, number in answer.total.items()
+                if figure.columns[name] != "instant"
             ),
         ]
         return _table(
             figure.name,
             answer.known,
-            columns=_columns(names, figure.columns, say, figure.name),
+            columns=_columns(
+                names,
+                {name: _KINDS.get(kind, kind) for name, kind in figure.columns.items()},
+                say,
+                figure.name,
+            ),
             rows=[
                 [
                     *(line.values[name] for name in names),
-                    *(line.numbers[name].value for name in figure.columns),
+                    *(
+                        self._written(line.numbers[name].value, kind)
+                        for name, kind in figure.columns.items()
+                    ),
                 ]
                 for line in answer.lines
             ],
@@ -102,8 +115,13 @@ class Exports:
             say=say,
         )
 
+    def _written(self, value: float | None, kind: str) -> Cell:
+        if value is None or kind != "instant":
+            return value
+        return datetime.fromtimestamp(value, self._zone).replace(tzinfo=None)
+
     def _frequency(self, parameters: Parameters, say: Callable[[str], str]) -> Table:
-        asked = parameters.frequency()
+        asked = parameters.question(FREQUENCY)
         answer = self._figures.frequency(
             asked.selection,
             dimensions=asked.dimensions,
@@ -131,7 +149,7 @@ class Exports:
         )
 
     def _root_causes(self, parameters: Parameters, say: Callable[[str], str]) -> Table:
-        asked = parameters.causes()
+        asked = parameters.question(ROOT_CAUSES)
         answer = self._figures.root_causes(
             asked.selection, basis=asked.basis, level=asked.level, as_of=asked.as_of
         )

@@ -28,6 +28,10 @@ SECTIONS: Final[Words] = MappingProxyType(
         "backlog": msgid("Still open, by age"),
         "received_by_channel": msgid("By which channel"),
         "received_by_source": msgid("From which source"),
+        "coverage_by_channel": msgid("Do all channels still bring something?"),
+        "coverage_by_source": msgid("Do the sources A to G still bring something?"),
+        "first_contact": msgid("Settled at the first contact"),
+        "repeats": msgid("Customers who complain again"),
         "rates": msgid("Responded, solved, satisfied"),
         "rates_over_time": msgid("Responded, solved, satisfied, over time"),
         "dwell": msgid("How long in each state"),
@@ -107,17 +111,46 @@ COLUMNS: Final[Words] = MappingProxyType(
         "other_unit_needed": msgid("Another unit is needed"),
         "duplicate": msgid("Duplicate"),
         "conflict_of_interest": msgid("Conflict of interest"),
+        "count": msgid("Complaints"),
+        "customers": msgid("Customers"),
+        "countermeasures": msgid("With countermeasure"),
+        "countermeasure_share": msgid("With countermeasure, share"),
+        "share": msgid("Share"),
+        "cumulative_share": msgid("Share so far"),
+        "last_received": msgid("Last received"),
+        "usual_interval": msgid("Usual interval"),
+        "silent_after": msgid("Silent after"),
+        "silent": msgid("Silent now"),
+        "registered_within": msgid("From document to receipt"),
+        "resolved": msgid("Resolved"),
+        "first_contact": msgid("At the first contact"),
+        "repeats": msgid("Repeats"),
+        "repeats.customers": msgid("Customers who did"),
     }
 )
 """The numbers of the figures; `figure.column` where two mean something different."""
 
 _RECEIVED: Final = msgid("Every complaint received, open or closed, once.")
+_OF_ALL: Final = msgid("Shares are of all complaints counted.")
 _BY_RECEIPT: Final = msgid("By the time of receipt as it was claimed.")
 
 COUNTS: Final[Words] = MappingProxyType(
     {
         "frequency": _RECEIVED,
         "root-causes": _RECEIVED,
+        "coverage": msgid(
+            "Every complaint received, once. Silent now: the last one came longer ago than"
+            " 99 of 100 intervals before were, at least 7 days (30 while fewer than 5"
+            " intervals are known); or a source from which nothing ever came."
+        ),
+        "first-contact": msgid(
+            "Every complaint resolved, by how it was resolved last; of imported ones those"
+            " of which the record says that it was at the first contact."
+        ),
+        "repeats": msgid(
+            "Every complaint received, once. Repeats: the customer had complained at most"
+            " 30 days before."
+        ),
         "backlog": msgid("Every complaint that was open, once."),
         "rates": msgid(
             "Every complaint received, once. Responded: the customer heard from somebody."
@@ -164,6 +197,12 @@ BY: Final[Words] = MappingProxyType(
     {
         "frequency": _BY_RECEIPT,
         "root-causes": _BY_RECEIPT,
+        "coverage": msgid(
+            "By the time of receipt as it was claimed. From document to receipt: the"
+            " middle of whole days since the date of the source's document."
+        ),
+        "first-contact": _BY_RECEIPT,
+        "repeats": _BY_RECEIPT,
         "backlog": msgid("By age since the time of receipt as it was claimed."),
         "rates": _BY_RECEIPT,
         "appeals": _BY_RECEIPT,
@@ -178,7 +217,13 @@ BY: Final[Words] = MappingProxyType(
 
 OUT_OF: Final[Words] = MappingProxyType(
     {
-        "root-causes": msgid("Shares are of all complaints counted."),
+        "root-causes": _OF_ALL,
+        "repeats": _OF_ALL,
+        "coverage": msgid(
+            "Shares are of all complaints counted; with countermeasure of those of the"
+            " line."
+        ),
+        "first-contact": msgid("Shares are of the complaints resolved."),
         "rates": msgid(
             "Shares: responded of all of which it is known; solved of the same without"
             " declined and withdrawn ones; score given of those asked; satisfied of those"

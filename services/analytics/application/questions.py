@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING, Final, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Final, Literal, TypeVar, cast, get_args
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -27,15 +27,20 @@ from services.analytics.application.figures import (
     Figure,
     Question,
 )
-from services.analytics.domain.facts import REVOKED
+from services.analytics.domain.comparison import COMPARISONS, Compare
+from services.analytics.domain.facts import REVOKED, Countermeasure, FirstContact
 from services.analytics.domain.figures import (
     COUNTED_ORIGINS,
     DEEPEST,
     DIMENSIONS,
+    MOST_DAYS,
     PASSED,
     PATHS,
+    REPEATS,
     UNSTATED,
+    Same,
     Selection,
+    repeated,
 )
 from services.analytics.domain.handled import (
     Appeal,
@@ -70,6 +75,8 @@ _VOCABULARIES: Final[dict[str, Iterable[str]]] = {
     "complaint_class": ComplaintClass,
     "severity": Severity,
     "outcome": Outcome,
+    "countermeasure": Countermeasure,
+    "first_contact": FirstContact,
     "origin": (*Origin, REVOKED),
     "responded": Said,
     "decided": Said,
@@ -81,23 +88,6 @@ _VOCABULARIES: Final[dict[str, Iterable[str]]] = {
     "overdue": Overdue,
     "was_in": State,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class FrequencyQuestion:
-    selection: Selection
-    dimensions: tuple[str, ...]
-    period: Period | None
-    level: int | None
-    as_of: AsOf
-
-
-@dataclass(frozen=True, slots=True)
-class CausesQuestion:
-    selection: Selection
-    basis: Basis
-    level: int | None
-    as_of: AsOf
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +131,9 @@ class Parameters:
     def question(self, figure: Figure) -> Question:
         """Read what `figure` takes; a parameter that it does not take is a fault."""
         takes = figure.parameters
-        names, period = self._grouping(takes)
+        names, period = self._grouping(takes, figure.only)
+        if "group_by" not in self._given:
+            names = figure.by_default
         question = Question(
             selection=self._selection(),
             now=self._now,
@@ -149,26 +141,34 @@ class Parameters:
             dimensions=names,
             period=period,
             level=self._number("level", 1, DEEPEST) if "level" in takes else None,
+            basis=self._basis() if "basis" in takes else "reported",
+            days=(self._number("days", 1, MOST_DAYS) if "days" in takes else None)
+            or 30,
+            same=self._same() if "same" in takes else "any",
+            compare=self._compare() if "compare" in takes else None,
         )
+        if question.compare and not _comparable(question):
+            remedy = "give both `from` and `to`, or a `period`"
+            self._fault("compare", "has no span to compare", remedy)
         self._done()
         return question
 
-    def frequency(self) -> FrequencyQuestion:
-        names, period = self._grouping(("group_by", "period"))
-        if not names and "group_by" not in self._given:
-            names = ("category",)
-        question = FrequencyQuestion(
-            selection=self._selection(),
-            dimensions=names,
-            period=period,
-            level=self._number("level", 1, DEEPEST),
-            as_of=self._as_of(),
-        )
-        self._done()
-        return question
+    def _compare(self) -> Compare | None:
+        return cast("Compare | None", self._choice("compare", COMPARISONS))
 
-    def _grouping(self, takes: Sequence[str]) -> tuple[tuple[str, ...], Period | None]:
+    def _same(self) -> Same:
+        return cast("Same", self._choice("same", get_args(Same)) or "any")
+
+    def _basis(self) -> Basis:
+        return cast("Basis", self._choice("basis", tuple(BASES)) or "reported")
+
+    def _grouping(
+        self, takes: Sequence[str], only: Sequence[str]
+    ) -> tuple[tuple[str, ...], Period | None]:
         """Read by what one groups; `group_by=period` alone means months."""
+        if only:
+            one = self._choice("group_by", only)
+            return (one,) if one else (), None
         allowed = (*DIMENSIONS, "period") if "period" in takes else DIMENSIONS
         names = self._names("group_by", allowed) if "group_by" in takes else []
         period = None
@@ -177,16 +177,6 @@ class Parameters:
             if "period" in names and period is None:
                 period = "month"
         return tuple(name for name in names if name != "period"), period
-
-    def causes(self) -> CausesQuestion:
-        question = CausesQuestion(
-            selection=self._selection(),
-            basis=cast("Basis", self._choice("basis", tuple(BASES)) or "reported"),
-            level=self._number("level", 1, DEEPEST),
-            as_of=self._as_of(),
-        )
-        self._done()
-        return question
 
     def cases(self) -> CasesQuestion:
         question = CasesQuestion(
@@ -210,6 +200,11 @@ class Parameters:
             for name in (*DIMENSIONS, *PASSED)
             for given in self._values(name)
             if (values := self._filter(name, given))
+        ]
+        filters += [
+            (REPEATS, values)
+            for given in self._values(REPEATS)
+            if (values := self._repeating(given))
         ]
         if "origin" not in self._given:
             filters.append(("origin", self._counted))
@@ -238,6 +233,17 @@ class Parameters:
                 self._fault(name, "is no code", f"use {_form(name)}, or - for none")
                 return ()
         return values
+
+    def _repeating(self, given: str) -> tuple[str, ...]:
+        values = tuple(dict.fromkeys(given.split(",")))
+        try:
+            for value in values[:MOST_VALUES]:
+                repeated(value)
+        except ValueError:
+            remedy = f"write days and one of {', '.join(get_args(Same))}: 30/category"
+            self._fault(REPEATS, "is no span of days", remedy)
+            return ()
+        return values[:MOST_VALUES]
 
     def _received(self, name: Literal["from", "to"], *, ends: bool) -> datetime | None:
         """Read an instant, or a day of the tenant's calendar, which counts whole."""
@@ -340,6 +346,12 @@ def address(path: str, selection: Selection, position: int) -> str:
         pairs.append(("to", rfc3339(selection.received_to)))
     pairs.append(("as_of", str(position)))
     return f"{path}?{urlencode(pairs, safe=':,/')}"
+
+
+def _comparable(question: Question) -> bool:
+    selection = question.selection
+    spans = selection.received_from is not None and selection.received_to is not None
+    return spans or question.period is not None
 
 
 def _codes(name: str, value: str) -> bool:

@@ -15,6 +15,9 @@ FIGURES: Final[Mapping[str, str]] = MappingProxyType(
     {
         "frequency": msgid("Frequency"),
         "root-causes": msgid("Root causes"),
+        "coverage": msgid("Coverage"),
+        "first-contact": msgid("First contact"),
+        "repeats": msgid("Repeats"),
         "backlog": msgid("Backlog"),
         "rates": msgid("Rates"),
         "appeals": msgid("Appeals"),
@@ -43,6 +46,8 @@ DIMENSIONS: Final[Mapping[str, str]] = MappingProxyType(
         "severity": msgid("Severity"),
         "root_cause": msgid("Root cause found"),
         "outcome": msgid("Outcome"),
+        "countermeasure": msgid("Countermeasure"),
+        "first_contact": msgid("Settled at first contact"),
         "origin": msgid("Origin"),
         "responded": msgid("Responded"),
         "decided": msgid("Decided"),

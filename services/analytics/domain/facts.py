@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from datetime import date
+from enum import StrEnum
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, assert_never, cast
 
@@ -38,7 +40,7 @@ from events.catalogue import (
     StatementConfirmed,
     SubjectErased,
 )
-from events.vocabulary import AssignmentRole, Origin
+from events.vocabulary import AssignmentRole, Origin, Precision
 from services.analytics.domain.handled import at_first, handled
 from services.analytics.domain.stays import holder, when
 
@@ -54,6 +56,20 @@ REVOKED: Final = "revoked"
 """The origin, for figures, of a complaint whose import was revoked (ADR 0018)."""
 
 
+class Countermeasure(StrEnum):
+    """What is done so that the same does not happen again (S16, S135)."""
+
+    PROPOSED = "proposed"
+    TAKEN = "taken"
+
+
+class FirstContact(StrEnum):
+    """Whether a resolved complaint was settled at the first contact (S96)."""
+
+    YES = "yes"
+    NO = "no"
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """One complaint as figures see it, in codes; None means not stated or not known.
@@ -63,10 +79,14 @@ class Facts:
     lead; the codes from `responded` to `overdue` are those of `handled`, the two times
     those of `stays`. `set_by` names the event behind each field that a later event than
     the receipt set, so that a correction changes what its target said and nothing newer.
+    `subject` is the complainant's pseudonym. `documented_day` counts days from 1970 to
+    the source's own document (S16), `countermeasure_after` seconds from receipt to the
+    first countermeasure; None where one of the two has no date of its own.
     """
 
     receipt_event: UUID
     receipt_no: str
+    subject: UUID
     received_at: datetime
     received_precision: str
     origin: str
@@ -78,6 +98,7 @@ class Facts:
     product: str | None
     lot: str | None
     supplier: str | None
+    documented_day: int | None
     state: str
     department: str | None = None
     complaint_class: str | None = None
@@ -94,10 +115,16 @@ class Facts:
     decline: str | None = None
     decline_reason: str | None = None
     overdue: str | None = None
+    countermeasure: str | None = None
+    countermeasure_after: int | None = None
+    first_contact: str | None = None
     returns: int = 0
     state_since: datetime | None = None
     held_since: datetime | None = None
     set_by: tuple[tuple[str, str], ...] = ()
+
+
+_EPOCH: Final = date(1970, 1, 1)
 
 
 class NoReceiptError(ValueError):
@@ -117,7 +144,11 @@ def fold(facts: Facts | None, event: Envelope[Event]) -> Facts:
     if isinstance(data, RecordCorrected):
         return _corrected(facts, data)
     stated = _stated(data)
-    changes: dict[str, Any] = {**handled(facts, data), **stated}
+    changes: dict[str, Any] = {
+        **handled(facts, data),
+        **_put_right(facts, event, data),
+        **stated,
+    }
     if stated:
         set_by = dict(facts.set_by) | dict.fromkeys(stated, str(event.event_id))
         changes["set_by"] = tuple(sorted(set_by.items()))
@@ -197,11 +228,39 @@ def _stated(data: AnyEvent) -> dict[str, Any]:
             assert_never(data)
 
 
+def _put_right(facts: Facts, event: Envelope[Event], data: AnyEvent) -> dict[str, Any]:
+    """Note countermeasures, of proposals that of the last, and how it was settled."""
+    changes: dict[str, Any] = {}
+    measure = facts.countermeasure
+    if isinstance(data, SettlementProposed) and measure != Countermeasure.TAKEN:
+        measure = Countermeasure.PROPOSED.value if data.improvement else None
+    elif isinstance(data, ComplaintResolved):
+        # A record from elsewhere that does not say so has not said the opposite.
+        if data.first_contact or event.origin is not Origin.MIGRATION:
+            said = FirstContact.YES if data.first_contact else FirstContact.NO
+            changes["first_contact"] = said.value
+        measure = Countermeasure.TAKEN.value if data.corrective_action else measure
+    if measure != facts.countermeasure:
+        after = facts.countermeasure_after if measure else None
+        if measure and after is None:
+            after = _seconds_to(facts, event)
+        changes |= {"countermeasure": measure, "countermeasure_after": after}
+    return changes
+
+
+def _seconds_to(facts: Facts, event: Envelope[Event]) -> int | None:
+    vague = Precision.NOT_BEFORE
+    if vague in {facts.received_precision, event.occurred_precision}:
+        return None
+    return max(0, int((event.occurred_at - facts.received_at).total_seconds()))
+
+
 def _received(event: Envelope[Event], data: ComplaintReceived) -> Facts:
     product = data.product or Product()
     return Facts(
         receipt_event=event.event_id,
         receipt_no=data.receipt_no,
+        subject=data.subject_id,
         received_at=event.occurred_at,
         received_precision=event.occurred_precision.value,
         origin=event.origin.value,
@@ -213,6 +272,9 @@ def _received(event: Envelope[Event], data: ComplaintReceived) -> Facts:
         product=product.model,
         lot=product.lot,
         supplier=product.supplier,
+        documented_day=(data.source_document_on - _EPOCH).days
+        if data.source_document_on
+        else None,
         state=ComplaintReceived.leads_to.value,
         state_since=when(event),
         held_since=when(event),

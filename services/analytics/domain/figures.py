@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from operator import add
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal, get_args
 
 from events.vocabulary import State
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from services.analytics.domain.periods import Bucket
@@ -29,6 +28,8 @@ DIMENSIONS: Final = (
     "severity",
     "root_cause",
     "outcome",
+    "countermeasure",
+    "first_contact",
     "origin",
     "responded",
     "decided",
@@ -75,6 +76,32 @@ Filters = tuple[tuple[str, tuple[str, ...]], ...]
 """Dimensions, each with the values of which one must hold; all filters must hold."""
 
 
+Same = Literal["any", "category", "product"]
+"""What an earlier complaint must be of, for a later one to repeat it."""
+
+REPEATS: Final = "repeats"
+"""A filter, but no dimension: `30/category` selects complaints of somebody who had
+complained of the same category at most 30 days before."""
+
+MOST_DAYS: Final = 3_660
+
+
+def repeating(days: int, same: Same) -> str:
+    """Give the value of the filter `repeats`."""
+    return f"{days}/{same}"
+
+
+def repeated(value: str) -> tuple[int, Same]:
+    """Read a value of the filter `repeats`. Raises `ValueError`."""
+    days, _, same = value.partition("/")
+    if not (days.isascii() and days.isdigit() and 1 <= int(days) <= MOST_DAYS):
+        raise ValueError(value)
+    for known in get_args(Same):
+        if known == same:
+            return int(days), known
+    raise ValueError(value)
+
+
 @dataclass(frozen=True, slots=True)
 class Selection:
     """The complaints to count: received in `[received_from, received_to)`, and matching.
@@ -92,13 +119,15 @@ class Selection:
 class Group:
     """How many complaints share these values; `bucket` numbers the period, if any.
 
-    `also` counts those of them that answer to each further filter that was asked for.
+    `also` counts those of them that answer to each further filter that was asked for,
+    `customers` how many people complained, 0 unless it was asked for.
     """
 
     values: tuple[str | None, ...]
     count: int
     bucket: int | None = None
     also: tuple[int, ...] = ()
+    customers: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,32 +145,9 @@ def counted_origins(*, demonstration: bool) -> tuple[str, ...]:
     return ("demo",) if demonstration else COUNTED_ORIGINS
 
 
-def shortened(path: str | None, level: int | None) -> str | None:
-    """Cut a path to its first `level` codes; None keeps it whole."""
-    if path is None or level is None:
-        return path
-    return "/".join(path.split("/")[:level])
-
-
-def rolled_up(
-    groups: Iterable[Group], dimensions: Sequence[str], level: int | None
-) -> list[Group]:
-    """Merge groups whose paths agree on the first `level` codes.
-
-    Periods come in order, within each the most frequent first (S135).
-    """
-    levels = [level if name in PATHS else None for name in dimensions]
-    merged: dict[tuple[int | None, tuple[str | None, ...]], Group] = {}
-    for group in groups:
-        key = (group.bucket, tuple(map(shortened, group.values, levels)))
-        known = merged.get(key)
-        merged[key] = Group(
-            key[1],
-            group.count + (known.count if known else 0),
-            group.bucket,
-            tuple(map(add, group.also, known.also)) if known else group.also,
-        )
-    return sorted(merged.values(), key=_rank)
+def ranked(groups: Iterable[Group]) -> list[Group]:
+    """Order periods in time, within each the most frequent group first (S135)."""
+    return sorted(groups, key=_rank)
 
 
 def pareto(counts: Mapping[str | None, int]) -> list[Cause]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode
 
 from services.analytics.application.questions import Parameters
-from services.analytics.domain.figures import DIMENSIONS, PASSED
+from services.analytics.domain.figures import DIMENSIONS, PASSED, REPEATS
 from services.analytics.domain.periods import Period, midnight
 from services.kernel.clock import rfc3339
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 INSIGHT: Final = "/insight"
 CASES: Final = "/insight/cases"
 
-EVERYWHERE: Final = frozenset({"from", "to", "as_of", *DIMENSIONS, *PASSED})
+EVERYWHERE: Final = frozenset({"from", "to", "as_of", *DIMENSIONS, *PASSED, REPEATS})
 """What every page takes: which complaints, and as known when."""
 
 FINER: Final[Mapping[Period, Period]] = {

@@ -5,26 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from services.analytics.application.figures import BASES
+from services.analytics.application.figures import BASES, ROOT_CAUSES
 from services.analytics.pages.showing import MOST_BARS, Cell, Head, Shown, Table
 from services.kernel.i18n import msgid
 
 if TYPE_CHECKING:
-    from services.analytics.application.figures import Figures, RootCauses
-    from services.analytics.application.questions import CausesQuestion
+    from services.analytics.application.figures import Figures, Question, RootCauses
     from services.analytics.pages.asking import Pairs, Read
     from services.analytics.pages.contents import Section
     from services.analytics.pages.showing import Reader
 
 
-def asked(pairs: Pairs, read: Read) -> CausesQuestion:
-    return read(pairs).causes()
+def asked(pairs: Pairs, read: Read) -> Question:
+    return read(pairs).question(ROOT_CAUSES)
 
 
 @dataclass(frozen=True, slots=True)
 class Causes:
     section: Section
-    question: CausesQuestion
+    question: Question
     answer: RootCauses
 
     def show(self, reader: Reader) -> Shown:
@@ -72,7 +71,7 @@ class Causes:
 
 
 def causes(
-    section: Section, question: CausesQuestion, figures: Figures, position: int
+    section: Section, question: Question, figures: Figures, position: int
 ) -> Causes:
     answer = figures.root_causes(
         question.selection, basis=question.basis, level=question.level, as_of=position

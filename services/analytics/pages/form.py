@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from events.vocabulary import Channel, Origin, Severity, Source, State
 from services.analytics.application.figures import BASES
-from services.analytics.domain.figures import DEEPEST, DIMENSIONS, PASSED, UNSTATED
+from services.analytics.domain.figures import (
+    DEEPEST,
+    DIMENSIONS,
+    PASSED,
+    REPEATS,
+    UNSTATED,
+)
 from services.analytics.domain.periods import PERIODS, local_day
 from services.analytics.pages.asking import changed, spans, without
 
@@ -107,7 +113,7 @@ def chips(view: View, pairs: Pairs, said: Said) -> list[tuple[str, str, str]]:
     return [
         (name, said(name, value), without(view.path, pairs, (name, value)))
         for name, value in pairs
-        if name in DIMENSIONS or name in PASSED
+        if name in {*DIMENSIONS, *PASSED, REPEATS}
     ]
 
 

@@ -6,6 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
+from services.analytics.application.figures import FREQUENCY
 from services.analytics.pages.showing import (
     Cell,
     Counter,
@@ -20,8 +21,12 @@ from services.kernel.i18n import msgid
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from services.analytics.application.figures import Figures, Frequency, FrequencyRow
-    from services.analytics.application.questions import FrequencyQuestion
+    from services.analytics.application.figures import (
+        Figures,
+        Frequency,
+        FrequencyRow,
+        Question,
+    )
     from services.analytics.domain.figures import Selection
     from services.analytics.domain.periods import Period
     from services.analytics.pages.asking import Pairs, Read
@@ -32,9 +37,9 @@ MOST_SERIES: Final = 8
 """So many values are told apart over time; the rest is drawn as one."""
 
 
-def asked(pairs: Pairs, read: Read) -> FrequencyQuestion:
+def asked(pairs: Pairs, read: Read) -> Question:
     """Read the question; its periods are months. Raises `MalformedError`."""
-    question = read([("group_by", "period"), *pairs]).frequency()
+    question = read([("group_by", "period"), *pairs]).question(FREQUENCY)
     if len(question.dimensions) > 1:
         raise MalformedError(
             "analytics.question",
@@ -59,7 +64,7 @@ class Frequencies:
     """One answer over time, and where it is split the same in all."""
 
     section: Section
-    question: FrequencyQuestion
+    question: Question
     over_time: Frequency
     in_all: Frequency | None
 
@@ -194,7 +199,7 @@ class Frequencies:
 
 
 def frequencies(
-    section: Section, question: FrequencyQuestion, figures: Figures, position: int
+    section: Section, question: Question, figures: Figures, position: int
 ) -> Frequencies:
     """Ask for both answers at one position."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from services.analytics.application.figures import FIGURES, Number
@@ -19,7 +20,6 @@ from services.kernel.i18n import msgid
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
     from services.analytics.application.figures import (
         Answer,
@@ -87,6 +87,8 @@ class Lines:
         kind = cast("Kind", self.figure.columns[column])
         if kind == "count":
             return reader.count(number.value, number.cases if number.value else None)
+        if kind == "instant" and number.value is not None:
+            return Cell(datetime.fromtimestamp(number.value, UTC), kind)
         return Cell(number.value, kind)
 
     def _title(self, reader: Reader) -> str:

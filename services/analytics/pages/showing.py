@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Protocol
 
 from services.analytics.application.questions import address
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 MOST_BARS: Final = 20
 """So many lines are drawn; the table has more."""
 
-Kind = Literal["count", "share", "seconds", "code", "label"]
+Kind = Literal["count", "share", "seconds", "instant", "flag", "code", "label"]
 
 
 class Cell(NamedTuple):
     """A number or a name of a table, and where it leads; None where nowhere."""
 
-    value: float | str | None
+    value: float | str | datetime | None
     kind: Kind
     href: str | None = None
 

@@ -14,13 +14,18 @@ from services.analytics.application.figure_words import (
     VIEWS,
 )
 from services.analytics.application.words import DIMENSIONS, WENT_THROUGH
+from services.analytics.domain.figures import REPEATS
 from services.kernel.i18n import msgid
 
 SAID: Final = {"yes": msgid("Yes"), "no": msgid("No")}
 
 WORDS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
     {
-        "dimension": {**DIMENSIONS, **WENT_THROUGH},
+        "dimension": {
+            **DIMENSIONS,
+            **WENT_THROUGH,
+            REPEATS: msgid("Complained again"),
+        },
         "field": {
             **DIMENSIONS,
             **WENT_THROUGH,
@@ -65,6 +70,11 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             "overturned": msgid("Overturned"),
         },
         "overdue": {**SAID, "unsaid": msgid("Not said whether kept")},
+        "countermeasure": {
+            "proposed": msgid("Proposed"),
+            "taken": msgid("Taken"),
+        },
+        "first_contact": SAID,
         "unstated": {
             "reported": msgid("Not stated"),
             "found": msgid("Not determined"),

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from services.analytics.domain.figures import (
+    DEEPEST,
     DIMENSIONS,
     MOST_GROUPS,
     PASSED,
     PATHS,
+    REPEATS,
     UNSTATED,
     Filters,
     Group,
     Selection,
     TooManyGroupsError,
+    repeated,
 )
 from services.analytics.persistence import passing
+from services.analytics.persistence.intervals import (
+    DAY,
+    registration_days,
+    repeating,
+    rhythms,
+)
 from services.analytics.persistence.tables import SELECTED, marks, version_of
-from services.analytics.ports import Standing
+from services.analytics.ports import Rhythm, Standing
 from services.kernel.clock import from_micros, micros
 
 if TYPE_CHECKING:
@@ -87,15 +97,18 @@ class SqlSnapshot:
         dimensions: Sequence[str],
         starts: Sequence[datetime] = (),
         also: Sequence[Filters] = (),
+        level: int | None = None,
+        customers: bool = False,
     ) -> list[Group]:
-        counts, given = ["COUNT(*)"], []
+        people = "COUNT(DISTINCT subject)" if customers else "0"
+        counts, given = ["COUNT(*)", people], []
         for filters in also:
-            holds, values = _conditions(filters, position)
+            holds, values = self._conditions(filters, position)
             counts.append(f"COALESCE(SUM(CASE WHEN {holds} THEN 1 ELSE 0 END), 0)")
             given += values
         where, params = self._where(selection, position)
         columns = [_bucket([micros(start) for start in starts])] if starts else []
-        columns += map(_column, dimensions)
+        columns += [self._cut(_column(name), level) for name in dimensions]
         first = len(counts)
         by = ", ".join(str(first + 1 + number) for number in range(len(columns)))
         rows = self._tx.fetchall(
@@ -111,7 +124,8 @@ class SqlSnapshot:
                 row[after:],
                 row[0],
                 row[first] if starts else None,
-                tuple(map(int, row[1:first])),
+                tuple(map(int, row[2:first])),
+                row[1],
             )
             for row in rows
             if row[0]
@@ -165,6 +179,28 @@ class SqlSnapshot:
         columns += map(_column, dimensions)
         return passing.Chosen(where, params, columns, position)
 
+    def rhythms(
+        self, selection: Selection, position: int, dimension: str
+    ) -> dict[str | None, Rhythm]:
+        where, params = self._where(selection, position)
+        rows = self._tx.fetchall(rhythms(_column(dimension), where), params)
+        return {
+            value: Rhythm(from_micros(last), count, _span(usual), _span(longest))
+            for value, last, count, usual, longest in rows
+        }
+
+    def registration_days(
+        self,
+        selection: Selection,
+        position: int,
+        dimension: str,
+        *,
+        offset: timedelta,
+    ) -> dict[str | None, float]:
+        where, params = self._where(selection, position)
+        sql = registration_days(_column(dimension), where, offset)
+        return {value: float(days) for value, days in self._tx.fetchall(sql, params)}
+
     def cases(
         self, selection: Selection, position: int, *, after: UUID | None, limit: int
     ) -> list[Version]:
@@ -177,15 +213,21 @@ class SqlSnapshot:
         )
         return [version_of(row) for row in rows]
 
+    def _cut(self, column: str, level: int | None) -> str:
+        """Give an expression for the first `level` codes of a path."""
+        if level is None or level == DEEPEST or column not in PATHS:
+            return column
+        find = "strpos" if self._tx.dialect == "postgres" else "instr"
+        path = f"({column} || '{'/' * level}')"
+        end = f"{find}({path}, '/')"
+        for _ in range(level - 1):
+            end = f"({end} + {find}(substr({path}, {end} + 1), '/'))"
+        return f"rtrim(substr({path}, 1, {end}), '/')"
+
     def _where(self, selection: Selection, position: int) -> tuple[str, list[object]]:
         """Give the condition that picks one row of each selected case."""
-        clauses = ["to_position IS NULL"]
-        params: list[object] = []
-        if position < self.standing.last:
-            clauses = [
-                "from_position <= ? AND (to_position IS NULL OR to_position > ?)"
-            ]
-            params += [position, position]
+        state, params = self._state(position)
+        clauses = [state]
         for received, comparison in (
             (selection.received_from, ">="),
             (selection.received_to, "<"),
@@ -194,30 +236,57 @@ class SqlSnapshot:
                 clauses.append(f"received_at {comparison} ?")
                 params.append(micros(received))
         if selection.filters:
-            holds, given = _conditions(selection.filters, position)
+            holds, given = self._conditions(selection.filters, position)
             clauses.append(holds)
             params.extend(given)
         return f" WHERE {' AND '.join(clauses)}", params
 
+    def _state(self, position: int) -> tuple[str, list[object]]:
+        """Give the condition that picks the row of each case as of `position`."""
+        if position >= self.standing.last:
+            return "to_position IS NULL", []
+        return (
+            "from_position <= ? AND (to_position IS NULL OR to_position > ?)",
+            [position, position],
+        )
 
-def _conditions(filters: Filters, position: int) -> tuple[str, list[object]]:
-    """Give the condition that all filters hold; `filters` has one at least."""
-    clauses = [_holds(name, values, position) for name, values in filters]
-    return (
-        " AND ".join(clause for clause, _ in clauses),
-        [param for _, params in clauses for param in params],
-    )
+    def _conditions(self, filters: Filters, position: int) -> tuple[str, list[object]]:
+        """Give the condition that all filters hold; `filters` has one at least."""
+        clauses = [self._holds(name, values, position) for name, values in filters]
+        return (
+            " AND ".join(clause for clause, _ in clauses),
+            [param for _, params in clauses for param in params],
+        )
+
+    def _holds(
+        self, name: str, values: Sequence[str], position: int
+    ) -> tuple[str, Sequence[object]]:
+        if name == REPEATS:
+            return self._repeating(values, position)
+        if name == "returned_by":
+            return passing.was_returned(marks(values), position), values
+        if name in PASSED:
+            kind = passing.KINDS[name]
+            return passing.was_in(kind, marks(values), position), (*values, *values)
+        return _condition(_column(name), values)
+
+    def _repeating(
+        self, values: Sequence[str], position: int
+    ) -> tuple[str, list[object]]:
+        state, at = self._state(position)
+        clauses: list[str] = []
+        params: list[object] = []
+        for value in values:
+            days, same = repeated(value)
+            clauses.append(repeating(same, state))
+            params += [*at, days * DAY]
+        return f"({' OR '.join(clauses)})", params
 
 
-def _holds(
-    name: str, values: Sequence[str], position: int
-) -> tuple[str, Sequence[object]]:
-    if name == "returned_by":
-        return passing.was_returned(marks(values), position), values
-    if name in PASSED:
-        kind = passing.KINDS[name]
-        return passing.was_in(kind, marks(values), position), (*values, *values)
-    return _condition(_column(name), values)
+def _span(microseconds: float | None) -> timedelta | None:
+    if microseconds is None:
+        return None
+    return timedelta(microseconds=float(microseconds))
 
 
 def _condition(column: str, values: Sequence[str]) -> tuple[str, list[object]]:

@@ -37,13 +37,16 @@ CREATE TABLE IF NOT EXISTS analytics_shape (digest TEXT NOT NULL)"""
 
 _TYPES: Final = {
     "receipt_event": "UUID NOT NULL",
+    "subject": "UUID NOT NULL",
     "received_at": "BIGINT NOT NULL",
+    "documented_day": "BIGINT",
     "appeals": "BIGINT NOT NULL",
     "returns": "BIGINT NOT NULL",
     "state_since": "BIGINT",
     "held_since": "BIGINT",
     "state_took": "BIGINT",
     "holder_took": "BIGINT",
+    "countermeasure_after": "BIGINT",
 }
 _FACTS: Final = tuple(field.name for field in fields(Facts))
 _ENDED: Final = tuple(field.name for field in fields(Ended))

@@ -62,8 +62,9 @@ def analytics_figure(
 ) -> None:
     """Show any figure, or write it to a file.
 
-    frequency, root-causes, backlog, rates, appeals, declines, stated-deadlines, dwell,
-    holding, returns, … as in the addresses; to a file also cases, the list of complaints.
+    frequency, root-causes, coverage, first-contact, repeats, backlog, rates, appeals,
+    declines, stated-deadlines, dwell, holding, returns, … as in the addresses; to a
+    file also cases, the list of complaints.
     """
     from services.cli import figures  # noqa: PLC0415 lazy
 

@@ -79,6 +79,9 @@ def test_a_frequency_says_what_it_counts_and_as_of_when(app: FastAPI) -> None:
     assert answer["damaged"] is False
     assert answer["definition"] == {
         "figure": "frequency",
+        "source": "S135",
+        "out_of": None,
+        "columns": dict.fromkeys(("count", "customers", "countermeasures"), "count"),
         "group_by": ["period", "category"],
         "period": "month",
         "level": 1,
@@ -92,6 +95,9 @@ def test_a_frequency_says_what_it_counts_and_as_of_when(app: FastAPI) -> None:
     counted = [fact for fact in folded(LOG).values() if fact.origin != "demo"]
     assert answer["total"] == len(counted) == sum(r["count"] for r in answer["rows"])
     assert {row["category"] for row in answer["rows"]} == {"quality", "billing", None}
+    assert answer["customers"] == len({fact.subject for fact in counted})
+    for row in answer["rows"]:
+        assert row["has_countermeasure"] is (row["countermeasures"] > 0)
 
 
 @pytest.mark.parametrize(
@@ -198,3 +204,23 @@ def test_a_figure_of_the_register_tells_its_numbers_and_where_they_are_listed(
 def test_a_figure_refuses_what_it_does_not_take(app: FastAPI) -> None:
     problem = get(app, "/api/analytics/backlog?period=month", 422)
     assert [fault["field"] for fault in problem["errors"]] == ["period"]
+
+
+def test_a_comparison_tells_what_was_before_and_where_it_is_listed(
+    app: FastAPI,
+) -> None:
+    span = "from=2025-04-01&to=2025-06-30&compare=previous"
+    before = get(app, "/api/analytics/frequency?from=2025-01-01&to=2025-03-31")
+    answer = get(app, f"/api/analytics/frequency?{span}")
+    assert answer["definition"]["compare"] == "previous"
+    assert answer["previous"]["count"] == before["total"] > 0
+    assert answer["change"]["count"] == answer["total"] - before["total"]
+    for row in answer["rows"]:
+        assert row["change"]["count"] == row["count"] - row["previous"]["count"]
+        if row["previous"]["count"]:
+            listed = get(app, f"{row['previous']['cases']['count']}&limit=1000")
+            assert len(listed["rows"]) == row["previous"]["count"]
+    whole = get(app, f"/api/analytics/first-contact?{span}")["total"]
+    assert (
+        whole["previous"]["resolved"] + whole["change"]["resolved"] == whole["resolved"]
+    )

@@ -136,3 +136,37 @@ def test_any_figure_is_a_table_with_the_whole_below(
         ["-", "1", "-", "1.5", "h"],
         ["all", "4", "50.0%", "-"],
     ]
+
+
+def test_a_comparison_has_columns_for_what_was_before(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    before = {"count": 7, "share": 0.25, "cases": {}}
+    row = {"product": "K210", "count": 9, "share": 0.5, "cases": "/there"}
+    change = {"count": 2, "share": 0.25}
+    compared = {
+        **FIGURE,
+        "rows": [{**row, "previous": before, "change": change}],
+        "previous": before,
+        "change": change,
+    }
+    frequency(Answers(compared), [], as_json=False)
+    heading, line, _ = capsys.readouterr().out.splitlines()
+    assert heading.split() == (
+        ["product", "count", "share", "count", "before", "share", "before"]
+    )
+    assert line.split() == ["K210", "9", "50.0%", "7", "25.0%"]
+    rates = {
+        **BACKLOG,
+        "definition": {**BACKLOG["definition"], "compare": "previous"},
+        "rows": [
+            {
+                **BACKLOG["rows"][0],
+                "previous": {"open": 5, "rate": None, "dwell": 3_600.0, "cases": {}},
+            }
+        ],
+    }
+    figure(Answers(rates), "rates", [], as_json=False)
+    _, line, whole, _ = capsys.readouterr().out.splitlines()
+    assert line.split()[-4:] == ["5", "-", "1.0", "h"]
+    assert whole.split()[-3:] == ["-", "-", "-"]

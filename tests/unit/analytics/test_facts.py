@@ -1,5 +1,8 @@
 """One complaint's facts, event by event: what changes, and what no figure reads."""
 
+from datetime import date, timedelta
+from uuid import UUID
+
 import pytest
 
 from events.catalogue import EVENTS, Correction, Product, RootCause
@@ -172,3 +175,57 @@ def test_a_correction_of_nothing_that_stands_changes_nothing() -> None:
         corrected(RECEIVED, "receipt_no", "1"),
     ):
         assert fold(facts, event) == facts
+
+
+def test_a_countermeasure_is_proposed_then_taken_and_the_last_proposal_counts() -> None:
+    day = timedelta(days=1)
+    measured = [
+        happened("ComplaintReceived"),
+        happened("SettlementProposed", version=2, at=START + day),
+    ]
+    proposed = given(*measured)
+    assert (proposed.countermeasure, proposed.countermeasure_after) == (
+        "proposed",
+        86_400,
+    )
+    without = happened("SettlementProposed", version=3, improvement=None)
+    assert given(*measured, without).countermeasure is None
+    taken = happened("ComplaintResolved", version=3, at=START + 2 * day)
+    again = happened("SettlementProposed", version=4, improvement=None)
+    found = given(*measured, taken, again)
+    assert (found.countermeasure, found.countermeasure_after) == ("taken", 86_400)
+
+
+def test_a_countermeasure_without_a_date_of_its_own_has_no_duration() -> None:
+    vague = happened("SettlementProposed", version=2, precision=Precision.NOT_BEFORE)
+    found = given(happened("ComplaintReceived"), vague)
+    assert (found.countermeasure, found.countermeasure_after) == ("proposed", None)
+
+
+@pytest.mark.parametrize(
+    ("origin", "said", "known"),
+    [
+        (Origin.LIVE, True, "yes"),
+        (Origin.LIVE, False, "no"),
+        (Origin.MIGRATION, True, "yes"),
+        (Origin.MIGRATION, False, None),
+    ],
+)
+def test_an_imported_record_does_not_deny_the_first_contact(
+    origin: Origin, said: bool, known: str | None
+) -> None:
+    resolved = happened(
+        "ComplaintResolved", version=2, origin=origin, first_contact=said
+    )
+    found = given(happened("ComplaintReceived", origin=origin), resolved)
+    assert found.first_contact == known
+
+
+def test_the_day_of_a_sources_document_is_kept_and_the_person_is_a_pseudonym() -> None:
+    received = happened(
+        "ComplaintReceived",
+        source_document_on=date(1970, 1, 11),
+        subject_id=UUID(int=7),
+    )
+    found = given(received)
+    assert (found.documented_day, found.subject) == (10, UUID(int=7))

@@ -4,15 +4,16 @@ from services.analytics.application.figures.answering import (
     Answer,
     Asked,
     AsOf,
+    Basis,
     Figure,
+    Kind,
     Known,
     Line,
     Number,
     Question,
 )
+from services.analytics.application.figures.causes import BASES, ROOT_CAUSES
 from services.analytics.application.figures.counting import (
-    BASES,
-    Basis,
     Cases,
     CauseRow,
     Figures,
@@ -20,11 +21,14 @@ from services.analytics.application.figures.counting import (
     FrequencyRow,
     RootCauses,
 )
+from services.analytics.application.figures.frequency import FREQUENCY
 from services.analytics.application.figures.register import FIGURES
 
 __all__ = [
     "BASES",
     "FIGURES",
+    "FREQUENCY",
+    "ROOT_CAUSES",
     "Answer",
     "AsOf",
     "Asked",
@@ -35,6 +39,7 @@ __all__ = [
     "Figures",
     "Frequency",
     "FrequencyRow",
+    "Kind",
     "Known",
     "Line",
     "Number",

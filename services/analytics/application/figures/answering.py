@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from zoneinfo import ZoneInfo
 
-    from services.analytics.domain.figures import Selection
+    from services.analytics.domain.comparison import Compare
+    from services.analytics.domain.figures import Same, Selection
     from services.analytics.domain.periods import Period
     from services.analytics.ports import Snapshot
+
+Basis = Literal["reported", "found"]
+"""What a cause is: what the complainant says, or what was investigated."""
+
+Kind = Literal["count", "share", "seconds", "instant", "flag"]
+"""What a number is: `instant` is in seconds since 1970, UTC, `flag` is 0 or 1."""
 
 AsOf = int | datetime | None
 """A position of handling's log, an instant of knowledge time, or now."""
@@ -48,18 +55,31 @@ class Question:
     period: Period | None = None
     level: int | None = None
     at: datetime | None = None
+    basis: Basis = "reported"
+    days: int = 30
+    same: Same = "any"
+    compare: Compare | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """One number of a line: a count, a share (0 to 1) or a duration in seconds.
+    """One number of a line, of the kind that its figure says; a share is 0 to 1.
 
-    None where there is nothing to divide by. `cases` selects exactly the complaints that
-    it counts; None where it is no count of complaints.
+    None where there is nothing to divide by, or nothing to tell. `cases` selects exactly
+    the complaints that it counts; None where it is no count of complaints. `before` is
+    what it was in the time with which the question compares.
     """
 
     value: float | None
     cases: Selection | None = None
+    before: Number | None = None
+
+    @property
+    def change(self) -> float | None:
+        """How much it is more than before, of its own kind."""
+        if self.before is None or self.value is None or self.before.value is None:
+            return None
+        return self.value - self.before.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,15 +117,17 @@ class Figure:
     `counts` says in one sentence what a line counts, `out_of` what a share is of, `by`
     which time a period goes by. `parameters` are those of `Question` that it reads beside
     the filters, `from`, `to` and `as_of`. `columns` names the numbers of a line in their
-    order with the kind of each: count, share or seconds. `source` is the row of the
-    domain that asks for it.
+    order with the kind of each. `by_default` are the dimensions of a question that
+    names none, `only` those of which a question names one. `source` is the row of the domain that asks for it.
     """
 
     name: str
     counts: str
     by: str
-    columns: Mapping[str, str]
+    columns: Mapping[str, Kind]
     answer: Callable[[Asked], Answer] = field(repr=False)
     out_of: str | None = None
     parameters: tuple[str, ...] = ()
+    by_default: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
     source: str | None = None

@@ -14,7 +14,7 @@ from services.analytics.application.figures.answering import (
     Line,
     Number,
 )
-from services.analytics.domain.figures import OPEN, narrowed, rolled_up
+from services.analytics.domain.figures import OPEN, narrowed
 
 if TYPE_CHECKING:
     from services.analytics.domain.figures import Selection
@@ -38,12 +38,11 @@ def backlog(asked: Asked) -> Answer:
     tables: dict[tuple[str | None, ...], dict[str, Number]] = defaultdict(dict)
     total = {}
     for name, aged in _ages(selection, asked):
-        groups = rolled_up(
-            asked.rows.groups(
-                aged, asked.known.position, dimensions=question.dimensions
-            ),
-            question.dimensions,
-            question.level,
+        groups = asked.rows.groups(
+            aged,
+            asked.known.position,
+            dimensions=question.dimensions,
+            level=question.level,
         )
         for group in groups:
             named = dict(zip(question.dimensions, group.values, strict=True))

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING, Final, Literal
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
 
 from services.analytics.application.figures.answering import (
     Answer,
@@ -15,23 +14,11 @@ from services.analytics.application.figures.answering import (
     Known,
     Question,
 )
-from services.analytics.domain.figures import (
-    MOST_GROUPS,
-    Selection,
-    TooManyGroupsError,
-    narrowed,
-    pareto,
-    rolled_up,
-    shortened,
-    within,
-)
-from services.analytics.domain.periods import (
-    MOST_PERIODS,
-    Bucket,
-    Period,
-    TooManyPeriodsError,
-    buckets,
-)
+from services.analytics.application.figures.causes import ROOT_CAUSES
+from services.analytics.application.figures.comparing import compared
+from services.analytics.application.figures.frequency import FREQUENCY
+from services.analytics.domain.figures import MOST_GROUPS, TooManyGroupsError
+from services.analytics.domain.periods import MOST_PERIODS, TooManyPeriodsError
 from services.kernel.errors import FieldError, MalformedError
 
 if TYPE_CHECKING:
@@ -39,16 +26,14 @@ if TYPE_CHECKING:
     from uuid import UUID
     from zoneinfo import ZoneInfo
 
+    from services.analytics.application.figures.answering import Basis, Line
+    from services.analytics.domain.figures import Selection
+    from services.analytics.domain.periods import Period
     from services.analytics.domain.versions import Version
     from services.analytics.ports import FactStore, Snapshot
 
-Basis = Literal["reported", "found"]
-
-BASES: Final[dict[Basis, str]] = {
-    "reported": "reported_category",
-    "found": "root_cause",
-}
-"""Which fact is the cause: what the complainant says, or what was investigated."""
+_NOW: Final = datetime.max.replace(tzinfo=UTC)
+"""Neither of the two older figures tells an age."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,36 +106,12 @@ class Figures:
         `level` cuts paths to so many codes. Groups without a complaint have no row.
         Raises `MalformedError` where the answer would have too many periods or groups.
         """
-        with self._store.snapshot() as rows:
-            known = _known(rows, as_of)
-            spans: Sequence[Bucket] = ()
-            if period is not None:
-                span = rows.span(selection, known.position)
-                if span is None:
-                    return Frequency([], known)
-                try:
-                    spans = buckets(period, *span, self._zone)
-                except TooManyPeriodsError:
-                    raise _too_many("period", f"{MOST_PERIODS} periods") from None
-            try:
-                groups = rows.groups(
-                    selection,
-                    known.position,
-                    dimensions=dimensions,
-                    starts=[bucket.start for bucket in spans],
-                )
-            except TooManyGroupsError:
-                raise _too_many("group_by", f"{MOST_GROUPS} groups") from None
-        found = []
-        for group in rolled_up(groups, dimensions, level):
-            values = dict(zip(dimensions, group.values, strict=True))
-            cases = narrowed(selection, values, level)
-            if group.bucket is not None:
-                bucket = spans[group.bucket]
-                values = {"period": bucket.label, **values}
-                cases = within(cases, bucket)
-            found.append(FrequencyRow(values, group.count, cases))
-        return Frequency(found, known)
+        question = Question(
+            selection, _NOW, as_of, tuple(dimensions), period=period, level=level
+        )
+        found = self.answer(FREQUENCY, question)
+        rows = [FrequencyRow(dict(line.values), *_count(line)) for line in found.lines]
+        return Frequency(rows, found.known)
 
     def root_causes(
         self,
@@ -161,29 +122,16 @@ class Figures:
         as_of: AsOf = None,
     ) -> RootCauses:
         """Rank causes by the number of complaints, most frequent first (S137)."""
-        dimension = BASES[basis]
-        with self._store.snapshot() as rows:
-            known = _known(rows, as_of)
-            try:
-                groups = rows.groups(selection, known.position, dimensions=(dimension,))
-            except TooManyGroupsError:
-                raise _too_many("basis", f"{MOST_GROUPS} causes") from None
-        counts: Counter[str | None] = Counter()
-        for group in groups:
-            counts[shortened(group.values[0], level)] += group.count
-        return RootCauses(
-            [
-                CauseRow(
-                    cause=row.cause,
-                    count=row.count,
-                    share=row.share,
-                    cumulative_share=row.cumulative_share,
-                    cases=narrowed(selection, {dimension: row.cause}, level),
-                )
-                for row in pareto(counts)
-            ],
-            known,
-        )
+        question = Question(selection, _NOW, as_of, level=level, basis=basis)
+        found = self.answer(ROOT_CAUSES, question)
+        rows = []
+        for line in found.lines:
+            count, cases = _count(line)
+            share, running = (
+                line.numbers[name].value or 0 for name in ("share", "cumulative_share")
+            )
+            rows.append(CauseRow(line.values["cause"], count, share, running, cases))
+        return RootCauses(rows, found.known)
 
     def answer(self, figure: Figure, question: Question) -> Answer:
         """Answer any figure of the register.
@@ -196,11 +144,14 @@ class Figures:
             at = question.at or then or question.now
             asked = Asked(question, rows, known, at, self._zone)
             try:
+                if question.compare is not None:
+                    return compared(figure, asked, question.compare)
                 return figure.answer(asked)
             except TooManyPeriodsError:
                 raise _too_many("period", f"{MOST_PERIODS} periods") from None
             except TooManyGroupsError:
-                raise _too_many("group_by", f"{MOST_GROUPS} groups") from None
+                by = "group_by" if "group_by" in figure.parameters else "basis"
+                raise _too_many(by, f"{MOST_GROUPS} groups") from None
 
     def cases(
         self,
@@ -215,6 +166,12 @@ class Figures:
             known = _known(rows, as_of)
             found = rows.cases(selection, known.position, after=after, limit=limit + 1)
         return Cases(found[:limit], known, more=len(found) > limit)
+
+
+def _count(line: Line) -> tuple[int, Selection]:
+    number = line.numbers["count"]
+    assert number.value is not None and number.cases is not None  # noqa: S101, PT018 counts are links
+    return int(number.value), number.cases
 
 
 def _known(rows: Snapshot, as_of: AsOf) -> Known:

@@ -18,7 +18,7 @@ from services.analytics.domain.handled import SATISFIED_FROM, Appeal, Decline
 if TYPE_CHECKING:
     from services.analytics.domain.figures import Filters
 
-_GROUPING: Final = ("group_by", "period", "level")
+_GROUPING: Final = ("group_by", "period", "level", "compare")
 _RECEIPT: Final = "the time of receipt as claimed (`occurred_at` of ComplaintReceived)"
 
 _RESPONDED: Final[Filters] = (("responded", ("yes",)),)

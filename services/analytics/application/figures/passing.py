@@ -19,9 +19,10 @@ from services.analytics.domain.periods import buckets
 from services.analytics.domain.stays import NOBODY
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from services.analytics.application.figures.answering import Asked
+    from services.analytics.application.figures.answering import Kind as NumberKind
     from services.analytics.domain.figures import Filters, Selection
     from services.analytics.domain.periods import Bucket
     from services.analytics.domain.stays import Kind, Passed, Returned
@@ -180,7 +181,7 @@ def _counted(
     }
 
 
-_STAYS: Final = {
+_STAYS: Final[Mapping[str, NumberKind]] = {
     "cases": "count",
     "stays": "count",
     "still": "count",
@@ -218,7 +219,7 @@ HOLDING: Final = Figure(
     source="S78",
 )
 
-_RETURNS: Final = {
+_RETURNS: Final[Mapping[str, NumberKind]] = {
     "assigned": "count",
     "returned": "count",
     "returned_share": "share",

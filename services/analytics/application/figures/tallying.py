@@ -11,7 +11,7 @@ from services.analytics.application.figures.grouping import grouped
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from services.analytics.application.figures.answering import Asked
+    from services.analytics.application.figures.answering import Asked, Kind
     from services.analytics.domain.figures import Filters, Selection
 
 
@@ -26,7 +26,7 @@ Columns = dict[str, "Filters | Share"]
 """The numbers of a line in their order; no filter counts every complaint of the line."""
 
 
-def kinds(columns: Columns) -> dict[str, str]:
+def kinds(columns: Columns) -> dict[str, Kind]:
     """Say of which kind each number is."""
     return {
         name: "share" if isinstance(column, Share) else "count"
