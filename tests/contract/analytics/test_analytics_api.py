@@ -85,6 +85,7 @@ def test_a_frequency_says_what_it_counts_and_as_of_when(app: FastAPI) -> None:
         "group_by": ["period", "category"],
         "period": "month",
         "level": 1,
+        "compare": None,
         "counts": "every complaint received, open or closed, once",
         "time": "occurred_at of ComplaintReceived, as claimed",
         "time_zone": "UTC",
