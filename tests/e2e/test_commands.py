@@ -137,6 +137,7 @@ def test_an_interrupted_import_ends_and_goes_on_later(
     assert before < COUNT
     again = amends.json(*words[:4])
     assert again.pop("source")["kind"] == "csv"
+    assert again.pop("batch")
     assert again == {
         "read": COUNT,
         "accepted": COUNT - before,
