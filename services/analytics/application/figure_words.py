@@ -24,6 +24,8 @@ SECTIONS: Final[Words] = MappingProxyType(
     {
         "received": msgid("Complaints received"),
         "frequency": msgid("How often"),
+        "silent": msgid("Sources that are silent"),
+        "complainants": msgid("The same complaint: how many people, what is done"),
         "causes": msgid("Why: root causes"),
         "backlog": msgid("Still open, by age"),
         "received_by_channel": msgid("By which channel"),

@@ -72,12 +72,12 @@ def answers(
 
 def _ask(section: Section, pairs: Pairs, read: Read) -> Ask:
     """Read a section's question; gives what answers it. Raises `MalformedError`."""
-    if section.figure == "frequency":
+    if section.drawing == "time":
         often = frequencies.asked(pairs, read)
         return lambda figures, position, _: frequencies.frequencies(
             section, often, figures, position
         )
-    if section.figure == "root-causes":
+    if section.drawing == "pareto":
         why = causes.asked(pairs, read)
         return lambda figures, position, _: causes.causes(
             section, why, figures, position

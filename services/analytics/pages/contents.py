@@ -12,7 +12,7 @@ from services.kernel.clock import rfc3339
 if TYPE_CHECKING:
     from datetime import datetime
 
-Drawing = Literal["time", "pareto", "columns", "bars", "stacked", "lines"]
+Drawing = Literal["time", "pareto", "columns", "bars", "stacked", "lines", "none"]
 """How a figure is drawn: its total as a bar for each column, its lines as bars beside or
 on each other, or as lines along the periods. `time` and `pareto` are for complaints over
 time and for causes, which have drawings of their own."""
@@ -24,8 +24,8 @@ class Section:
 
     `key` names its words and its place on the page. Of the address it follows the
     filters and what it `takes`; `fixed` parameters are always the same. Of its columns
-    those in `lead` are told above the plot, `columns` are drawn, the table has all. Of
-    the lines at most so `many` are shown; the page that it `opens` has more.
+    those in `lead` are told above the plot, `columns` are drawn, the table has all; it
+    has `only` the lines of which that column holds, if it names one. Of the lines at most so `many` are shown; the page that it `opens` has more.
     """
 
     key: str
@@ -35,6 +35,7 @@ class Section:
     fixed: Pairs = ()
     lead: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
+    only: str = ""
     many: int = 500
     opens: str = ""
 
@@ -129,6 +130,14 @@ VIEWS: Final = (
                 many=10,
                 opens="causes",
             ),
+            Section(
+                "silent",
+                "coverage",
+                "none",
+                fixed=_by("source"),
+                only="silent",
+                opens="channels",
+            ),
         ),
     ),
     View(
@@ -136,6 +145,14 @@ VIEWS: Final = (
         (
             Section(
                 "frequency", "frequency", "time", takes=("period", "group_by", "level")
+            ),
+            Section(
+                "complainants",
+                "frequency",
+                "bars",
+                takes=("group_by", "level"),
+                lead=("count", "customers", "countermeasures"),
+                columns=("count", "customers", "countermeasures"),
             ),
         ),
     ),

@@ -61,18 +61,19 @@ class Lines:
             Counter(self._cell(reader, name, total[name]), self._named(reader, name))
             for name in section.lead
         )
-        empty = not any(number.value for number in total.values())
         one_row_each = section.drawing == "columns"
+        told = any(number.value for number in total.values())
+        empty = not told or not (one_row_each or self.answer.lines)
         in_rows = self._of_columns if one_row_each else self._of_lines
         name = self.figure.name
         definition = [reader.word("counts", name), reader.word("by", name)]
         if self.figure.out_of is not None:
             definition.append(reader.word("out_of", name))
-        limited = not one_row_each and not self.over_time
+        limited = section.drawing != "none" and not one_row_each and not self.over_time
         return Shown(
             section=section,
             counters=counters,
-            plot=None if empty else self._plot(reader),
+            plot=None if empty or section.drawing == "none" else self._plot(reader),
             tables=() if empty else (in_rows(reader),),
             split=not one_row_each and len(self.figure.columns) > MOST_BESIDE,
             definition=tuple(definition),
@@ -131,7 +132,7 @@ class Lines:
             for line in shown
         ]
         total: tuple[Cell, ...] = ()
-        if len(lines) > 1:
+        if len(lines) > 1 and not self.section.only:
             blank = [Cell(None, "label")] * (len(first) - 1)
             of_all = self.answer.total
             total = (
@@ -213,6 +214,9 @@ def lines(
     """Ask one figure at a position; what is open is as old as it was `at` that moment."""
     figure = FIGURES[section.figure]
     answer = figures.answer(figure, replace(question, as_of=position, at=at))
+    if section.only:
+        kept = [line for line in answer.lines if line.numbers[section.only].value]
+        answer = replace(answer, lines=kept)
     return Lines(section, figure, question, answer)
 
 

@@ -167,12 +167,18 @@ def links(page: str) -> list[tuple[str, str]]:
     ],
 )
 def test_the_tables_have_the_numbers_of_the_api(house: House, query: str) -> None:
-    [times] = tables(house.page(query, "frequency"))
+    times, people = tables(house.page(query, "frequency"))
     counted = house.api("frequency", f"{query}&group_by=period")
     assert [row[:2] for row in times[::-1]] == [
         [row["period"], str(row["count"])] for row in counted["rows"]
     ]
-    query = re.sub(r"period=\w+&?", "", query) + "&basis=found"
+    query = re.sub(r"period=\w+&?", "", query)
+    counted = house.api("frequency", f"{query}&group_by=category")
+    columns = ("count", "customers", "countermeasures")
+    assert [row[1:4] for row in people[: len(counted["rows"])]] == [
+        [str(row[each]) for each in columns] for row in counted["rows"]
+    ]
+    query += "&basis=found"
     [causes] = tables(house.page(query, "causes"))
     ranked = house.api("root-causes", query)
     assert [(row[0], int(row[1])) for row in causes] == [
@@ -203,9 +209,15 @@ def test_a_figure_of_the_register_has_the_numbers_of_the_api(
     assert [row[1] for row in table] == [str(told["total"][age]) for age in ages]
 
 
+def test_the_overview_names_the_sources_that_are_silent(house: House) -> None:
+    *_, silent = tables(house.page("as_of=9"))
+    rows = house.api("coverage", "group_by=source&as_of=9")["rows"]
+    assert len(silent) == sum(row["silent"] is True for row in rows) > 0
+
+
 def test_a_split_table_and_its_plot_add_up_to_the_api(house: House) -> None:
     page = house.page("group_by=state&period=quarter&origin=live", "frequency")
-    times, values = tables(page)
+    times, values, _ = tables(page)
     rows = house.api("frequency", "group_by=state&origin=live")["rows"]
     assert [int(row[1]) for row in values] == [row["count"] for row in rows]
     assert len(rows) > 8  # so that there are others
