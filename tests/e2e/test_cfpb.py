@@ -109,6 +109,7 @@ def test_the_whole_file_comes_in_once_and_is_counted_exactly(
         "refused": 0,
         "contradictions": past["sent before received"],
     }
+    assert whole.pop("batch") != again.pop("batch")
     assert whole == {"read": ROWS, "accepted": ROWS, "duplicates": 0, "rejected": 0}
     histories_again = again.pop("histories")
     assert (histories_again["recorded"], histories_again["duplicates"]) == (0, AGAIN)
