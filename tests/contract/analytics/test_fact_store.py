@@ -421,7 +421,7 @@ def test_rows_of_another_shape_are_made_anew_from_the_log(
     database = make_database("shape")
     with database.write() as tx:
         tx.execute("UPDATE analytics_shape SET digest = 'of an earlier release'")
-        tx.execute("ALTER TABLE complaint_row DROP COLUMN appeals")
+        tx.execute("ALTER TABLE complaint_row RENAME COLUMN appeals TO objections")
         tx.execute(
             "INSERT INTO inbox_case VALUES (?, ?, 3)", ("analytics", case_number(1))
         )
