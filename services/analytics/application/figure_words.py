@@ -96,7 +96,7 @@ COLUMNS: Final[Words] = MappingProxyType(
         "overdue": msgid("Overdue"),
         "unsaid": msgid("Not said whether kept"),
         "overdue_share": msgid("Overdue, share"),
-        "cases": msgid("Complaints"),
+        "complaints": msgid("Complaints"),
         "stays": msgid("Stays"),
         "still": msgid("There still"),
         "left_out": msgid("Not measured"),

@@ -54,7 +54,7 @@ from services.kernel.clock import parse_rfc3339, point_in_time, rfc3339
 from services.kernel.errors import FieldError, MalformedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Container, Iterable, Sequence
     from zoneinfo import ZoneInfo
 
 T = TypeVar("T")
@@ -131,7 +131,7 @@ class Parameters:
     def question(self, figure: Figure) -> Question:
         """Read what `figure` takes; a parameter that it does not take is a fault."""
         takes = figure.parameters
-        names, period = self._grouping(takes, figure.only)
+        names, period = self._grouping(takes, figure.only, figure.columns)
         if "group_by" not in self._given:
             names = figure.by_default
         question = Question(
@@ -163,13 +163,18 @@ class Parameters:
         return cast("Basis", self._choice("basis", tuple(BASES)) or "reported")
 
     def _grouping(
-        self, takes: Sequence[str], only: Sequence[str]
+        self, takes: Sequence[str], only: Sequence[str], counted: Container[str]
     ) -> tuple[tuple[str, ...], Period | None]:
-        """Read by what one groups; `group_by=period` alone means months."""
+        """Read by what one groups; `group_by=period` alone means months.
+
+        What a line counts by the same name cannot be what the line is of.
+        """
         if only:
             one = self._choice("group_by", only)
             return (one,) if one else (), None
-        allowed = (*DIMENSIONS, "period") if "period" in takes else DIMENSIONS
+        allowed = tuple(name for name in DIMENSIONS if name not in counted)
+        if "period" in takes:
+            allowed = (*allowed, "period")
         names = self._names("group_by", allowed) if "group_by" in takes else []
         period = None
         if "period" in takes:

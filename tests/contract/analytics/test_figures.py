@@ -52,6 +52,8 @@ def test_every_number_opens_exactly_the_cases_that_it_counts(figures: Figures) -
         question = Question(ALL, NOW, as_of=position, dimensions=dimensions)
         answer = figures.answer(figure, question)
         assert answer.lines, figure.name
+        # The links of a line are told beside its numbers, under this name.
+        assert "cases" not in figure.columns, figure.name
         for numbers in (*(line.numbers for line in answer.lines), answer.total):
             assert list(numbers) == list(figure.columns), figure.name
             for name, number in numbers.items():

@@ -121,7 +121,7 @@ def measured(stays: list[Stay], at: datetime) -> dict[str, float | None]:
     took = [spent(s.began, at) if s.running else s.took for s in stays]
     known = sorted(each for each in took if each is not None)
     return {
-        "cases": len({stay.case for stay in stays}),
+        "complaints": len({stay.case for stay in stays}),
         "stays": len(stays),
         "still": sum(stay.running for stay in stays),
         "left_out": len(took) - len(known),

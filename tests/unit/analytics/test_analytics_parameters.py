@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from services.analytics.application.figures import FREQUENCY, ROOT_CAUSES
+from services.analytics.application.figures import FIGURES, FREQUENCY, ROOT_CAUSES
 from services.analytics.application.figures.coverage import COVERAGE
 from services.analytics.application.figures.repeats import REPEATED
 from services.analytics.application.questions import Parameters, address
@@ -204,3 +204,12 @@ def test_a_comparison_needs_a_span_or_a_period() -> None:
         with pytest.raises(MalformedError) as refused:
             asked(query).question(FREQUENCY)
         assert [fault.field for fault in refused.value.errors] == ["compare"]
+
+
+def test_what_a_line_counts_by_the_same_name_is_not_what_it_is_of() -> None:
+    """Else the count would take the place of the value in the row."""
+    assert asked("group_by=solved").question(FIGURES["appeals"]).dimensions == (
+        "solved",
+    )
+    with pytest.raises(MalformedError):
+        asked("group_by=solved").question(FIGURES["rates"])

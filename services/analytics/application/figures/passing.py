@@ -145,7 +145,7 @@ def _measured(passed: Passed | None, cases: Selection, kind: Kind) -> dict[str, 
         now: Filters = (("state", OPEN), ("department", place))
         still = _and(cases, *((("state", place),) if kind == "state" else now))
     return {
-        "cases": Number(passed.cases, there),
+        "complaints": Number(passed.cases, there),
         "stays": Number(passed.stays),
         "still": Number(passed.open, still),
         "left_out": Number(passed.left_out),
@@ -182,7 +182,7 @@ def _counted(
 
 
 _STAYS: Final[Mapping[str, NumberKind]] = {
-    "cases": "count",
+    "complaints": "count",
     "stays": "count",
     "still": "count",
     "left_out": "count",
