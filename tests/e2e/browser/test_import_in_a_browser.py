@@ -50,10 +50,18 @@ def administrator(site: RunningAmends) -> None:
 
 
 def sign_in(page: Page) -> None:
+    page.set_default_timeout(60_000)  # processes begin here; only a hang reaches it
     page.goto("/import")
     page.fill("#login", "ada")
     page.fill("#password", SECRET)
     page.click("main button")
+    page.wait_for_selector("#file")
+
+
+def drop(page: Page, name: str, text: str) -> None:
+    """Drop a file on the page, once the page takes it."""
+    page.wait_for_selector("[data-droppable]:not([hidden])")
+    page.evaluate(DROP, [name, text])
 
 
 def counts(page: Page) -> list[str]:
@@ -67,7 +75,7 @@ def test_a_dropped_file_becomes_complaints_and_what_is_rejected_comes_back(
 ) -> None:
     page = visit(lang="zh-CN")
     sign_in(page)
-    page.evaluate(DROP, ["list.csv", TABLE])
+    drop(page, "list.csv", TABLE)
     page.wait_for_selector("select[name='word_channel']")
     page.select_option("#word-2", "letter")
     other = visit()  # another tab, another language
@@ -86,7 +94,7 @@ def test_a_dropped_file_becomes_complaints_and_what_is_rejected_comes_back(
     assert "书写的日期" in row["原因"]
 
     page.goto("/import")
-    page.evaluate(DROP, ["again.csv", text.replace("31.3.2026", "2026-03-31")])
+    drop(page, "again.csv", text.replace("31.3.2026", "2026-03-31"))
     page.wait_for_selector("button[value=check]")
     page.click("button[value=check]")
     page.click("form[action$=start] button")
