@@ -11,6 +11,9 @@ from events.envelope import Envelope
 from services.intake.domain.standing import Standing
 from services.kernel.vault import Erased, Inventory, Reading, Sealed, SealedFile
 
+IMPORT_CLIENT: Final = "import"
+"""Whoever imports a file: a file is the same one whoever imports it again."""
+
 
 class TakenError(Exception):
     """A unique rule was broken: another writer was first. Look, and decide anew."""
@@ -78,6 +81,8 @@ class Seen:
     """Receipt numbers, of those asked for, that some complaint has."""
     owners: Mapping[bytes, UUID]
     """The known person of each digest that is known."""
+    imported: Mapping[str, str]
+    """The channel of each key, of those asked for, that an import has brought."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,11 +179,15 @@ class Record(Protocol):
         cases: Collection[UUID],
         numbers: Collection[str],
         digests: Collection[bytes],
+        imported: Collection[str] = (),
     ) -> Seen:
-        """Look up cases, receipt numbers and people, as of one moment."""
+        """Look up cases, numbers, people and keys of imports, as of one moment."""
 
     def keep(self, filings: Sequence[Filing]) -> None:
-        """Commit everything at once. Raises `TakenError`."""
+        """Commit everything at once.
+
+        Raises `TakenError`, also where an import has brought a key on another channel.
+        """
 
     def progress(self, receipt_no: str) -> Progress | None:
         """Give where the case of a receipt number stands."""

@@ -5,7 +5,7 @@ had come alone.
 """
 
 import datetime as dt
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Final
@@ -25,9 +25,19 @@ from services.intake.domain.submission import (
     as_code,
     canonical,
 )
-from services.intake.ports import Filing, Kept, Key, Record, TakenError
+from services.intake.ports import (
+    IMPORT_CLIENT,
+    Filing,
+    Kept,
+    Key,
+    Record,
+    Seen,
+    TakenError,
+)
 from services.kernel.clock import Clock, rfc3339
 from services.kernel.errors import (
+    AmendsError,
+    FieldError,
     MalformedError,
     RefusedError,
     UnavailableError,
@@ -128,11 +138,17 @@ class Registrar:
 
         One that was received with other contents is refused as `register` would.
         """
-        kept = self._record.look({each.case_id for each in requests}, (), ()).kept
+        cases = {each.case_id for each in requests}
+        seen = self._record.look(cases, (), (), _imported(requests))
+        elsewhere = _elsewhere(requests, seen)
         found: list[bool | Exception] = []
         for each in requests:
-            before = kept.get(each.case_id)
-            found.append((before and _reused(each, before)) or before is not None)
+            before = seen.kept.get(each.case_id)
+            found.append(
+                elsewhere.get(each.case_id)
+                or (before and _reused(each, before))
+                or before is not None
+            )
         return found
 
     def _register(self, requests: Sequence[Request]) -> list[Receipt | Exception]:
@@ -146,16 +162,23 @@ class Registrar:
         }
         numbers = {case: receipt_no(self._record.secret, case) for case in identities}
         seen = self._record.look(
-            identities, numbers.values(), set(chain(*identities.values()))
+            identities,
+            numbers.values(),
+            set(chain(*identities.values())),
+            _imported(requests),
         )
         kept = dict(seen.kept)
-        new = {case: each for case, each in first.items() if case not in kept}
+        unfit: dict[UUID, AmendsError] = {**_elsewhere(first.values(), seen)}
+        new = {
+            case: each
+            for case, each in first.items()
+            if case not in kept and case not in unfit
+        }
         numbers = self._free({case: numbers[case] for case in new}, seen.taken)
         subjects = self._subjects(
             {case: identities[case] for case in new}, seen.owners, now
         )
         filings: list[Filing] = []
-        unfit: dict[UUID, MalformedError] = {}
         used: set[UUID] = set()
         for case, each in new.items():
             try:
@@ -374,6 +397,39 @@ def _reused(request: Request, kept: Kept) -> RefusedError | None:
         "intake.key_reused",
         "This key was used for another complaint: send this one with a new key.",
     )
+
+
+def _imported(requests: Iterable[Request]) -> set[str]:
+    """Give the keys of those that come by an import."""
+    return {each.key.key for each in requests if each.key.client == IMPORT_CLIENT}
+
+
+def _elsewhere(requests: Iterable[Request], seen: Seen) -> dict[UUID, RefusedError]:
+    """Refuse what an import brought under the same key on another channel.
+
+    A table's number tells a complaint from all others, whatever its row says of the
+    channel; the case's id alone would not show it.
+    """
+    channels = dict(seen.imported)
+    refused: dict[UUID, RefusedError] = {}
+    for each in requests:
+        if each.key.client != IMPORT_CLIENT or each.case_id in seen.kept:
+            continue
+        known = channels.setdefault(each.key.key, each.key.channel)
+        if known != each.key.channel:
+            refused[each.case_id] = RefusedError(
+                "intake.key_reused",
+                "This key was used for another complaint: send this one with a new key.",
+                errors=[
+                    FieldError(
+                        "idempotency_key",
+                        f"was received before on the channel {known}",
+                        "What was received stays; give another complaint an identifier"
+                        " of its own.",
+                    )
+                ],
+            )
+    return refused
 
 
 def named_as_before(key: str, origin: str) -> dict[str, str]:

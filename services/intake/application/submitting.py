@@ -17,7 +17,7 @@ from events.vocabulary import Origin
 from services.intake.application.registering import Receipt, Registrar, Request
 from services.intake.domain.receipt import case_id, keyed
 from services.intake.domain.submission import Submission, UploadedFile
-from services.intake.ports import Key, Record
+from services.intake.ports import IMPORT_CLIENT, Key, Record
 from services.kernel.access import MIGRATION, Credential
 from services.kernel.clock import Clock
 from services.kernel.errors import (
@@ -29,9 +29,6 @@ from services.kernel.errors import (
 )
 from services.kernel.store.writer import Writer
 from services.kernel.vault import Uploads
-
-IMPORT_CLIENT: Final = "import"
-"""Whoever imports a file: a file is the same one whoever imports it again."""
 
 _LONGEST_KEY: Final = 200
 

@@ -77,6 +77,7 @@ _TEMPLATES: Final = (
         " and only once, and go on by the commands of daily work"
     ),
     msgid("was received before with other contents"),
+    msgid("was received before on the channel {channel}"),
     msgid("What was received stays; give another complaint an identifier of its own"),
     msgid(
         "Two texts become the {kind} code {code}: name a code for one of them under"

@@ -335,7 +335,7 @@ class _Run:
                 self.summary.duplicates += 1
             case _:
                 told = [FieldError(**each) for each in result.get("errors", ())]
-                if result["code"] == _REUSED:
+                if result["code"] == _REUSED and not told:
                     told = [_CHANGED]
                 errors = [
                     replace(each, field=self._mapping.column_of(each.field))

@@ -18,6 +18,7 @@ from services.intake.application.registering import named_as_before
 from services.intake.domain.standing import SHOWN, Standing, advance
 from services.intake.persistence import batches, promises
 from services.intake.ports import (
+    IMPORT_CLIENT,
     WORDS,
     Batch,
     BatchTold,
@@ -59,6 +60,8 @@ TABLES: Final = (
         case_id UUID PRIMARY KEY, channel TEXT NOT NULL, client TEXT NOT NULL,
         key TEXT NOT NULL, digest BYTEA NOT NULL, receipt_no TEXT NOT NULL UNIQUE,
         received_at BIGINT NOT NULL, UNIQUE (channel, client, key))""",
+    """CREATE INDEX IF NOT EXISTS submission_imported ON submission (key)
+        WHERE client = 'import'""",
     """CREATE TABLE IF NOT EXISTS standing (
         case_id UUID PRIMARY KEY, state TEXT NOT NULL, unit TEXT)""",
     """CREATE TABLE IF NOT EXISTS step (
@@ -123,6 +126,7 @@ class IntakeRecord:
         cases: Collection[UUID],
         numbers: Collection[str],
         digests: Collection[bytes],
+        imported: Collection[str] = (),
     ) -> Seen:
         with _told(), self._database.read() as tx:
             rows = _in(
@@ -135,11 +139,13 @@ class IntakeRecord:
                 tx, "SELECT receipt_no FROM submission WHERE receipt_no IN", numbers
             )
             owners = self._index.owners(tx, digests)
+            channels = dict(_imported(tx, imported))
         kept = {
             case: Kept(case, bytes(digest), number, from_micros(received_at))
             for case, digest, number, received_at in rows
         }
-        return Seen(kept, frozenset(number for (number,) in taken), owners)
+        numbers = frozenset(number for (number,) in taken)
+        return Seen(kept, numbers, owners, channels)
 
     def keep(self, filings: Sequence[Filing]) -> None:
         with _told(), self._database.write() as tx:
@@ -160,6 +166,12 @@ class IntakeRecord:
                 ],
             )
             self._store.put(tx, [each.event for each in filings])
+            # Behind the log's lock: nobody else's row can come in between.
+            keys = [
+                each.key.key for each in filings if each.key.client == IMPORT_CLIENT
+            ]
+            if len(_imported(tx, set(keys))) > len(keys):
+                raise TakenError
             self._vault.put(tx, [paper for each in filings for paper in each.documents])
             self._files.put(tx, [file for each in filings for file in each.files])
             self._index.put(
@@ -410,6 +422,16 @@ def _advance(tx: Tx, events: Sequence[Envelope[Any]]) -> None:
             for event in events
             if event.type in SHOWN
         ],
+    )
+
+
+def _imported(tx: Tx, keys: Collection[str]) -> list[tuple[str, str]]:
+    """Give key and channel of what imports brought under these keys."""
+    # `IMPORT_CLIENT` stands in the text: only so does the partial index serve.
+    return _in(
+        tx,
+        "SELECT key, channel FROM submission WHERE client = 'import' AND key IN",
+        keys,
     )
 
 

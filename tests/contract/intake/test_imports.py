@@ -1,8 +1,11 @@
 """Runs of imports: what is asked before one, what is known of it afterwards."""
 
+import json
+
 import pytest
 
 from services.intake.importing.running import Summary, load_mapping, run_import
+from services.kernel.access import OPERATOR
 from tests.contract.intake.test_intake_import import written
 from tests.support.intake_http import door, operator
 
@@ -106,3 +109,69 @@ def test_only_an_import_asks_and_tells_of_itself(http, by):
         http.ask("GET", URL, headers=headers).status_code,
     }
     assert refused == {403 if by else 401}
+
+
+def of_shop(channel, statement="It leaks.", key="table:A-1", line=2):
+    return {
+        "origin": "migration",
+        "occurred_at": "2026-01-01T00:00:00Z",
+        "idempotency_key": key,
+        "statement": statement,
+        "channel": channel,
+        "imported_from": {"batch": "by-hand", "file": "a" * 64, "line": line},
+    }
+
+
+def checked(client, lines):
+    content = "\n".join(map(json.dumps, lines))
+    answer = client.post("/api/intake/complaints:check", content=content)
+    return [json.loads(line) for line in answer.content.splitlines()]
+
+
+@pytest.mark.parametrize("statement", ["It leaks.", "Another shop entirely."])
+def test_a_number_comes_once_whatever_its_row_says_of_the_channel(
+    http, client, statement
+):
+    """Also where nothing but the channel differs: which one would be true?"""
+    assert [each["status"] for each in http.batch([of_shop("phone")])] == [201]
+    other = of_shop("web", statement)
+    for (told,) in (checked(client, [other]), http.batch([other])):
+        assert (told["status"], told["code"]) == (409, "intake.key_reused")
+        assert told["errors"][0]["message"] == (
+            "was received before on the channel phone"
+        )
+    again = checked(client, [of_shop("phone"), of_shop("web", key="table:A-2")])
+    assert [each["status"] for each in again] == [200, 201]
+    assert len(http.bench.events()) == 1
+
+
+def test_two_rows_of_one_number_on_two_channels_are_one_complaint(http, client):
+    rows = [of_shop("phone"), of_shop("web", line=3), of_shop("phone", line=4)]
+    assert [each["status"] for each in checked(client, rows)] == [201, 409, 201]
+    assert [each["status"] for each in http.batch(rows)] == [201, 409, 200]
+    assert [event.channel for event in http.bench.events()] == ["phone"]
+
+
+def test_a_number_that_another_process_received_on_another_channel_is_not_kept(
+    http, monkeypatch
+):
+    """Where the look came before the other's commit, the commit itself refuses."""
+    bench = http.bench
+
+    def wanted(channel):
+        document = of_shop(channel)
+        key = document.pop("idempotency_key")
+        return bench.request(document, key=key, caller=OPERATOR)
+
+    look, found = bench.record.look, []
+
+    def looked(*asked):
+        seen = look(*asked)
+        monkeypatch.setattr(bench.record, "look", look)
+        found.extend(bench.registrar.register([wanted("phone")]))
+        return seen
+
+    monkeypatch.setattr(bench.record, "look", looked)
+    (refused,) = bench.registrar.register([wanted("web")])
+    assert refused.code == "intake.key_reused"
+    assert [each.case_id for each in bench.events()] == [found[0].case_id]
