@@ -133,7 +133,9 @@ def _export(
         summary=f"Any figure, or the complaints behind a number, as {ending.upper()}",
         response_class=Response,
         responses={HTTPStatus.OK: {"content": {MEDIA_TYPES[ending]: {}}}},
-        openapi_extra=documented("group_by", "period", "level", "basis"),
+        openapi_extra=documented(
+            "group_by", "period", "level", "basis", "days", "same", "compare"
+        ),
     )
     async def export(figure: str, request: Request) -> Response:
         language = language_of(accept=request.headers.get("accept-language"))

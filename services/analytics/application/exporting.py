@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from services.analytics.application.figure_words import BY, COUNTS, OUT_OF
-from services.analytics.application.figures import FIGURES, FREQUENCY, ROOT_CAUSES
+from services.analytics.application.figures import FIGURES, FREQUENCY
 from services.analytics.application.words import FIGURES as NAMES
 from services.analytics.application.words import named
 from services.analytics.domain.figures import DIMENSIONS
-from services.kernel.clock import rfc3339, stated_day
+from services.kernel.clock import from_micros, rfc3339, stated_day
 from services.kernel.errors import NotFoundError
 from services.kernel.i18n import Catalogues, msgid
 from services.kernel.spreadsheets import Cell, Column, Table
@@ -20,7 +20,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from zoneinfo import ZoneInfo
 
-    from services.analytics.application.figures import Cases, Figure, Figures, Known
+    from services.analytics.application.figures import (
+        Cases,
+        Figure,
+        Figures,
+        Kind,
+        Known,
+        Number,
+        Question,
+    )
     from services.analytics.application.questions import Parameters
     from services.analytics.domain.figures import Selection
     from services.analytics.domain.versions import Version
@@ -31,16 +39,34 @@ EXPORTED: Final = (*FIGURES, CASES)
 
 LOCALE: Final = Path(__file__).parent.parent / "locale"
 PAGE: Final = 1_000  # complaints read at once
+_DAY: Final = 86_400
 
 _DAYS: Final = msgid("days")
 _ABOUT: Final = msgid("About")
+_BEFORE: Final = msgid("Before")
+_CHANGE: Final = msgid("Change")
 _ONLY: Final = msgid("Only")
 _TOTAL: Final = msgid("Total")
 
-_KINDS: Final = {"instant": "moment", "flag": "count"}
-"""What a file calls the kinds of numbers that it has not."""
+_SHOWN: Final = {"instant": "moment", "flag": "text"}
+"""What a file calls the kinds of a figure's columns that are no numbers in it."""
+
+_BASES: Final = {"reported": msgid("As reported"), "found": msgid("As found")}
+_COMPARED: Final = {
+    "previous": msgid("The time before"),
+    "last_year": msgid("A year before"),
+}
 
 Pairs = list[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """A column behind what a line is of, and how it is read from the line's numbers."""
+
+    heading: str
+    kind: Kind
+    of: Callable[[Mapping[str, Number]], float | None]
 
 
 class Exports:
@@ -58,10 +84,6 @@ class Exports:
     def table(self, name: str, parameters: Parameters, language: str) -> Table:
         """Give any of `EXPORTED`. Raises `NotFoundError`, and what `parameters` raises."""
         say: Callable[[str], str] = self._catalogues.of(language).ugettext
-        if name == "frequency":
-            return self._frequency(parameters, say)
-        if name == "root-causes":
-            return self._root_causes(parameters, say)
         if name == CASES:
             return self._cases(parameters, say)
         figure = FIGURES.get(name)
@@ -78,36 +100,31 @@ class Exports:
         answer = self._figures.answer(figure, question)
         by = [*(["period"] if question.period else []), *question.dimensions]
         names = [*(answer.lines[0].values if answer.lines else by)]
+        told = [*_told(figure, say, compared=question.compare is not None)]
+        totals = [(each, each.of(answer.total)) for each in told]
         about = [
-            *_defined(say, figure.name, figure),
-            *_asked(say, by, question.period, question.level),
+            *_defined(say, figure),
+            *_asked(say, by, figure, question),
             *self._chosen(say, question.selection),
             *_state(say, answer.known),
             *(
-                (
-                    f"{say(_TOTAL)}: {named(name, say, figure.name)}",
-                    _shown(number.value),
-                )
-                for name, number in answer.total.items()
-                if figure.columns[name] != "instant"
+                (f"{say(_TOTAL)}: {each.heading}", _shown(value, each.kind, say))
+                for each, value in totals
+                if value is not None and each.kind not in _SHOWN
             ),
+        ]
+        numbers = [
+            Column(each.heading, _SHOWN.get(each.kind, each.kind), days=say(_DAYS))  # type: ignore[arg-type] # what is no number has another kind
+            for each in told
         ]
         return _table(
             figure.name,
             answer.known,
-            columns=_columns(
-                names,
-                {name: _KINDS.get(kind, kind) for name, kind in figure.columns.items()},
-                say,
-                figure.name,
-            ),
+            columns=[*_columns(dict.fromkeys(names, "text"), say), *numbers],
             rows=[
                 [
                     *(line.values[name] for name in names),
-                    *(
-                        self._written(line.numbers[name].value, kind)
-                        for name, kind in figure.columns.items()
-                    ),
+                    *(self._cell(each.of(line.numbers), each.kind) for each in told),
                 ]
                 for line in answer.lines
             ],
@@ -115,65 +132,13 @@ class Exports:
             say=say,
         )
 
-    def _written(self, value: float | None, kind: str) -> Cell:
-        if value is None or kind != "instant":
+    def _cell(self, value: float | None, kind: Kind) -> Cell:
+        if value is None or kind not in _SHOWN:
             return value
-        return datetime.fromtimestamp(value, self._zone).replace(tzinfo=None)
-
-    def _frequency(self, parameters: Parameters, say: Callable[[str], str]) -> Table:
-        asked = parameters.question(FREQUENCY)
-        answer = self._figures.frequency(
-            asked.selection,
-            dimensions=asked.dimensions,
-            period=asked.period,
-            level=asked.level,
-            as_of=asked.as_of,
-        )
-        by = [*(["period"] if asked.period else []), *asked.dimensions]
-        about = [
-            *_defined(say, "frequency"),
-            *_asked(say, by, asked.period, asked.level),
-            *self._chosen(say, asked.selection),
-            *_state(say, answer.known),
-            (say(_TOTAL), _shown(sum(row.count for row in answer.rows))),
-        ]
-        return _table(
-            "frequency",
-            answer.known,
-            columns=_columns(by, {"count": "count"}, say),
-            rows=[
-                [*(row.values[name] for name in by), row.count] for row in answer.rows
-            ],
-            about=lambda: about,
-            say=say,
-        )
-
-    def _root_causes(self, parameters: Parameters, say: Callable[[str], str]) -> Table:
-        asked = parameters.question(ROOT_CAUSES)
-        answer = self._figures.root_causes(
-            asked.selection, basis=asked.basis, level=asked.level, as_of=asked.as_of
-        )
-        basis = {"reported": msgid("As reported"), "found": msgid("As found")}
-        about = [
-            *_defined(say, "root-causes"),
-            (say(msgid("Root causes")), say(basis[asked.basis])),
-            *_asked(say, (), None, asked.level),
-            *self._chosen(say, asked.selection),
-            *_state(say, answer.known),
-            (say(_TOTAL), _shown(sum(row.count for row in answer.rows))),
-        ]
-        numbers = {"count": "count", "share": "share", "cumulative_share": "share"}
-        return _table(
-            "root-causes",
-            answer.known,
-            columns=_columns(["cause"], numbers, say),
-            rows=[
-                [row.cause, row.count, row.share, row.cumulative_share]
-                for row in answer.rows
-            ],
-            about=lambda: about,
-            say=say,
-        )
+        if kind == "flag":
+            return "yes" if value else "no"
+        at = from_micros(round(value * 1_000_000))
+        return at.astimezone(self._zone).replace(tzinfo=None)
 
     def _cases(self, parameters: Parameters, say: Callable[[str], str]) -> Table:
         """List complaints, read page by page as of the position of the first."""
@@ -189,19 +154,23 @@ class Exports:
 
         def about() -> Pairs:
             return [
-                *_defined(say, "frequency"),
+                *_defined(say, FREQUENCY),
                 *self._chosen(say, asked.selection),
                 *_state(say, first.known),
-                (say(_TOTAL), _shown(lines)),
+                (say(_TOTAL), str(lines)),
             ]
 
-        kinds = dict.fromkeys((*DIMENSIONS, "case_id"), "text")
+        texts = dict.fromkeys((*DIMENSIONS, "case_id"), "text")
         return _table(
             CASES,
             first.known,
             columns=_columns(
-                ["receipt_no"],
-                {"received_at": "moment", "received_precision": "text", **kinds},
+                {
+                    "receipt_no": "text",
+                    "received_at": "moment",
+                    "received_precision": "text",
+                    **texts,
+                },
                 say,
             ),
             rows=rows(),
@@ -270,46 +239,77 @@ def _table(
     )
 
 
-def _columns(
-    names: Iterable[str],
-    numbers: Mapping[str, str],
-    say: Callable[[str], str],
-    figure: str = "",
-) -> list[Column]:
-    texts = dict.fromkeys(names, "text")
+def _columns(kinds: Mapping[str, str], say: Callable[[str], str]) -> list[Column]:
     return [
-        Column(named(name, say, figure), kind, days=say(_DAYS))  # type: ignore[arg-type] # a figure's kinds are among them
-        for name, kind in {**texts, **numbers}.items()
+        Column(named(name, say), kind)  # type: ignore[arg-type] # texts and moments
+        for name, kind in kinds.items()
     ]
 
 
-def _defined(
-    say: Callable[[str], str], name: str, figure: Figure | None = None
-) -> Pairs:
+def _told(
+    figure: Figure, say: Callable[[str], str], *, compared: bool
+) -> Iterator[_Told]:
+    """Name the columns of the numbers: those of the API's answer, in its order."""
+    headings = {name: named(name, say, figure.name) for name in figure.columns}
+    for name, kind in figure.columns.items():
+        yield _Told(headings[name], kind, _now(name))
+    if figure is FREQUENCY:
+        heading = named("has_countermeasure", say)
+        yield _Told(heading, "flag", _now("countermeasures"))
+    if not compared:
+        return
+    for name, kind in figure.columns.items():
+        yield _Told(f"{say(_BEFORE)}: {headings[name]}", kind, _before(name))
+    for name, kind in figure.columns.items():
+        apart = "seconds" if kind == "instant" else kind
+        yield _Told(f"{say(_CHANGE)}: {headings[name]}", apart, _change(name))
+
+
+def _now(name: str) -> Callable[[Mapping[str, Number]], float | None]:
+    return lambda numbers: numbers[name].value
+
+
+def _before(name: str) -> Callable[[Mapping[str, Number]], float | None]:
+    def before(numbers: Mapping[str, Number]) -> float | None:
+        then = numbers[name].before
+        return then.value if then else None
+
+    return before
+
+
+def _change(name: str) -> Callable[[Mapping[str, Number]], float | None]:
+    return lambda numbers: numbers[name].change
+
+
+def _defined(say: Callable[[str], str], figure: Figure) -> Pairs:
     """Say what is counted, of what shares are, and by which time.
 
     A figure without words for people says it as it does to programs.
     """
     told = {
-        msgid("Counted"): COUNTS.get(name) or (figure and figure.counts),
-        msgid("Shares"): OUT_OF.get(name) or (figure and figure.out_of),
-        msgid("Time"): BY.get(name) or (figure and figure.by),
+        msgid("Counted"): COUNTS.get(figure.name) or figure.counts,
+        msgid("Shares"): OUT_OF.get(figure.name) or figure.out_of,
+        msgid("Time"): BY.get(figure.name) or figure.by,
     }
     return [(say(word), say(text)) for word, text in told.items() if text]
 
 
 def _asked(
-    say: Callable[[str], str],
-    by: Iterable[str],
-    period: str | None,
-    level: int | None,
+    say: Callable[[str], str], by: Iterable[str], figure: Figure, question: Question
 ) -> Pairs:
-    """Say how the question groups."""
+    """Say how the question groups, and what else of it the figure reads."""
+    same = question.same
     found = {
         msgid("Grouped by"): ", ".join(named(name, say) for name in by),
-        msgid("Period"): period,
-        msgid("Category levels"): level and str(level),
+        msgid("Period"): question.period,
+        msgid("Category levels"): question.level and str(question.level),
+        msgid("Compared with"): question.compare and say(_COMPARED[question.compare]),
     }
+    if "basis" in figure.parameters:
+        found[msgid("Root causes")] = say(_BASES[question.basis])
+    if "days" in figure.parameters:
+        found[msgid("Within days")] = str(question.days)
+        found[msgid("Of the same")] = "" if same == "any" else named(same, say)
     return [(say(word), value) for word, value in found.items() if value]
 
 
@@ -327,7 +327,10 @@ def _state(say: Callable[[str], str], known: Known) -> Pairs:
     return pairs
 
 
-def _shown(value: float | None) -> str:
-    if value is None:
-        return ""
+def _shown(value: float, kind: Kind, say: Callable[[str], str]) -> str:
+    """Say a number of the whole in the unit of its column."""
+    if kind == "share":
+        return f"{value * 100:.6g}%"
+    if kind == "seconds":
+        return f"{value / _DAY:.6g} {say(_DAYS)}"
     return str(int(value)) if value == int(value) else f"{value:.6g}"

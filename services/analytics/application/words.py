@@ -74,6 +74,7 @@ _NUMBERS: Final[Mapping[str, str]] = MappingProxyType(
     {
         **COLUMNS,
         "count": msgid("Complaints"),
+        "has_countermeasure": msgid("Has countermeasure"),
         "share": msgid("Share"),
         "cumulative_share": msgid("Cumulative share"),
     }

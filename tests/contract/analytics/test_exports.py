@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -12,17 +13,19 @@ import openpyxl
 import pytest
 from fastapi import FastAPI
 
-from services.analytics.api.routes import analytics_router
+from services.analytics.api.routes import NOT_DETERMINED, analytics_router
 from services.analytics.application import exporting
 from services.analytics.application.exporting import EXPORTED
-from services.analytics.application.figures import Figures
+from services.analytics.application.figures import FIGURES, Figures
 from services.analytics.application.rebuilding import Progress, Rebuilder
 from services.analytics.application.recording import record
+from services.analytics.application.words import named
 from services.analytics.pages import exports_router, insight_pages
 from services.analytics.pages.insight import Readers
 from services.analytics.persistence import SqlFactStore
 from services.analytics.ports import Known
 from services.kernel.access import OPERATOR, Credential, OperatorTokens
+from services.kernel.clock import parse_rfc3339
 from services.kernel.web.pages import STRANGER, Viewer
 from services.kernel.web.problems import install
 from tests.support.asgi import ask
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
     import httpx
     from starlette.requests import Request
 
+    from services.analytics.application.figures import Figure
     from services.kernel.store.database import Database
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -142,19 +146,95 @@ def test_a_share_is_a_percentage_of_what_the_file_names(house: House) -> None:
     address = "root-causes{}?basis=found&as_of=300"
     told = house.api(address.format("")).json()
     (headings, *rows), about = lines(house.api(address.format(".csv")))
-    assert headings == ["Cause", "Complaints", "Share (%)", "Cumulative share (%)"]
+    assert headings == [
+        "Cause",
+        "Complaints",
+        "Customers",
+        "Share (%)",
+        "Cumulative share (%)",
+    ]
     for row, answered in zip(rows, told["rows"], strict=True):
-        assert float(row[2]) == pytest.approx(answered["share"] * 100, abs=1e-3)
+        assert float(row[3]) == pytest.approx(answered["share"] * 100, abs=1e-3)
     assert about["Shares"] == "Shares are of all complaints counted."
+    assert about["Root causes"] == "As found"
+    assert about["Total: Cumulative share"] == "100%"
     assert about["Position"] == "300"
     book = openpyxl.load_workbook(
         io.BytesIO(house.api(address.format(".xlsx")).content)
     )
     assert book.sheetnames == ["Root causes", "About"]
-    assert book["Root causes"]["C2"].value == pytest.approx(
+    assert book["Root causes"]["D2"].value == pytest.approx(
         told["rows"][0]["share"], abs=1e-6
     )
-    assert book["Root causes"]["C2"].number_format == "0.0%"
+    assert book["Root causes"]["D2"].number_format == "0.0%"
+
+
+@pytest.mark.parametrize("compare", ["", "previous"])
+def test_the_columns_of_a_file_are_those_of_the_answer(
+    house: House, compare: str
+) -> None:
+    """Holds for every figure of the register, also for one that is added later."""
+    compared = 0
+    for figure in FIGURES.values():
+        query = ""
+        if compare and "compare" not in figure.parameters:
+            house.api(f"{figure.name}.csv?compare={compare}", 422)
+            continue
+        if compare:
+            query = f"?compare={compare}&from=2025-03-01&to=2025-05-31"
+        told = house.api(f"{figure.name}{query}").json()["rows"]
+        assert told, figure.name
+        (headings, *rows), about = lines(house.api(f"{figure.name}.csv{query}"))
+        assert about.get("Compared with") == ("The time before" if compare else None)
+        keys = columns(told[0])
+        assert headings == [heading(figure, *key) for key in keys]
+        assert len(set(headings)) == len(headings), figure.name
+        for row, answered in zip(rows, told, strict=True):
+            for cell, key in zip(row, keys, strict=True):
+                value = written(figure, answered, *key)
+                read = cell if isinstance(value, str) else float(cell)
+                assert read == value, (figure.name, key)
+        chinese, *_ = lines(
+            house.api(f"{figure.name}.csv{query}", **{"Accept-Language": "zh-CN"})
+        )[0]
+        for said, word in zip(headings, chinese, strict=True):
+            assert not re.search("[A-Za-z]", word), f"{said} is {word} in Chinese"
+        compared += any(part == "change" for part, _ in keys)
+    assert compared > 3 or not compare
+
+
+def columns(row: dict[str, Any]) -> list[tuple[str, str]]:
+    """Name what a line of the API tells: now, before, and how much more it is."""
+    now = [("", name) for name in row if name not in {"cases", "previous", "change"}]
+    return now + [
+        (part, name)
+        for part in ("previous", "change")
+        for name in row.get(part, {})
+        if name != "cases"
+    ]
+
+
+def heading(figure: Figure, part: str, name: str) -> str:
+    before = {"": "", "previous": "Before: ", "change": "Change: "}[part]
+    unit = {"share": " (%)", "seconds": " (days)"}.get(figure.columns.get(name, ""), "")
+    return f"{before}{named(name, str, figure.name)}{unit}"
+
+
+def written(figure: Figure, row: dict[str, Any], part: str, name: str) -> Any:
+    """Write what the API tells as CSV does; a number is about the number of the cell."""
+    value = (row[part] if part else row)[name]
+    kind = figure.columns.get(name)
+    if value is None or value in NOT_DETERMINED.values():
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if kind == "instant":
+        local = parse_rfc3339(value).astimezone(ZoneInfo(ZONE))
+        return local.strftime("%Y-%m-%d %H:%M:%S")
+    if isinstance(value, str):
+        return value
+    unit = {"share": 100, "seconds": 1 / 86_400}.get(kind or "", 1)
+    return pytest.approx(value * unit, abs=1e-3)
 
 
 def test_every_figure_comes_as_both_kinds(house: House) -> None:
@@ -176,9 +256,16 @@ def test_frequency_by_period_has_the_headings_of_the_reader(house: House) -> Non
         **{"Accept-Language": "zh-CN"},
     )
     (headings, *rows), about = lines(answer)
-    assert headings == ["时期", "渠道", "投诉"]
+    assert headings == [
+        "时期",
+        "渠道",
+        "投诉",
+        "客户数",
+        "有改善措施",
+        "是否有改善措施",
+    ]
     assert about["分组方式"] == "时期, 渠道"
-    assert sum(int(row[2]) for row in rows) == int(about["合计"])
+    assert sum(int(row[2]) for row in rows) == int(about["合计: 投诉"])
 
 
 def test_the_list_is_read_page_by_page_as_of_one_position(
