@@ -28,6 +28,7 @@ from events.catalogue import (
 from events.envelope import Actor, Envelope, Event
 from events.vocabulary import DocumentKind, RemedyKind, State
 from services.handling.domain.case import Case, evolve
+from services.handling.domain.clocks import next_due
 from services.handling.domain.commands import COMMANDS, Command
 from services.handling.domain.decisions import available, decide
 from services.handling.domain.decisions.rules import OPEN
@@ -66,6 +67,7 @@ from tests.support.given import (
 )
 from tests.support.minimal_commands import minimal_commands
 from tests.support.promises import PROMISES
+from tests.support.timing import CLOCKWORK
 
 # Chance decides what it reaches: the report counts the tests of single cases alone.
 pytestmark = pytest.mark.no_cover
@@ -324,6 +326,13 @@ class CaseLife(RuleBasedStateMachine):
                 if leads_to_events(self.case, command, actor, self.now, self.policy)
             ]
             assert list(offered) == done, actor
+
+    @invariant()
+    @precondition(lambda self: hasattr(self, "case"))
+    def somebody_owes_something_until_the_case_ends(self) -> None:
+        """No open case can lie for ever without becoming late."""
+        owed = next_due(self.case, CLOCKWORK) is not None
+        assert owed == (self.case.state in OPEN), self.case.state
 
     def teardown(self) -> None:
         if hasattr(self, "case"):

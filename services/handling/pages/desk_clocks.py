@@ -24,7 +24,9 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             "unit_feedback": msgid("Investigation"),
             "written_reply": msgid("Written reply"),
             "statutory": msgid("Time limit in all"),
+            "execution": msgid("Putting it right"),
             "follow_up": msgid("Follow-up"),
+            "closing": msgid("Closing the case"),
             "appeal_decision": msgid("Decision on the appeal"),
         },
         "clock_state": {

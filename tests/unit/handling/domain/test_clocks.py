@@ -24,6 +24,7 @@ from events.catalogue import (
 )
 from events.vocabulary import AssignmentRole, Origin, Precision
 from services.handling.domain.clocks import clocks, next_due, what_if
+from services.handling.domain.decisions.rules import OPEN
 from services.handling.domain.policy import parse_policy
 from services.kernel.errors import MalformedError
 from tests.support.given import (
@@ -37,15 +38,19 @@ from tests.support.given import (
     START,
     Past,
     accepted,
+    agreed,
     an,
     assigned,
+    closed,
     declined,
+    dismissed,
     enveloped,
     folded,
     joined,
     past,
     proposed,
     received,
+    refused,
     replied,
     resolved,
     signed,
@@ -280,6 +285,34 @@ def test_after_a_result_somebody_asks_how_it_went() -> None:  # S104
     assert the("follow_up", run(*resolved(), called)).state == "met"
 
 
+def test_who_refuses_an_offer_is_owed_another_reply() -> None:  # S63, S91
+    back = past(an(SettlementReturned), QUALITY, after=DAY)
+    first, second = of("written_reply", run(*refused(), back, after=DAY))
+    assert (first.state, second.state) == ("met", "running")
+    assert second.started_by.type == "SettlementRefused"
+    assert second.holder == "quality"
+    assert the("closing", run(*refused())).state == "met"
+
+
+def test_what_was_agreed_is_owed_until_it_is_done() -> None:  # S66
+    clock = the("execution", run(*agreed()))
+    assert (clock.state, clock.holder) == ("running", "quality")
+    assert the("execution", run(*agreed(), after=17 * DAY)).state == "breached"
+    assert the("execution", run(*resolved())).state == "met"
+
+
+def test_a_silent_customers_case_is_to_be_closed_as_soon_as_it_can_be() -> None:  # S105
+    window = DEFAULT_POLICY.answer_window
+    for history in (replied(), dismissed(), resolved()):
+        told = enveloped(history)[-1].recorded_at
+        *_, clock = of("closing", run(*history))
+        assert clock.holder == "front-office"
+        assert told + window < clock.due_at < told + window + 2 * DAY
+    called = past(an(FollowUpAttempted), AGENT)
+    assert of("closing", run(*resolved(), called))[-1].state == "running"
+    assert of("closing", run(*closed()))[-1].state == "met"
+
+
 def test_what_ended_is_owed_by_nobody() -> None:
     withdrawn = past(an(ComplaintWithdrawn), CUSTOMER)
     found = run(*assigned(), withdrawn)
@@ -410,6 +443,16 @@ def test_what_is_due_next_is_the_earliest_that_runs(stage: str) -> None:
     running = [c for c in clocks(case, CLOCKWORK, events[-1].recorded_at) if c.running]
     expected = min(((c.due_at, c.code) for c in running), default=None)
     assert next_due(case, CLOCKWORK) == expected
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_of_every_open_case_some_unit_owes_something(stage: str) -> None:
+    """So none can lie for ever; random lives show the same in test_case_life."""
+    events = enveloped(STAGES[stage])
+    case = folded(events)
+    running = [c for c in clocks(case, CLOCKWORK, events[-1].recorded_at) if c.running]
+    assert bool(running) == (case.state in OPEN)
+    assert {clock.holder for clock in running} <= set(DEFAULT_POLICY.departments)
 
 
 def test_rules_calendars_and_zone_have_an_edition() -> None:
