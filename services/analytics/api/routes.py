@@ -231,6 +231,7 @@ def told(
             "out_of": figure.out_of,
             "time": figure.by,
             "columns": dict(figure.columns),
+            "shares": {name: asdict(parts) for name, parts in figure.shares.items()},
             "source": figure.source,
             "group_by": [
                 *(["period"] if question.period else []),

@@ -68,8 +68,10 @@ COLUMNS: Final[Words] = MappingProxyType(
         "30_to_90_days": msgid("30 to 90 days"),
         "over_90_days": msgid("90 days and over"),
         "received": msgid("Complaints"),
+        "response_known": msgid("Known whether responded"),
         "responded": msgid("Responded"),
         "responded_share": msgid("Response rate"),
+        "solvable": msgid("To be solved, or solved"),
         "solved": msgid("Solved"),
         "solved_share": msgid("Solution rate"),
         "asked": msgid("Asked if satisfied"),
@@ -79,12 +81,14 @@ COLUMNS: Final[Words] = MappingProxyType(
         "satisfied_share": msgid("Satisfaction rate"),
         "decided": msgid("Decided"),
         "appealed": msgid("Appealed"),
+        "appealed_after": msgid("Appealed, decision known"),
         "appealed_share": msgid("Appeal rate"),
         "pending": msgid("Waits"),
         "accepted": msgid("Under review"),
         "dismissed": msgid("Dismissed"),
         "confirmed": msgid("Reviewed, same outcome"),
         "overturned": msgid("Overturned"),
+        "ended": msgid("Appeals ended"),
         "overturned_share": msgid("Overturned, share"),
         "unclear": msgid("Closed without a stated result"),
         "declined": msgid("Not accepted"),
@@ -95,6 +99,7 @@ COLUMNS: Final[Words] = MappingProxyType(
         "in_time": msgid("In time"),
         "overdue": msgid("Overdue"),
         "unsaid": msgid("Not said whether kept"),
+        "said": msgid("Said whether kept"),
         "overdue_share": msgid("Overdue, share"),
         "complaints": msgid("Complaints"),
         "stays": msgid("Stays"),
@@ -227,13 +232,13 @@ OUT_OF: Final[Words] = MappingProxyType(
         ),
         "first-contact": msgid("Shares are of the complaints resolved."),
         "rates": msgid(
-            "Shares: responded of all of which it is known; solved of the same without"
-            " declined and withdrawn ones; score given of those asked; satisfied of those"
-            " who gave a score."
+            "Shares: responded of all of which it is known; solved of those to be solved,"
+            " which are all of which it is known without declined and withdrawn ones;"
+            " score given of those asked; satisfied of those who gave a score."
         ),
         "appeals": msgid(
-            "Shares: appealed of those decided; overturned of the appeals that ended"
-            " dismissed, with the same outcome or overturned."
+            "Shares: appealed of those decided, where the decision is known; overturned of"
+            " the appeals that ended dismissed, with the same outcome or overturned."
         ),
         "declines": msgid(
             "Shares: not accepted of all received; overturned of those not accepted."

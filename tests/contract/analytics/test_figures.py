@@ -62,6 +62,33 @@ def test_every_number_opens_exactly_the_cases_that_it_counts(figures: Figures) -
                     assert len(cases.rows) == number.value, (figure.name, name)
 
 
+def test_every_share_is_the_quotient_of_two_counts_of_its_table(
+    figures: Figures,
+) -> None:
+    """A reader can divide again: no share is of a number that is nowhere told."""
+    for figure in FIGURES.values():
+        shares = {name for name, kind in figure.columns.items() if kind == "share"}
+        assert shares == set(figure.shares), figure.name
+        dimensions = ("channel",) if "group_by" in figure.parameters else ()
+        answer = figures.answer(figure, Question(ALL, NOW, dimensions=dimensions))
+        total = {name: number.value or 0 for name, number in answer.total.items()}
+        for name, parts in figure.shares.items():
+            kinds = {figure.columns[part] for part in (parts.of, parts.out_of)}
+            assert kinds == {"count"}, (figure.name, name)
+            running = 0.0
+            for line in answer.lines:
+                numbers = line.numbers
+                part = numbers[parts.of].value or 0
+                running += part
+                whole = total[parts.out_of]
+                if not parts.of_all:
+                    whole = numbers[parts.out_of].value or 0
+                share = (running if parts.running else part) / whole if whole else None
+                assert numbers[name].value == pytest.approx(share), (figure.name, name)
+            whole = total[parts.out_of]
+            assert answer.total[name].value == pytest.approx(total[parts.of] / whole)
+
+
 def backlog(figures: Figures, question: Question) -> Answer:
     return figures.answer(FIGURES["backlog"], question)
 

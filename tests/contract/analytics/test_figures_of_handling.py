@@ -48,17 +48,17 @@ def rates(facts: Iterable[Facts]) -> Counts:
     solved = [each for each in facts if each.solved == "yes"]
     rated = [each for each in facts if each.satisfied in {"yes", "no"}]
     asked = [each for each in facts if each.satisfied is not None]
+    known = sum(each.responded is not None for each in facts)
+    solvable = sum(each.solved is not None for each in facts)
     happy = [each for each in facts if each.satisfied == "yes"]
     return {
         "received": len(facts),
+        "response_known": known,
         "responded": len(responded),
-        "responded_share": divided(
-            len(responded), sum(each.responded is not None for each in facts)
-        ),
+        "responded_share": divided(len(responded), known),
+        "solvable": solvable,
         "solved": len(solved),
-        "solved_share": divided(
-            len(solved), sum(each.solved is not None for each in facts)
-        ),
+        "solved_share": divided(len(solved), solvable),
         "asked": len(asked),
         "rated": len(rated),
         "rated_share": divided(len(rated), len(asked)),
@@ -73,13 +73,14 @@ def appeals(facts: Iterable[Facts]) -> Counts:
     words = ("pending", "accepted", "dismissed", "confirmed", "overturned", "unclear")
     standing = {word: sum(each.appeal == word for each in facts) for word in words}
     ended = sum(standing[word] for word in ("dismissed", "confirmed", "overturned"))
+    after = sum(each.appeal is not None for each in decided)
     return {
         "decided": len(decided),
         "appealed": sum(standing.values()),
-        "appealed_share": divided(
-            sum(each.appeal is not None for each in decided), len(decided)
-        ),
+        "appealed_after": after,
+        "appealed_share": divided(after, len(decided)),
         **standing,
+        "ended": ended,
         "overturned_share": divided(standing["overturned"], ended),
     }
 
@@ -105,6 +106,7 @@ def stated_deadlines(facts: Iterable[Facts]) -> Counts:
         "in_time": said.count("no"),
         "overdue": said.count("yes"),
         "unsaid": said.count("unsaid"),
+        "said": len(said) - said.count("unsaid"),
         "overdue_share": divided(said.count("yes"), len(said) - said.count("unsaid")),
     }
 

@@ -111,13 +111,27 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
+class Parts:
+    """The two counts of which a share is the quotient, each a column of the figure.
+
+    `of_all`: divided by the count of the whole answer. `running`: of the sum down to
+    the line.
+    """
+
+    of: str
+    out_of: str
+    of_all: bool = False
+    running: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Figure:
     """One figure. Its name is that of its route, `/api/analytics/<name>`.
 
     `counts` says in one sentence what a line counts, `out_of` what a share is of, `by`
     which time a period goes by. `parameters` are those of `Question` that it reads beside
     the filters, `from`, `to` and `as_of`. `columns` names the numbers of a line in their
-    order with the kind of each. `by_default` are the dimensions of a question that
+    order with the kind of each, `shares` the counts that each share divides. `by_default` are the dimensions of a question that
     names none, `only` those of which a question names one. `source` is the row of the domain that asks for it.
     """
 
@@ -131,3 +145,4 @@ class Figure:
     by_default: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
     source: str | None = None
+    shares: Mapping[str, Parts] = field(default_factory=dict)

@@ -11,6 +11,7 @@ from services.analytics.application.figures.answering import (
     Figure,
     Line,
     Number,
+    Parts,
 )
 from services.analytics.application.figures.grouping import grouped, whole
 from services.analytics.domain.figures import pareto
@@ -64,6 +65,10 @@ ROOT_CAUSES: Final = Figure(
         "customers": "count",
         "share": "share",
         "cumulative_share": "share",
+    },
+    shares={
+        "share": Parts("count", "count", of_all=True),
+        "cumulative_share": Parts("count", "count", of_all=True, running=True),
     },
     answer=root_causes,
     out_of="all complaints counted",

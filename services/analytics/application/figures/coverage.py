@@ -13,6 +13,7 @@ from services.analytics.application.figures.answering import (
     Figure,
     Line,
     Number,
+    Parts,
 )
 from services.analytics.application.figures.frequency import MEASURED
 from services.analytics.application.figures.grouping import (
@@ -157,6 +158,10 @@ COVERAGE: Final = Figure(
     by="occurred_at of ComplaintReceived, as claimed; `registered_within` is the median"
     " of whole days from the date of the source's document to it",
     columns=COLUMNS,
+    shares={
+        "share": Parts("count", "count", of_all=True),
+        "countermeasure_share": Parts("countermeasures", "count"),
+    },
     answer=coverage,
     out_of="all complaints counted; `countermeasure_share` of those of the line",
     parameters=("group_by",),

@@ -10,6 +10,7 @@ from services.analytics.application.figures.tallying import (
     Columns,
     Share,
     kinds,
+    shares,
     tallied,
 )
 from services.analytics.domain.facts import FirstContact
@@ -22,7 +23,7 @@ _AT_ONCE: Final[Filters] = (("first_contact", (FirstContact.YES.value,)),)
 _COLUMNS: Final[Columns] = {
     "resolved": (),
     "first_contact": _AT_ONCE,
-    "share": Share(_AT_ONCE),
+    "share": Share("first_contact", "resolved"),
 }
 
 
@@ -38,6 +39,7 @@ FIRST_CONTACT: Final = Figure(
     " those of which the record says that it was at the first contact",
     by="occurred_at of ComplaintReceived, as claimed",
     columns=kinds(_COLUMNS),
+    shares=shares(_COLUMNS),
     answer=first_contact,
     out_of="the complaints resolved",
     parameters=("group_by", "period", "level", "compare"),

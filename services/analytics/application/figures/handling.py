@@ -11,6 +11,7 @@ from services.analytics.application.figures.tallying import (
     Columns,
     Share,
     kinds,
+    shares,
     tallied,
 )
 from services.analytics.domain.handled import SATISFIED_FROM, Appeal, Decline
@@ -21,23 +22,19 @@ if TYPE_CHECKING:
 _GROUPING: Final = ("group_by", "period", "level", "compare")
 _RECEIPT: Final = "the time of receipt as claimed (`occurred_at` of ComplaintReceived)"
 
-_RESPONDED: Final[Filters] = (("responded", ("yes",)),)
-_SOLVED: Final[Filters] = (("solved", ("yes",)),)
-_ASKED: Final[Filters] = (("satisfied", ("yes", "no", "unrated")),)
-_RATED: Final[Filters] = (("satisfied", ("yes", "no")),)
-_SATISFIED: Final[Filters] = (("satisfied", ("yes",)),)
-
 _RATES: Final[Columns] = {
     "received": (),
-    "responded": _RESPONDED,
-    "responded_share": Share(_RESPONDED, (("responded", ("yes", "no")),)),
-    "solved": _SOLVED,
-    "solved_share": Share(_SOLVED, (("solved", ("yes", "no")),)),
-    "asked": _ASKED,
-    "rated": _RATED,
-    "rated_share": Share(_RATED, _ASKED),
-    "satisfied": _SATISFIED,
-    "satisfied_share": Share(_SATISFIED, _RATED),
+    "response_known": (("responded", ("yes", "no")),),
+    "responded": (("responded", ("yes",)),),
+    "responded_share": Share("responded", "response_known"),
+    "solvable": (("solved", ("yes", "no")),),
+    "solved": (("solved", ("yes",)),),
+    "solved_share": Share("solved", "solvable"),
+    "asked": (("satisfied", ("yes", "no", "unrated")),),
+    "rated": (("satisfied", ("yes", "no")),),
+    "rated_share": Share("rated", "asked"),
+    "satisfied": (("satisfied", ("yes",)),),
+    "satisfied_share": Share("satisfied", "rated"),
 }
 
 RATES: Final = Figure(
@@ -46,11 +43,13 @@ RATES: Final = Figure(
     " solved: what was promised has been done, or the customer accepted the decision,"
     " and nothing was contested or reopened since; asked: a follow-up was tried or a"
     f" score given; satisfied: the last score of the outcome was {SATISFIED_FROM} or 5",
-    out_of="responded: all of which it is known (an imported record may not say);"
-    " solved: the same without declined and withdrawn ones, open ones included; rated:"
-    " those asked; satisfied: those who gave a score",
+    out_of="responded: `response_known`, all of which it is known (an imported record"
+    " may not say); solved: `solvable`, the same of being solved, without declined and"
+    " withdrawn ones, open ones included; rated: those asked; satisfied: those who gave"
+    " a score",
     by=_RECEIPT,
     columns=kinds(_RATES),
+    shares=shares(_RATES),
     answer=partial(tallied, columns=_RATES),
     parameters=_GROUPING,
     source="S153",
@@ -58,15 +57,15 @@ RATES: Final = Figure(
 
 _DECIDED: Final[Filters] = (("decided", ("yes",)),)
 _APPEALED: Final[Filters] = (("appeal", tuple(each.value for each in Appeal)),)
-_OVERTURNED: Final[Filters] = (("appeal", ("overturned",)),)
-_REVIEWED: Final[Filters] = (("appeal", ("dismissed", "confirmed", "overturned")),)
 
 _APPEALS: Final[Columns] = {
     "decided": _DECIDED,
     "appealed": _APPEALED,
-    "appealed_share": Share((*_DECIDED, *_APPEALED), _DECIDED),
+    "appealed_after": (*_DECIDED, *_APPEALED),
+    "appealed_share": Share("appealed_after", "decided"),
     **{appeal.value: (("appeal", (appeal.value,)),) for appeal in Appeal},
-    "overturned_share": Share(_OVERTURNED, _REVIEWED),
+    "ended": (("appeal", ("dismissed", "confirmed", "overturned")),),
+    "overturned_share": Share("overturned", "ended"),
 }
 
 APPEALS: Final = Figure(
@@ -75,25 +74,26 @@ APPEALS: Final = Figure(
     " its last appeal; overturned: taken up, and the next decision had another outcome"
     " than the contested one; confirmed: the same outcome; accepted: taken up, no"
     " decision since; pending: nobody has taken it up; unclear: closed without a"
-    " decision on it, or one of the two outcomes is not stated",
-    out_of="appealed: those decided; overturned: appeals that ended dismissed, confirmed"
-    " or overturned",
+    " decision on it, or one of the two outcomes is not stated; appealed_after: appealed,"
+    " and the decision is known (an imported record may state the appeal alone)",
+    out_of="appealed_after: those decided; overturned: those that `ended` dismissed,"
+    " confirmed or overturned",
     by=_RECEIPT,
     columns=kinds(_APPEALS),
+    shares=shares(_APPEALS),
     answer=partial(tallied, columns=_APPEALS),
     parameters=_GROUPING,
     source="S115",
 )
 
 _DECLINED: Final[Filters] = (("decline", tuple(each.value for each in Decline)),)
-_TAKEN_IN: Final[Filters] = (("decline", ("overturned",)),)
 
 _DECLINES: Final[Columns] = {
     "received": (),
     "declined": _DECLINED,
-    "declined_share": Share(_DECLINED),
+    "declined_share": Share("declined", "received"),
     **{decline.value: (("decline", (decline.value,)),) for decline in Decline},
-    "overturned_share": Share(_TAKEN_IN, _DECLINED),
+    "overturned_share": Share("overturned", "declined"),
 }
 
 DECLINES: Final = Figure(
@@ -104,21 +104,21 @@ DECLINES: Final = Figure(
     out_of="declined: all received; overturned: those declined",
     by=_RECEIPT,
     columns=kinds(_DECLINES),
+    shares=shares(_DECLINES),
     answer=partial(tallied, columns=_DECLINES),
     parameters=_GROUPING,
     source="S28",
 )
 
 _STATED: Final[Filters] = (("overdue", ("yes", "no", "unsaid")),)
-_TOLD: Final[Filters] = (("overdue", ("yes", "no")),)
-_LATE: Final[Filters] = (("overdue", ("yes",)),)
 
 _DEADLINES: Final[Columns] = {
     "stated": (),
     "in_time": (("overdue", ("no",)),),
-    "overdue": _LATE,
+    "overdue": (("overdue", ("yes",)),),
     "unsaid": (("overdue", ("unsaid",)),),
-    "overdue_share": Share(_LATE, _TOLD),
+    "said": (("overdue", ("yes", "no")),),
+    "overdue_share": Share("overdue", "said"),
 }
 
 
@@ -133,9 +133,11 @@ DEADLINES: Final = Figure(
     name="stated-deadlines",
     counts="every imported complaint whose source states a deadline, by what the source"
     " says of it (DeadlineStated); nothing is worked out from dates",
-    out_of="overdue: those of which the source says whether the deadline was kept",
+    out_of="overdue: those `said`, of which the source says whether the deadline was"
+    " kept",
     by=_RECEIPT,
     columns=kinds(_DEADLINES),
+    shares=shares(_DEADLINES),
     answer=deadlines,
     parameters=_GROUPING,
 )

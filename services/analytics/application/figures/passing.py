@@ -13,6 +13,7 @@ from services.analytics.application.figures.answering import (
     Figure,
     Line,
     Number,
+    Parts,
 )
 from services.analytics.domain.figures import OPEN, narrowed, within
 from services.analytics.domain.periods import buckets
@@ -234,6 +235,7 @@ RETURNS: Final = Figure(
     out_of="those that the department had",
     by=_RECEIPT,
     columns=_RETURNS,
+    shares={"returned_share": Parts("returned", "assigned")},
     answer=returns,
     parameters=_GROUPING,
     source="S57",

@@ -10,6 +10,7 @@ from services.analytics.application.figures.answering import (
     Figure,
     Line,
     Number,
+    Parts,
 )
 from services.analytics.application.figures.grouping import (
     grouped,
@@ -69,6 +70,7 @@ REPEATED: Final = Figure(
         "share": "share",
         "customers": "count",
     },
+    shares={"share": Parts("repeats", "count")},
     answer=repeats,
     out_of="all complaints counted",
     parameters=("group_by", "period", "level", "days", "same", "compare"),

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from services.analytics.application.figures.answering import Answer, Line, Number
-from services.analytics.application.figures.grouping import grouped
+from services.analytics.application.figures.answering import (
+    Answer,
+    Line,
+    Number,
+    Parts,
+)
+from services.analytics.application.figures.grouping import grouped, plus
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,10 +20,10 @@ if TYPE_CHECKING:
 
 
 class Share(NamedTuple):
-    """How many of those that answer to `out_of` answer to `of` as well."""
+    """One number of the line, divided by another."""
 
-    of: Filters
-    out_of: Filters = ()
+    of: str
+    out_of: str
 
 
 Columns = dict[str, "Filters | Share"]
@@ -34,6 +38,15 @@ def kinds(columns: Columns) -> dict[str, Kind]:
     }
 
 
+def shares(columns: Columns) -> dict[str, Parts]:
+    """Say which two numbers each share divides."""
+    return {
+        name: Parts(column.of, column.out_of)
+        for name, column in columns.items()
+        if isinstance(column, Share)
+    }
+
+
 def tallied(
     asked: Asked, columns: Columns, *, selection: Selection | None = None
 ) -> Answer:
@@ -41,8 +54,8 @@ def tallied(
     chosen = asked.question.selection if selection is None else selection
     wanted: dict[Filters, None] = {}
     for column in columns.values():
-        both = column if isinstance(column, Share) else (column,)
-        wanted |= dict.fromkeys(filters for filters in both if filters)
+        if column and not isinstance(column, Share):
+            wanted[column] = None
     lines: list[Line] = []
     sums = dict.fromkeys((*wanted, ()), 0)
     for values, group, cases in grouped(asked, selection=chosen, also=list(wanted)):
@@ -59,12 +72,19 @@ def tallied(
 def _numbers(
     columns: Columns, counts: Mapping[Filters, int], cases: Selection
 ) -> dict[str, Number]:
-    numbers = {}
-    for name, column in columns.items():
-        if isinstance(column, Share):
-            whole = counts[column.out_of]
-            numbers[name] = Number(counts[column.of] / whole if whole else None)
-        else:
-            chosen = replace(cases, filters=(*cases.filters, *column))
-            numbers[name] = Number(counts[column], chosen)
-    return numbers
+    found = {
+        name: Number(counts[column], plus(cases, column))
+        for name, column in columns.items()
+        if not isinstance(column, Share)
+    }
+    return {
+        name: Number(_quotient(found, column))
+        if isinstance(column, Share)
+        else found[name]
+        for name, column in columns.items()
+    }
+
+
+def _quotient(counts: Mapping[str, Number], of: Share) -> float | None:
+    part, whole = (counts[name].value for name in of)
+    return part / whole if part is not None and whole else None
