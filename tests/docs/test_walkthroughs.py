@@ -23,6 +23,8 @@ PAGES = (
 )
 SERVED = "make run"
 """What the reader types in the other terminal; here the fixture has done it."""
+ELSEWHERE = ("git clone ", "cd ", "make demo")
+"""What leads to another folder; what a demonstration tells has tests of its own."""
 
 CHANGING = re.compile(r"amends (submit|import|access)\b|^(tell|\w+=)")
 CATCH_UP = 15  # seconds that the services may need to follow
@@ -116,7 +118,7 @@ def test_the_page_shows_what_happens(page: str, reader: tuple[Terminal, RunningA
     assert SERVED in {step.command for step in typed}
     ours = {"127.0.0.1:8080": f"127.0.0.1:{amends.port}"}
     for command, shown in typed:
-        if command == SERVED or command.startswith(("git clone ", "cd ")):
+        if command == SERVED or command.startswith(ELSEWHERE):
             continue
         mine = command
         for theirs, own in ours.items():
