@@ -147,7 +147,7 @@ class Parameters:
             same=self._same() if "same" in takes else "any",
             compare=self._compare() if "compare" in takes else None,
         )
-        if question.compare and not _comparable(question):
+        if question.compare and not question.spans and question.period is None:
             remedy = "give both `from` and `to`, or a `period`"
             self._fault("compare", "has no span to compare", remedy)
         self._done()
@@ -351,12 +351,6 @@ def address(path: str, selection: Selection, position: int) -> str:
         pairs.append(("to", rfc3339(selection.received_to)))
     pairs.append(("as_of", str(position)))
     return f"{path}?{urlencode(pairs, safe=':,/')}"
-
-
-def _comparable(question: Question) -> bool:
-    selection = question.selection
-    spans = selection.received_from is not None and selection.received_to is not None
-    return spans or question.period is not None
 
 
 def _codes(name: str, value: str) -> bool:

@@ -32,6 +32,9 @@ FINER: Final[Mapping[Period, Period]] = {
 }
 """The periods into which one of them is opened."""
 
+NOTHING: Final = "nothing"
+"""With what a page compares whose reader wants no comparison."""
+
 _OF_THE_PAGE: Final = frozenset({"lang"})
 
 Pairs = tuple[tuple[str, str], ...]
@@ -75,6 +78,11 @@ def elsewhere(path: str, pairs: Pairs, takes: Collection[str]) -> str:
     return address(
         path, [each for each in pairs if each[0] in EVERYWHERE or each[0] in takes]
     )
+
+
+def spanned(pairs: Pairs) -> bool:
+    """Tell whether a first and a last day are asked for."""
+    return {"from", "to"} <= {name for name, _ in pairs}
 
 
 def days(start: datetime, stop: datetime, zone: ZoneInfo) -> dict[str, str]:

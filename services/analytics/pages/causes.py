@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from services.analytics.application.figures import BASES, ROOT_CAUSES
@@ -10,7 +10,7 @@ from services.analytics.pages.showing import MOST_BARS, Cell, Head, Shown, Table
 from services.kernel.i18n import msgid
 
 if TYPE_CHECKING:
-    from services.analytics.application.figures import Figures, Question, RootCauses
+    from services.analytics.application.figures import Answer, Figures, Question
     from services.analytics.pages.asking import Pairs, Read
     from services.analytics.pages.contents import Section
     from services.analytics.pages.showing import Reader
@@ -24,22 +24,31 @@ def asked(pairs: Pairs, read: Read) -> Question:
 class Causes:
     section: Section
     question: Question
-    answer: RootCauses
+    answer: Answer
 
     def show(self, reader: Reader) -> Shown:
         basis = self.question.basis
-        rows = self.answer.rows
-        names = [reader.name(basis, row.cause) for row in rows[: self.section.many]]
-        bars = min(MOST_BARS, len(names))
+        rows = self.answer.lines
+        names = [
+            reader.name(basis, row.values["cause"]) for row in rows[: self.section.many]
+        ]
+        numbers = [row.numbers for row in rows[: self.section.many]]
+        drawn = [each for each in numbers[:MOST_BARS] if each["count"].value]
+        bars = len(drawn)
         count, running = reader.say(_COMPLAINTS), reader.say(_CUMULATIVE)
         lines = tuple(
             (
-                Cell(name, "code", reader.narrowed(BASES[basis], row.cases)),
-                reader.count(row.count, row.cases),
-                Cell(row.share, "share"),
-                Cell(row.cumulative_share, "share"),
+                Cell(
+                    name,
+                    "code",
+                    reader.narrowed(BASES[basis], cases) if cases else None,
+                ),
+                reader.number("count", each["count"]),
+                reader.number("share", each["share"]),
+                Cell(each["cumulative_share"].value, "share"),
             )
-            for name, row in zip(names, rows, strict=False)
+            for name, each in zip(names, numbers, strict=True)
+            for cases in (each["count"].cases,)
         )
         heads = (
             Head(reader.say(_CAUSE), "label"),
@@ -51,8 +60,8 @@ class Causes:
             "kind": "pareto",
             "words": {"count": count, "cumulative": running},
             "names": names[:bars],
-            "counts": [row.count for row in rows[:bars]],
-            "cumulative": [row.cumulative_share for row in rows[:bars]],
+            "counts": [each["count"].value for each in drawn],
+            "cumulative": [each["cumulative_share"].value for each in drawn],
         }
         return Shown(
             section=self.section,
@@ -73,9 +82,7 @@ class Causes:
 def causes(
     section: Section, question: Question, figures: Figures, position: int
 ) -> Causes:
-    answer = figures.root_causes(
-        question.selection, basis=question.basis, level=question.level, as_of=position
-    )
+    answer = figures.answer(ROOT_CAUSES, replace(question, as_of=position))
     return Causes(section, question, answer)
 
 

@@ -6,7 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
 from events.vocabulary import ReturnReason
-from services.analytics.pages.asking import INSIGHT, Pairs, address
+from services.analytics.application.figures import FIGURES
+from services.analytics.pages.asking import (
+    INSIGHT,
+    NOTHING,
+    Pairs,
+    address,
+    spanned,
+)
 from services.kernel.clock import rfc3339
 
 if TYPE_CHECKING:
@@ -23,7 +30,8 @@ class Section:
     """One figure on a page.
 
     `key` names its words and its place on the page. Of the address it follows the
-    filters and what it `takes`; `fixed` parameters are always the same. Of its columns
+    filters, what it `takes`, and with what it is compared, if there is a time before;
+    `fixed` parameters are always the same. Of its columns
     those in `lead` are told above the plot, `columns` are drawn, the table has all; it
     has `only` the lines of which that column holds, if it names one. Of the lines at most so `many` are shown; the page that it `opens` has more.
     """
@@ -41,7 +49,11 @@ class Section:
 
     def pairs(self, given: Pairs, asks: tuple[str, ...]) -> Pairs:
         """Give its parameters out of those of a page that `asks` these."""
-        own = [(name, value) for name, value in given if self._follows(name, asks)]
+        own = [
+            (name, value)
+            for name, value in given
+            if self._follows(name, asks) or (name == COMPARE and self._compares(given))
+        ]
         return (*self.fixed, *own)
 
     def file(
@@ -55,16 +67,26 @@ class Section:
             own.append(("as_of", rfc3339(now)))
         return address(f"{INSIGHT}/{self.figure}.{ending}", own)
 
+    def _compares(self, given: Pairs) -> bool:
+        """Tell whether there is something before to compare with: a period, a span."""
+        over_time = self.drawing == "time" or ("group_by", "period") in self.fixed
+        takes = COMPARE in FIGURES[self.figure].parameters
+        return takes and (over_time or spanned(given))
+
     def _follows(self, name: str, asks: tuple[str, ...]) -> bool:
         return name in self.takes or name not in asks
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One page: its sections, and the parameters beside the filters that they take."""
+    """One page: its sections, and the parameters beside the filters that they take.
+
+    One that `compares` does so by itself with the time before, where days are chosen.
+    """
 
     name: str
     sections: tuple[Section, ...]
+    compares: bool = False
 
     @property
     def path(self) -> str:
@@ -73,8 +95,17 @@ class View:
     @property
     def asks(self) -> tuple[str, ...]:
         taken = [name for section in self.sections for name in section.takes]
-        return tuple(dict.fromkeys(taken))
+        return tuple(dict.fromkeys([*taken, COMPARE]))
 
+    def meant(self, given: Pairs) -> Pairs:
+        """Give what an address asks, with what the page compares by itself."""
+        found = [value for name, value in given if name == COMPARE]
+        if not found and self.compares and spanned(given):
+            return (*given, (COMPARE, "previous"))
+        return tuple(pair for pair in given if pair != (COMPARE, NOTHING))
+
+
+COMPARE: Final = "compare"
 
 _AGES: Final = (
     "under_1_day",
@@ -139,6 +170,7 @@ VIEWS: Final = (
                 opens="channels",
             ),
         ),
+        compares=True,
     ),
     View(
         "frequency",

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from events.vocabulary import Channel, Origin, Severity, Source, State
 from services.analytics.application.figures import BASES
+from services.analytics.domain.comparison import COMPARISONS
+from services.analytics.domain.facts import REVOKED, Countermeasure, FirstContact
 from services.analytics.domain.figures import (
     DEEPEST,
     DIMENSIONS,
@@ -14,13 +16,13 @@ from services.analytics.domain.figures import (
     REPEATS,
     UNSTATED,
 )
+from services.analytics.domain.handled import Appeal, Overdue, Said, Satisfied
 from services.analytics.domain.periods import PERIODS, local_day
-from services.analytics.pages.asking import changed, spans, without
+from services.analytics.pages.asking import NOTHING, changed, spans, without
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
-    from enum import StrEnum
     from zoneinfo import ZoneInfo
 
     from services.analytics.application.figures import Figures
@@ -31,14 +33,25 @@ if TYPE_CHECKING:
 CODES: Final = ("category", "product", "supplier", "department")
 """Filters that are typed, with those that occur to choose from."""
 
-VOCABULARIES: Final[Mapping[str, type[StrEnum]]] = {
+VOCABULARIES: Final[Mapping[str, Iterable[str]]] = {
     "channel": Channel,
     "source": Source,
     "state": State,
     "severity": Severity,
-    "origin": Origin,
+    "origin": (*Origin, REVOKED),
 }
 """Filters that are chosen from a closed list."""
+
+RESULTS: Final[Mapping[str, Iterable[str]]] = {
+    "responded": Said,
+    "solved": Said,
+    "satisfied": Satisfied,
+    "appeal": Appeal,
+    "overdue": Overdue,
+    "first_contact": FirstContact,
+    "countermeasure": Countermeasure,
+}
+"""The same, for what became of the complaints."""
 
 SPLITS: Final = tuple(
     name for name in DIMENSIONS if name not in {"lot", "reported_category"}
@@ -55,17 +68,19 @@ FIELDS: Final = (
     "group_by",
     "basis",
     "level",
+    "compare",
     "as_of",
     *CODES,
     *VOCABULARIES,
+    *RESULTS,
 )
 
-Said = Callable[[str, str], str]
+Says = Callable[[str, str], str]
 """Gives the words for the values of a filter."""
 
 
 def form(
-    view: View, pairs: Pairs, offered: Mapping[str, list[str]], said: Said
+    view: View, pairs: Pairs, offered: Mapping[str, list[str]], said: Says
 ) -> dict[str, Any]:
     """Fill in the form: the first value of each field; further ones stay hidden."""
     values: dict[str, str] = dict.fromkeys(FIELDS, "")
@@ -84,13 +99,30 @@ def form(
         "splits": SPLITS,
         "bases": tuple(BASES),
         "levels": range(1, DEEPEST + 1),
-        "choices": {name: _choices(name, values[name], said) for name in VOCABULARIES},
+        "comparisons": (NOTHING, *COMPARISONS) if view.compares else COMPARISONS,
+        "choices": _lists(VOCABULARIES, values, said),
+        "results": _lists(RESULTS, values, said),
+        "filtered": any(
+            name in {*DIMENSIONS, *PASSED, REPEATS} - RESULTS.keys()
+            for name, _ in pairs
+        ),
     }
 
 
-def _choices(name: str, chosen: str, said: Said) -> list[tuple[str, str]]:
+def _lists(
+    offered: Mapping[str, Iterable[str]], values: Mapping[str, str], said: Says
+) -> dict[str, list[tuple[str, str]]]:
+    return {
+        name: _choices(name, codes, values[name], said)
+        for name, codes in offered.items()
+    }
+
+
+def _choices(
+    name: str, offered: Iterable[str], chosen: str, said: Says
+) -> list[tuple[str, str]]:
     """Give what a list offers, and what the address says beyond it."""
-    codes = [str(code.value) for code in VOCABULARIES[name]]
+    codes = [str(code) for code in offered]
     if name != "origin":
         codes.append(UNSTATED)
     if chosen and chosen not in codes:
@@ -108,7 +140,7 @@ def offered(figures: Figures, selection: Selection) -> dict[str, list[str]]:
     return found
 
 
-def chips(view: View, pairs: Pairs, said: Said) -> list[tuple[str, str, str]]:
+def chips(view: View, pairs: Pairs, said: Says) -> list[tuple[str, str, str]]:
     """Give the filters in words: dimension, values, the address without it."""
     return [
         (name, said(name, value), without(view.path, pairs, (name, value)))

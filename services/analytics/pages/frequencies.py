@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
-from services.analytics.application.figures import FREQUENCY
+from services.analytics.application.figures import FREQUENCY, Number
 from services.analytics.pages.showing import (
     Cell,
     Counter,
@@ -19,12 +19,12 @@ from services.kernel.errors import FieldError, MalformedError
 from services.kernel.i18n import msgid
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from services.analytics.application.figures import (
+        Answer,
         Figures,
-        Frequency,
-        FrequencyRow,
+        Line,
         Question,
     )
     from services.analytics.domain.figures import Selection
@@ -54,19 +54,19 @@ class _Line(NamedTuple):
 
     label: str
     span: Selection
-    received: int
-    cells: tuple[FrequencyRow | None, ...]
-    others: int
+    received: Number
+    cells: tuple[Number, ...]
+    others: Number
 
 
 @dataclass(frozen=True, slots=True)
 class Frequencies:
-    """One answer over time, and where it is split the same in all."""
+    """One answer over time, and where it is split or compared the same in all."""
 
     section: Section
     question: Question
-    over_time: Frequency
-    in_all: Frequency | None
+    over_time: Answer
+    in_all: Answer | None
 
     @property
     def split(self) -> str | None:
@@ -77,20 +77,23 @@ class Frequencies:
         return cast("Period", self.question.period)  # `asked` groups by it always
 
     def show(self, reader: Reader) -> Shown:
-        told = [row.values for row in self.in_all.rows] if self.in_all else []
-        split = self.split
+        split, in_all = self.split, self.in_all
+        told = [line.values for line in in_all.lines] if in_all and split else []
         apart = [each[split] for each in told[:MOST_SERIES]] if split else []
         names = [reader.name(split, value) for value in apart] if split else []
         lines = self._lines(apart)
         more = len(told) > MOST_SERIES
-        total = sum(line.received for line in lines)
         tables = [self._over_time(reader, lines, names, more)]
-        if self.in_all is not None:
-            tables.append(self._in_all(reader, self.in_all))
-        whole = reader.count(total, self.question.selection)
+        if split and in_all is not None:
+            tables.append(self._in_all(reader, split, in_all))
+        if in_all is not None:
+            total = in_all.total["count"]
+        else:
+            total = Number(sum(line.received.value or 0 for line in lines))
+        whole = replace(total, cases=self.question.selection)
         return Shown(
             section=self.section,
-            counters=(Counter(whole, reader.say(_RECEIVED)),),
+            counters=(Counter(reader.number("count", whole), reader.say(_RECEIVED)),),
             plot=self._plot(reader, lines, names, more),
             tables=tuple(tables),
             definition=(
@@ -103,18 +106,38 @@ class Frequencies:
     def _lines(self, apart: Sequence[str | None]) -> list[_Line]:
         """Give the periods that have complaints, in order."""
         split, filters = self.split, self.question.selection.filters
-        found: dict[str, list[FrequencyRow]] = defaultdict(list)
-        for row in self.over_time.rows:
-            found[row.values["period"] or ""].append(row)
+        found: dict[str, list[Line]] = defaultdict(list)
+        for line in self.over_time.lines:
+            found[line.values["period"] or ""].append(line)
         lines = []
         for label, rows in found.items():
-            cells = {row.values[split]: row for row in rows} if split else {}
-            told = [cells.get(value) for value in apart]
-            count = sum(row.count for row in rows)
-            others = count - sum(row.count for row in told if row) if split else 0
-            span = replace(rows[0].cases, filters=filters)
-            lines.append(_Line(label, span, count, tuple(told), others))
+            counts = [row.numbers["count"] for row in rows]
+            cases = next(number.cases for number in counts if number.cases)
+            span = replace(cases, filters=filters)
+            of = {row.values[split]: row.numbers["count"] for row in rows if split}
+            told = tuple(of.pop(value, self._nothing) for value in apart)
+            others = self._sum(of.values())
+            received = replace(self._sum(counts), cases=span)
+            lines.append(_Line(label, span, received, told, others))
         return lines
+
+    @property
+    def _nothing(self) -> Number:
+        return Number(0, before=Number(0) if self.question.compare else None)
+
+    def _sum(self, numbers: Iterable[Number]) -> Number:
+        """Count all together, and what they were before."""
+        now: float = 0
+        then: float = 0
+        before: list[Number] = []
+        for number in numbers:
+            now += number.value or 0
+            if number.before is not None:
+                before.append(number.before)
+                then += number.before.value or 0
+        if not self.question.compare:
+            return Number(now)
+        return Number(now, before=before[0] if len(before) == 1 else Number(then))
 
     def _over_time(
         self, reader: Reader, lines: list[_Line], names: list[str], more: bool
@@ -130,35 +153,31 @@ class Frequencies:
         for line in reversed(lines[-self.section.many :]):
             here = reader.opened(self.period, line.span)
             cells = [Cell(line.label, "label", here)]
-            cells.append(reader.count(line.received, line.span))
             cells += [
-                reader.count(row.count, row.cases) if row else Cell(0, "count")
-                for row in line.cells
+                reader.number("count", each) for each in (line.received, *line.cells)
             ]
             if more:
-                others = here if line.others else None
-                cells.append(Cell(line.others, "count", others))
+                others = reader.number("count", line.others)
+                cells.append(others._replace(href=here if others.value else None))
             rows.append(tuple(cells))
         return Table(
             reader.say(_OVER_TIME), tuple(heads), tuple(rows), len(lines) - len(rows)
         )
 
-    def _in_all(self, reader: Reader, answer: Frequency) -> Table:
-        split = self.split or ""
-        whole = sum(row.count for row in answer.rows)
+    def _in_all(self, reader: Reader, split: str, answer: Answer) -> Table:
+        whole = answer.total["count"].value
         dimension = reader.word("dimension", split)
-        rows = [
-            (
-                Cell(
-                    reader.name(split, row.values[split]),
-                    "code",
-                    reader.narrowed(split, row.cases),
-                ),
-                reader.count(row.count, row.cases),
-                Cell(row.count / whole, "share"),
+        rows = []
+        for line in answer.lines[: self.section.many]:
+            count, value = line.numbers["count"], line.values[split]
+            here = reader.narrowed(split, count.cases) if count.cases else None
+            rows.append(
+                (
+                    Cell(reader.name(split, value), "code", here),
+                    reader.number("count", count),
+                    Cell((count.value or 0) / whole if whole else None, "share"),
+                )
             )
-            for row in answer.rows[: self.section.many]
-        ]
         return Table(
             reader.say(_BY_DIMENSION, dimension=dimension),
             (
@@ -167,7 +186,7 @@ class Frequencies:
                 Head(reader.say(_SHARE), "share"),
             ),
             tuple(rows),
-            len(answer.rows) - len(rows),
+            len(answer.lines) - len(rows),
         )
 
     def _plot(
@@ -184,10 +203,10 @@ class Frequencies:
             for index, name in enumerate(names)
         ]
         if more:
-            rest = [line.others if line else 0 for line in found]
+            rest = [line.others.value if line else 0 for line in found]
             drawn.append({"name": reader.say(_OTHERS), "values": rest})
         if not drawn:
-            whole = [line.received if line else 0 for line in found]
+            whole = [line.received.value if line else 0 for line in found]
             drawn = [{"name": reader.say(_COMPLAINTS), "values": whole}]
         return {
             "kind": "time",
@@ -202,23 +221,18 @@ def frequencies(
     section: Section, question: Question, figures: Figures, position: int
 ) -> Frequencies:
     """Ask for both answers at one position."""
-
-    def counted(period: Period | None) -> Frequency:
-        return figures.frequency(
-            question.selection,
-            dimensions=question.dimensions,
-            period=period,
-            level=question.level,
-            as_of=position,
-        )
-
-    in_all = counted(None) if question.dimensions else None
-    return Frequencies(section, question, counted(question.period), in_all)
+    question = replace(question, as_of=position)
+    over_time = figures.answer(FREQUENCY, question)
+    in_all = None
+    if question.dimensions or (question.compare and question.spans):
+        compare = question.compare if question.spans else None
+        whole = replace(question, period=None, compare=compare)
+        in_all = figures.answer(FREQUENCY, whole)
+    return Frequencies(section, question, over_time, in_all)
 
 
-def _cell(line: _Line | None, index: int) -> int:
-    row = line.cells[index] if line else None
-    return row.count if row else 0
+def _cell(line: _Line | None, index: int) -> float:
+    return line.cells[index].value or 0 if line else 0
 
 
 _RECEIVED: Final = msgid("complaints received")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.parse import urlencode
 
 from fastapi.responses import RedirectResponse
@@ -16,11 +17,12 @@ from starlette.responses import Response  # noqa: TC002 as above
 from events.words import LOCALE
 from events.words import WORDS as EVENT_WORDS
 from services.analytics.application.questions import Parameters, address
+from services.analytics.domain.comparison import earlier_span
 from services.analytics.domain.figures import UNSTATED, counted_origins
 from services.analytics.pages import asking, form
 from services.analytics.pages.answering import answers
 from services.analytics.pages.asking import CASES, given
-from services.analytics.pages.contents import VIEWS
+from services.analytics.pages.contents import COMPARE, VIEWS
 from services.analytics.pages.showing import Reader
 from services.analytics.pages.words import (
     ANY_FAULTS,
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from fastapi import APIRouter
 
     from services.analytics.application.figures import Figures
+    from services.analytics.domain.comparison import Compare
     from services.analytics.domain.figures import Selection
     from services.analytics.pages.asking import Pairs
     from services.analytics.pages.contents import View
@@ -192,8 +195,9 @@ class _Insight:
     async def _answered(
         self, request: Request, viewer: Credential, view: View, pairs: Pairs
     ) -> dict[str, Any]:
+        meant = view.meant(pairs)
         selection, known, count, found = await run_in_threadpool(
-            answers, view, pairs, self._figures, self._parameters, self._now()
+            answers, view, meant, self._figures, self._parameters, self._now()
         )
         reader = Reader(
             view,
@@ -212,13 +216,29 @@ class _Insight:
             "figures": [each.show(reader) for each in found],
             "files": {
                 section.key: [
-                    (ending, section.file(ending, pairs, view.asks, now=self._now()))
+                    (ending, section.file(ending, meant, view.asks, now=self._now()))
                     for ending in ENDINGS
                 ]
                 for section in view.sections
             },
             "definition": self._definition(request, selection),
+            "compared": self._compared(meant, selection),
         }
+
+    def _compared(self, pairs: Pairs, selection: Selection) -> dict[str, Any] | None:
+        """Say with what is compared: with `before`, or only each period with another."""
+        compare = next((value for name, value in pairs if name == COMPARE), None)
+        if compare is None:
+            return None
+        start, stop = selection.received_from, selection.received_to
+        if start is None or stop is None:
+            return {"with": compare, "before": None}
+        first, after = earlier_span(
+            start, stop, cast("Compare", compare), self._pages.zone
+        )
+        last = max(first, after - timedelta(microseconds=1))
+        days = [each.astimezone(self._pages.zone).date() for each in (first, last)]
+        return {"with": compare, "before": days}
 
     def _definition(self, request: Request, selection: Selection) -> dict[str, Any]:
         origins = next(
@@ -243,7 +263,7 @@ class _Insight:
             word = unstated.get(kind, unstated["reported"])
         else:
             kind = _SAID_AS.get(kind, kind)
-            words = EVENT_WORDS.get(kind) or WORDS.get(kind, {})
+            words = WORDS.get(kind) or EVENT_WORDS.get(kind, {})
             word = words.get(value, "")
         return self._pages.text(request, word) if word else str(value)
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from services.analytics.application.figures import FIGURES, Number
+from services.analytics.application.figures import FIGURES
 from services.analytics.pages.showing import (
     MOST_BARS,
     Cell,
@@ -20,12 +19,14 @@ from services.kernel.i18n import msgid
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from services.analytics.application.figures import (
         Answer,
         Figure,
         Figures,
         Line,
+        Number,
         Question,
     )
     from services.analytics.domain.figures import Selection
@@ -85,12 +86,7 @@ class Lines:
         return reader.word("column", f"{self.figure.name}.{column}")
 
     def _cell(self, reader: Reader, column: str, number: Number) -> Cell:
-        kind = cast("Kind", self.figure.columns[column])
-        if kind == "count":
-            return reader.count(number.value, number.cases if number.value else None)
-        if kind == "instant" and number.value is not None:
-            return Cell(datetime.fromtimestamp(number.value, UTC), kind)
-        return Cell(number.value, kind)
+        return reader.number(cast("Kind", self.figure.columns[column]), number)
 
     def _title(self, reader: Reader) -> str:
         return reader.word("section", self.section.key)
@@ -213,7 +209,12 @@ def lines(
 ) -> Lines:
     """Ask one figure at a position; what is open is as old as it was `at` that moment."""
     figure = FIGURES[section.figure]
-    answer = figures.answer(figure, replace(question, as_of=position, at=at))
+    question = replace(question, as_of=position, at=at)
+    answer = figures.answer(figure, question)
+    if question.period is not None and question.compare and question.spans:
+        # Beside the periods, each with the one before, all of them with the time before.
+        whole = replace(question, period=None, dimensions=())
+        answer = replace(answer, total=figures.answer(figure, whole).total)
     if section.only:
         kept = [line for line in answer.lines if line.numbers[section.only].value]
         answer = replace(answer, lines=kept)

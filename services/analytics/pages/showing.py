@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Protocol
 
 from services.analytics.application.questions import address
@@ -13,7 +13,7 @@ from services.analytics.pages.asking import CASES, FINER, changed, days, narrowe
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
-    from services.analytics.application.figures import Known
+    from services.analytics.application.figures import Known, Number
     from services.analytics.domain.figures import Selection
     from services.analytics.domain.periods import Period
     from services.analytics.pages.asking import Pairs
@@ -26,11 +26,27 @@ Kind = Literal["count", "share", "seconds", "instant", "flag", "code", "label"]
 
 
 class Cell(NamedTuple):
-    """A number or a name of a table, and where it leads; None where nowhere."""
+    """A number or a name of a table, and where it leads; None where nowhere.
+
+    `before` is what the number was before, where it is compared.
+    """
 
     value: float | str | datetime | None
     kind: Kind
     href: str | None = None
+    before: Cell | None = None
+
+    @property
+    def change(self) -> float | None:
+        """How much the number is more than before, as it is read: shares to a tenth."""
+        then = self.before.value if self.before else None
+        if not isinstance(self.value, (int, float)):
+            return None
+        if not isinstance(then, (int, float)):
+            return None
+        if self.kind == "share":
+            return round(100 * (self.value - then), 1)
+        return self.value - then
 
 
 class Head(NamedTuple):
@@ -124,6 +140,18 @@ class Reader:
         if cases is None or not self.lists:
             return Cell(count, "count")
         return Cell(count, "count", address(CASES, cases, self.known.position))
+
+    def number(self, kind: Kind, number: Number) -> Cell:
+        """Show a number of a figure, and what it was before."""
+        if kind == "count":
+            found = self.count(number.value, number.cases if number.value else None)
+        elif kind == "instant" and number.value is not None:
+            found = Cell(datetime.fromtimestamp(number.value, UTC), kind)
+        else:
+            found = Cell(number.value, kind)
+        if number.before is None:
+            return found
+        return found._replace(before=self.number(kind, number.before))
 
     def narrowed(self, dimension: str, cases: Selection) -> str | None:
         """Lead to the same page for these complaints alone."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from events.words import WORDS as EVENT_WORDS
 from services.analytics.application.figure_words import (
     BY,
     COLUMNS,
@@ -14,6 +15,7 @@ from services.analytics.application.figure_words import (
     VIEWS,
 )
 from services.analytics.application.words import DIMENSIONS, WENT_THROUGH
+from services.analytics.domain.facts import REVOKED
 from services.analytics.domain.figures import REPEATS
 from services.kernel.i18n import msgid
 
@@ -35,6 +37,7 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             "group_by": msgid("Split by"),
             "basis": msgid("Root causes"),
             "level": msgid("Category levels"),
+            "compare": msgid("Compare with"),
             "as_of": msgid("As known at"),
         },
         "period": {
@@ -48,9 +51,18 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             "reported": msgid("As reported"),
             "found": msgid("As found"),
         },
+        "compare": {
+            "nothing": msgid("Nothing"),
+            "previous": msgid("Previous period"),
+            "last_year": msgid("Same period last year"),
+        },
         "meaning": {
             "reported": msgid("As reported: what the complainant stated"),
             "found": msgid("As found: what was investigated"),
+        },
+        "origin": {
+            **EVENT_WORDS["origin"],
+            REVOKED: msgid("Taken back with its import"),
         },
         "responded": SAID,
         "decided": SAID,
@@ -79,6 +91,11 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             "reported": msgid("Not stated"),
             "found": msgid("Not determined"),
             "holder": msgid("No department"),
+            "satisfied": msgid("Not asked"),
+            "appeal": msgid("No appeal"),
+            "overdue": msgid("No deadline stated"),
+            "first_contact": msgid("Not resolved, or not stated"),
+            "countermeasure": msgid("No countermeasure"),
         },
         "span": {
             "always": msgid("All days"),

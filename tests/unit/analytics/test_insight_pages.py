@@ -26,6 +26,7 @@ from services.analytics.pages import (
     insight_router,
 )
 from services.analytics.pages.contents import VIEWS
+from services.analytics.pages.form import RESULTS
 from services.analytics.pages.insight import FOLDER, Readers
 from services.analytics.pages.words import WORDS
 from services.analytics.persistence import SqlFactStore
@@ -291,6 +292,124 @@ def test_each_figure_leads_to_a_file_of_its_numbers(house: House) -> None:
                     lines = text.split("\r\n\r\n" if "\r" in text else "\n\n")[0]
                     [table] = tables(markup)
                     assert len(lines.splitlines()) - 1 == len(table), section.key
+
+
+DAYS = "from=2025-04-01&to=2025-06-30"
+
+
+def earlier(number: float, previous: float, *, share: bool = False) -> str:
+    """Write a count or a share as a page does, with its change and what it was."""
+    if share:
+        change, unit = round(100 * (number - previous), 1), " points"
+        now, then = f"{100 * number:.1f}%", f"{100 * previous:.1f}%"
+    else:
+        change, unit = number - previous, ""
+        now, then = f"{number:,}", f"{previous:,}"
+    sign = "▲ +" if change > 0 else "▼ \N{MINUS SIGN}" if change < 0 else "±"
+    return f"{now} {sign}{abs(change):g}{unit} {then} before"
+
+
+def row_of(cells: Sequence[str]) -> list[str]:
+    return [" ".join(cell.split()) for cell in cells]
+
+
+@pytest.mark.parametrize("compare", ["previous", "last_year"])
+def test_compared_numbers_are_those_of_the_api(house: House, compare: str) -> None:
+    query = f"{DAYS}&compare={compare}"
+    told = house.api("frequency", f"{query}&group_by=period")
+    page = house.page(query, "frequency")
+    times, people = tables(page)
+    assert [row_of(row)[1] for row in times[::-1]] == [
+        earlier(row["count"], row["previous"]["count"]) for row in told["rows"]
+    ]
+    told = house.api("frequency", f"{query}&group_by=category")
+    for row, line in zip(people, told["rows"], strict=True):
+        columns = ("count", "customers", "countermeasures")
+        assert row_of(row)[1:4] == [
+            earlier(line[each], line["previous"][each]) for each in columns
+        ]
+    counter = re.search(r'<li class="total">(.*?)</li>', page, re.DOTALL)
+    assert counter
+    lines = told["rows"]
+    total = sum(row["count"] for row in lines)
+    previous = sum(row["previous"]["count"] for row in lines)
+    words = earlier(total, previous).split(" ", 1)
+    assert row_of([text_of(counter[1])]) == [
+        f"{words[0]} complaints received {words[1]}"
+    ]
+    told = house.api("root-causes", query)
+    [causes] = tables(house.page(query, "causes"))
+    for row, line in zip(causes, told["rows"], strict=True):
+        assert row_of(row)[1] == earlier(line["count"], line["previous"]["count"])
+        share = line["share"], line["previous"]["share"]
+        if None not in share:
+            assert row_of(row)[2] == earlier(*share, share=True)
+
+
+def test_a_split_frequency_is_compared_too(house: House) -> None:
+    query = f"{DAYS}&group_by=channel&compare=previous"
+    times, values, _ = tables(house.page(f"{query}&period=month", "frequency"))
+    rows = house.api("frequency", query)["rows"]
+    assert [row_of(row)[1] for row in values] == [
+        earlier(row["count"], row["previous"]["count"]) for row in rows
+    ]
+    by_month = house.api("frequency", f"{DAYS}&group_by=period&compare=previous")[
+        "rows"
+    ]
+    assert [row_of(row)[1] for row in times[::-1]] == [
+        earlier(row["count"], row["previous"]["count"]) for row in by_month
+    ]
+
+
+def test_the_overview_compares_by_itself_where_days_are_chosen(house: House) -> None:
+    page = house.page(DAYS)
+    assert tables(page) == tables(house.page(f"{DAYS}&compare=previous"))
+    assert "Previous period, Jan 1, 2025 to Mar 31, 2025" in text_of(page)
+    assert "compare=previous" in FILE.findall(page)[0]
+    for plain in (house.page(), house.page(f"{DAYS}&compare=nothing")):
+        assert 'class="earlier"' not in plain
+        assert 'id="compared"' not in plain
+    assert 'class="earlier"' not in house.page(DAYS, "frequency")
+    last = house.page(f"{DAYS}&compare=last_year&lang=zh-CN")
+    assert "2024年4月1日 至 2024年6月30日" in text_of(last)
+    assert re.search(r'<option value="last_year" selected>去年同期<', last)
+
+
+def test_without_days_only_periods_are_compared_and_a_page_says_so(
+    house: House,
+) -> None:
+    page = house.page("compare=previous", "appeals")
+    assert "Only periods are compared" in page
+    whole, over_time, *_ = page.split("<section ")[1:]
+    assert 'class="earlier"' not in whole
+    assert 'class="earlier"' in over_time
+
+
+def test_what_was_before_leads_to_its_complaints(house: House) -> None:
+    page = house.page(f"{DAYS}&compare=previous", "frequency")
+    [href, number], *_ = re.findall(
+        r'class="was"><a href="([^"]*)">([\d,]+)</a> before', page
+    )
+    listed = house.get(f"{html.unescape(href)}&limit=1000").text
+    assert listed.count("/desk/cases/") == int(number)
+
+
+def test_the_form_filters_by_results_and_by_what_was_taken_back(house: House) -> None:
+    page = house.page("solved=no&appeal=-&origin=revoked")
+    assert '<option value="no" selected>No</option>' in page
+    assert '<option value="-" selected>No appeal</option>' in page
+    taken_back = '<option value="revoked" selected>Taken back with its import</option>'
+    assert taken_back in page
+    results = re.compile(r"<details([^>]*)>\s*<summary>What became of them<")
+    opened, closed = results.search(page), results.search(house.page("channel=web"))
+    assert opened and closed  # noqa: PT018 both have it
+    assert "open" in opened[1]
+    assert "open" not in closed[1]
+    assert "随导入撤销" in house.page("origin=revoked&lang=zh-CN")
+    for name in RESULTS:
+        assert f'<select id="{name}" name="{name}"' in page
+        for value in (*RESULTS[name], "-"):
+            house.page(f"{name}={value}", "frequency")
 
 
 def test_names_and_periods_open_the_same_page_for_fewer(house: House) -> None:

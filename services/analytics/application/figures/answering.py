@@ -60,6 +60,12 @@ class Question:
     same: Same = "any"
     compare: Compare | None = None
 
+    @property
+    def spans(self) -> bool:
+        """Tell whether it asks for the time between two instants."""
+        chosen = self.selection
+        return chosen.received_from is not None and chosen.received_to is not None
+
 
 @dataclass(frozen=True, slots=True)
 class Number:
