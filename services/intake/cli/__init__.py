@@ -112,7 +112,7 @@ def add_verbs(app: typer.Typer, around: Around) -> None:
             str | None,
             typer.Option(
                 "--format",
-                help="cfpb, boston311, …, or a mapping file (.toml); else guessed.",
+                help="cfpb, boston311, …, a mapping file (.toml), or table: by names.",
             ),
         ] = None,
         *,

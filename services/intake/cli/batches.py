@@ -58,7 +58,9 @@ def _state(batch: dict[str, Any]) -> str:
     if batch["revoked"]:
         whole = batch["revoked"] == batch["cases"]
         return "revoked" if whole else f"{batch['revoked']:,} revoked"
-    return "done" if batch["done_at"] else "not finished"
+    if not batch["done_at"]:
+        return "not finished"
+    return "done" if batch["cases"] else "nothing new"
 
 
 def _narrow(row: Mapping[str, str]) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from rich.console import Console
 from rich.progress import (
@@ -83,6 +83,10 @@ def as_json(summary: Summary) -> str:
         counts["continued"] = summary.continued
     if summary.rejected:
         counts["reasons"] = summary.reasons
+    if summary.left_out:
+        counts["left_out"] = {"channel": summary.left_out}
+    if summary.before is not None:
+        counts["imported_before"] = summary.before
     if summary.histories is not None:
         counts["histories"] = summary.histories.told()
     if summary.source:
@@ -119,6 +123,12 @@ def printed(summary: Summary, *, rejects: Path | None) -> str:
         lines.append(
             f"  continued   {summary.continued:>9,}  (more rows of a complaint above)"
         )
+    lines += [
+        f"  {count:>9,} × channel {_plain(word)} is none of ours: left out"  # noqa: RUF001
+        for word, count in summary.left_out.most_common(_SHOWN)
+    ]
+    if summary.before is not None:
+        lines += _before(summary.before)
     if summary.rejected:
         lines += [
             f"  {count:>9,} × {reason}"  # noqa: RUF001 the sign, for people
@@ -134,6 +144,20 @@ def printed(summary: Summary, *, rejects: Path | None) -> str:
     if summary.histories is not None:
         lines += summary.histories.lines()
     return "\n".join(lines)
+
+
+def _before(batch: Mapping[str, Any]) -> Iterator[str]:
+    """Say that the file came before, and whether figures count what it brought."""
+    yield (
+        f"This very file was imported as batch {batch['batch']} on"
+        f" {batch['begun_at'][:10]} ({batch['format']}, {batch['cases']:,} complaints)."
+    )
+    if batch["revoked"]:
+        yield (
+            f"That import was revoked: {batch['revoked']:,} of its complaints count in"
+            " no figure, and importing them again changes nothing. To count them again:"
+            f" amends import --reinstate {batch['batch']}"
+        )
 
 
 def _flat(path: str, value: object) -> Iterator[tuple[str, str]]:

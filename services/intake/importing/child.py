@@ -26,12 +26,14 @@ from services.intake.domain.mapping import TableMapping
 from services.intake.importing.histories import laid_aside
 from services.intake.importing.inspecting import inspected, require_no_bomb
 from services.intake.importing.jobs import Work, write_json
+from services.intake.importing.mapping_file import values_of
 from services.intake.importing.rejects import Rejects, as_workbook
 from services.intake.importing.running import (
     BATCH_SIZE,
     Progress,
     Shown,
     Summary,
+    load_mapping,
     run_import,
 )
 from services.intake.importing.sending import taken_over
@@ -112,7 +114,8 @@ def _read(folder: Path, about: Mapping[str, Any]) -> dict[str, Any]:
     found["doubts"] = list(guess.doubts)
     write_json(folder / "found.json", found)
     write_json(folder / "guess.json", guess.values)
-    write_json(folder / "mapping.json", guess.values)
+    known = values_of(load_mapping(found["fits"][0])) if found["fits"] else guess.values
+    write_json(folder / "mapping.json", known)
     return {}
 
 
@@ -180,6 +183,8 @@ def _summary(done: Summary, rejects: Path) -> dict[str, Any]:
         "duplicates": done.duplicates,
         "rejected": done.rejected,
         "continued": done.continued,
+        "left_out": done.left_out.most_common(_REASONS),
+        "before": done.before,
         "reasons": done.reasons.most_common(_REASONS),
         "more_reasons": max(0, len(done.reasons) - _REASONS),
         "preview": [{"line": line, "complaint": each} for line, each in done.preview],

@@ -74,12 +74,10 @@ def require_no_bomb(path: Path) -> None:
 
 
 def fitting(header: Sequence[str]) -> list[str]:
-    """Name amends's own formats whose columns are all there."""
-    return [
-        name
-        for name in own_formats()
-        if set(load_mapping(name).columns()) <= set(header)
-    ]
+    """Name amends's own formats whose columns are all there, the one with most first."""
+    columns = {name: set(load_mapping(name).columns()) for name in own_formats()}
+    fits = [name for name, needed in columns.items() if needed <= set(header)]
+    return sorted(fits, key=lambda name: -len(columns[name]))
 
 
 def _told(table: Table, header: Sequence[str], rows: Sequence[Row]) -> dict[str, Any]:

@@ -29,7 +29,7 @@ from services.intake.importing.reading.opening import opened_table
 from services.intake.importing.reading.table import Row, Source
 from services.intake.importing.rejects import Rejects, kinds, reason
 from services.intake.importing.sending import posted
-from services.intake.importing.told import Told
+from services.intake.importing.told import Told, brought_before
 from services.kernel.clock import Clock, system_clock
 from services.kernel.errors import (
     AmendsError,
@@ -83,6 +83,10 @@ class Summary:
     """How many rows are kept for the preview."""
     reasons_in: str = field(default=DEFAULT, compare=False)
     """The language of `reasons`."""
+    left_out: Counter[str] = field(default_factory=Counter, compare=False)
+    """How many rows have each word that the mapping says is none of our channels."""
+    before: Mapping[str, Any] | None = field(default=None, compare=False)
+    """The run that brought complaints from this very file before."""
     histories: Counts | None = None
     """What became of the histories, where they were asked for."""
 
@@ -232,6 +236,9 @@ def run_import(
             file_name=file_name or path.name,
             format_=mapping.format,
         )
+        run.summary.before = brought_before(
+            client, table.source.sha256, batch=run.summary.batch
+        )
         told.begun()
         for batch in _batches(run.rows(table.rows()), batch_size):
             run.send(batch, sleep)
@@ -298,6 +305,9 @@ class _Run:
                 self.summary.continued += 1
                 return None
         submission = submission_of(self._mapping, row.values, self._coder)
+        channel = self._mapping.channel
+        if channel and "channel" not in submission and row.values[channel].strip():
+            self.summary.left_out[row.values[channel]] += 1
         past = self._histories.read(row.values, submission) if self._histories else None
         line = _line(submission | self.summary.place(row))
         self.summary.show(row, submission, wanted=self.summary.foreseen)

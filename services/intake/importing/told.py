@@ -13,6 +13,22 @@ URL: Final = "/api/intake/imports"
 _LONGEST: Final = 255
 
 
+def brought_before(
+    client: httpx.Client | None, file: str, *, batch: str
+) -> dict[str, Any] | None:
+    """Give the latest other run that brought complaints from this very file."""
+    if client is None:
+        return None
+    with contextlib.suppress(httpx.TransportError, ValueError):
+        answer = client.get(URL)
+        found = answer.json().get("imports", ()) if answer.is_success else ()
+        for each in found:
+            if each["file"] == file and each["batch"] != batch and each["cases"]:
+                told = ("batch", "begun_at", "format", "cases", "revoked")
+                return {name: each.get(name) for name in told}
+    return None
+
+
 class Told:
     """What is told of one run; nothing without a client."""
 

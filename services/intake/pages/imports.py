@@ -31,6 +31,7 @@ from services.kernel.errors import (
     ForbiddenError,
     MalformedError,
     NotFoundError,
+    RefusedError,
     TooLargeError,
 )
 from services.kernel.i18n import DEFAULT, msgid
@@ -127,6 +128,8 @@ class _Imports:
     async def receive(self, request: Request) -> Response:
         """Keep the file and have it read; a browser shows what is wrong with it."""
         importer = self._importer(request)
+        if self._pages.demonstration:
+            return await self._home(request, _demonstration())
         try:
             with self._imports.receiving(importer.actor) as reception:
                 form = await read_form_keeping(request, reception)
@@ -358,6 +361,13 @@ class _Imports:
     def _error(self, request: Request, job: Job) -> dict[str, Any] | None:
         error = words.error_of(job)
         return None if error is None else words.told(self._pages, request, error)
+
+
+def _demonstration() -> RefusedError:
+    return RefusedError(
+        "intake.demonstration",
+        "This folder holds a demonstration: import into another one.",
+    )
 
 
 def _text(content: bytes) -> str:

@@ -10,6 +10,7 @@ import csv
 import datetime as dt
 import gzip
 import io
+import json
 import re
 import time
 from typing import TYPE_CHECKING, Any
@@ -67,9 +68,16 @@ class BySomebody:
 class Desk:
     """An administrator before the page."""
 
-    def __init__(self, folder: Path, **more: Any) -> None:
+    def __init__(
+        self, folder: Path, *, demonstration: bool = False, **more: Any
+    ) -> None:
         self.imports = imports(folder, **{"run": here, **more})
-        pages = intake_pages(viewers=BySomebody(), secret=b"s" * 32, time_zone="UTC")
+        pages = intake_pages(
+            viewers=BySomebody(),
+            secret=b"s" * 32,
+            time_zone="UTC",
+            demonstration=demonstration,
+        )
         app = FastAPI()
         app.include_router(router(self.imports, pages, zone="Asia/Shanghai"))
         install(app)
@@ -189,6 +197,34 @@ def test_a_file_is_read_mapped_and_checked_and_its_faults_come_back(
     assert "各列分别是什么" in chinese
 
 
+def test_words_that_are_left_out_and_a_file_that_came_before_are_told(
+    desk: Desk,
+) -> None:
+    job = desk.read("list.csv", TABLE.encode())
+    desk.send(f"/{job}/columns", {**columns(desk.page(f"/{job}")), "do": "check"})
+    desk.waited(job)
+    page = desk.page(f"/{job}")
+    assert "Words for channels that are none of ours" in page
+    assert "<bdi>pigeon</bdi>: rows: 1" in page
+    folder = desk.imports._folder / str(job)
+    outcome = json.loads((folder / "outcome.json").read_bytes())
+    before = {"batch": "old", "format": "shop", "cases": 3, "revoked": 2}
+    (folder / "outcome.json").write_text(json.dumps({**outcome, "before": before}))
+    page = desk.page(f"/{job}")
+    assert "imported before: old (shop) brought 3 complaints" in page
+    assert "<code>amends import --reinstate old</code>" in page
+
+
+def test_a_demonstration_offers_no_import_and_takes_none(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, demonstration=True)
+    page = desk.page()
+    assert "This folder holds a demonstration" in page
+    assert 'type="file"' not in page
+    answer = desk.drop("list.csv", TABLE.encode())
+    assert answer.status_code == 409
+    assert desk.imports.all() == []
+
+
 def test_the_reasons_are_told_in_the_language_of_who_asked(desk: Desk) -> None:
     job = desk.read("list.csv", TABLE.encode())
     form = {**columns(desk.page(f"/{job}")), "do": "check", "dates": "YYYY-MM-DD"}
@@ -218,9 +254,10 @@ def test_a_format_that_fits_is_offered_and_a_mapping_file_makes_the_round(
     mapping = load_mapping("ctinsurance")
     header = ",".join(f'"{each}"' for each in mapping.columns(history=True))
     job = desk.read("ct.csv", f"{header}\n".encode())
-    assert '<option value="ctinsurance"' in desk.page(f"/{job}")
-    desk.send(f"/{job}/format", {"format": "ctinsurance"})
-    assert 'name="history"' in desk.page(f"/{job}")
+    page = desk.page(f"/{job}")
+    assert '<option value="ctinsurance" selected' in page
+    assert "This file has the columns of ctinsurance" in page
+    assert 'name="history"' in page
     kept = desk.browser.get(f"/import/{job}/mapping.toml", role="admin")
     assert mapping_of(kept.text) == mapping
 

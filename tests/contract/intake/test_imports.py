@@ -1,6 +1,7 @@
 """Runs of imports: what is asked before one, what is known of it afterwards."""
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 
@@ -175,3 +176,15 @@ def test_a_number_that_another_process_received_on_another_channel_is_not_kept(
     (refused,) = bench.registrar.register([wanted("web")])
     assert refused.code == "intake.key_reused"
     assert [each.case_id for each in bench.events()] == [found[0].case_id]
+
+
+def test_a_file_that_came_before_is_named_with_its_run(client, tmp_path):
+    path = written(tmp_path, {})
+    first = run_import(client, path, CFPB)
+    assert first.before is None
+    later = datetime(2030, 1, 1, tzinfo=UTC)
+    for dry_run in (True, False):
+        again = run_import(client, path, CFPB, dry_run=dry_run, now=lambda: later)
+        assert (again.before["batch"], again.before["cases"]) == (first.batch, 1)
+    assert run_import(client, path, CFPB, batch_id=first.batch).before is None
+    assert run_import(client, written(tmp_path, {}, {}), CFPB).before is None

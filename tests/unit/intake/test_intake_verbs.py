@@ -1,6 +1,7 @@
 """The verbs `submit` and `import` as typed: flags, files, output, exit status."""
 
 import csv
+import hashlib
 import json
 import shlex
 from importlib import resources
@@ -74,10 +75,10 @@ class Desk:
         if request.method == "PUT":
             self.said.append((request.url.path, json.loads(request.content)))
             return httpx.Response(200)
+        if request.url.path == "/api/intake/imports":
+            return httpx.Response(200, json={"imports": self.imports})
         self.asked.append(request)
         match request.url.path.removeprefix("/api/"):
-            case "intake/imports":
-                return httpx.Response(200, json={"imports": self.imports})
             case "handling/commands:batch":
                 return httpx.Response(200, content=self.recorded(request))
             case "intake/complaints:check" | "intake/complaints:batch":
@@ -564,3 +565,46 @@ def test_what_is_in_doubt_is_asked_with_a_mapping_file_to_correct(
     assert json.loads(done.stdout)["accepted"] == 2
     kept = desk.type("import", str(list_), "--write-mapping", str(draft)).exception
     assert kept.code == "import.mapping_unwritable"
+
+
+def test_a_list_that_has_the_columns_of_a_format_is_not_guessed(desk, table):
+    """Read by its columns the same complaints would have other keys."""
+    refused = desk.type("import", str(table), "--dry-run").exception
+    assert refused.code == "import.format_fits"
+    assert "--format cfpb" in refused.detail
+    assert desk.asked == []
+    for format_, key in (("cfpb", "cfpb:2"), ("table", "table:2")):
+        done = desk.type("import", str(table), "--format", format_)
+        assert done.exit_code == 0, done.output
+        last = desk.asked[-1].content.splitlines()[-1]
+        assert json.loads(last)["idempotency_key"] == key
+
+
+def test_a_word_that_is_left_out_is_counted(desk, list_, tmp_path):
+    list_.write_text(list_.read_text("utf-8").replace("phone", "pigeon"), "utf-8")
+    draft = tmp_path / "list.toml"
+    desk.type("import", str(list_), "--write-mapping", str(draft))
+    given = ("import", str(list_), "--format", str(draft))
+    assert "channel pigeon is none of ours: left out" in desk.type(*given).stdout
+    told = json.loads(desk.type(*given, "--dry-run", "--json").stdout)
+    assert told["left_out"] == {"channel": {"pigeon": 1}}
+
+
+def test_a_file_whose_import_was_revoked_says_how_to_count_it_again(desk, table):
+    known = {
+        "batch": "old",
+        "begun_at": "2026-01-01T10:15:00.000000Z",
+        "done_at": "2026-01-01T10:15:00.000000Z",
+        "format": "cfpb",
+        "cases": 3,
+        "revoked": 3,
+        "file": hashlib.sha256(table.read_bytes()).hexdigest(),
+    }
+    desk.imports = [known | {"batch": "again", "cases": 0, "revoked": 0}, known]
+    done = desk.type("import", str(table), "--format", "cfpb")
+    assert "imported as batch old on 2026-01-01 (cfpb, 3 complaints)." in done.stdout
+    assert "3 of its complaints count in no figure" in done.stdout
+    assert "amends import --reinstate old" in done.stdout
+    listed = desk.type("import", "--list").stdout
+    assert "nothing new" in listed
+    assert "revoked" in listed
