@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -104,6 +104,7 @@ class Shown:
     """The rows of a list, and what is said of it; `total` is None where nobody counted.
 
     `position`: the list is of the past, as the record stood there, since `known_at`.
+    `undated`: open cases that fit and are not there, since nothing is due of them.
     """
 
     rows: tuple[Listed, ...]
@@ -111,6 +112,7 @@ class Shown:
     next: str | None = None
     missing: tuple[str, ...] = ()
     elsewhere: int = 0
+    undated: int = 0
     position: int | None = None
     known_at: dt.datetime | None = None
     unsearched_since: dt.datetime | None = None
@@ -225,7 +227,11 @@ def _listed(handling: Handling, wanted: QueueFilter) -> Shown:
     page, elsewhere = handling.queue(wanted, limit=PAGE), 0
     if not page.total and wanted.origins:
         elsewhere = handling.count(wanted._replace(origins=()))
-    return _shown(Found(page, elsewhere=elsewhere), wanted)
+    shown = _shown(Found(page, elsewhere=elsewhere), wanted)
+    if not wanted.by_due or wanted.due_from or wanted.due_before:
+        return shown
+    opened = handling.count(wanted._replace(by_due=False, unended=True))
+    return replace(shown, undated=max(opened - (page.total or 0), 0))
 
 
 def _shown(found: Found, wanted: QueueFilter) -> Shown:

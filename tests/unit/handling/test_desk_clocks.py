@@ -84,6 +84,24 @@ def test_each_tab_lists_what_it_says_the_next_due_first(house: DeskHouse) -> Non
     assert "in 3 hours" in soon
 
 
+def test_what_is_due_next_says_how_many_open_cases_it_leaves_out(
+    house: DeskHouse,
+) -> None:
+    """Imported ones, and under a policy that leaves clocks out others too."""
+    browser = house.sit(ANN)
+    left_out = "open case has no due date and is not listed here."
+    assert left_out not in browser.get("/desk/cases?due=next").text
+    house.receive(IMPORTED, origin=Origin.MIGRATION, receipt_no="2000000000000000")
+    assert left_out not in browser.get("/desk/cases?due=next").text
+    page = browser.get("/desk/cases?due=next&origin=all").text
+    assert f"1 {left_out}" in page
+    (link,) = re.findall(r'<a href="([^"]+)">Show all open cases', page)
+    assert str(IMPORTED) in browser.get(link.replace("&amp;", "&")).text
+    for query in ("due=overdue", "due=today", "due=next&state=CLOSED", "state=open"):
+        listed = browser.get(f"/desk/cases?origin=all&{query}").text
+        assert left_out not in listed, query
+
+
 def test_the_counters_of_the_desk_open_the_tabs(house: DeskHouse) -> None:
     page = house.sit(ANN).get("/desk").text
     for due, count in (("overdue", 1), ("today", 1)):
