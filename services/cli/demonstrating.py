@@ -115,7 +115,7 @@ def _told(made: dict[str, Any], settings: Settings) -> str:
     for each in made["users"]:
         unit = f" in {each['department']}" if each["department"] else ""
         lines.append(f"  {each['login']:<{width}}  {each['role']}{unit}")
-    lines += ["", "Worth a look:"]
+    lines += ["", "Worth a look:"] if made["see"] else []
     lines += [f"  {each['what']}\n    {each['where']}" for each in made["see"]]
     lines += ["", f"It lies in {settings.data}; `amends demo --again` makes it anew."]
     return "\n".join(lines)

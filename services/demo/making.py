@@ -75,6 +75,7 @@ async def make_demonstration(
             )
             expected = simulation.expected
             told = simulation.run(lambda done, at: report(done, expected, at))
+            waiting = stage.open_cases(story.slow_department)
     os.sync()
     made = {
         "story": story.name,
@@ -98,7 +99,7 @@ async def make_demonstration(
             }
             for each in story.people
         ],
-        "see": _sights(story, told, start=start, until=until),
+        "see": _sights(story, told, start=start, until=until, waiting=waiting),
     }
     _mark(folder, made)
     return made
@@ -176,35 +177,33 @@ def _no_demonstration(folder: DataFolder) -> RefusedError:
 
 
 def _sights(
-    story: Story, told: Told, *, start: dt.datetime, until: dt.datetime
+    story: Story, told: Told, *, start: dt.datetime, until: dt.datetime, waiting: int
 ) -> list[dict[str, str]]:
-    """Name what is worth a look, and where."""
+    """Name what is worth a look, and where; of a short story not all of it came about.
+
+    `waiting`: the open cases of the slow department.
+    """
     sights = []
+    lots = {course.arrival.lot for course in told.courses.values()}
     for planted in story.planted:
         lot = planted_lot(story, planted, start, until)
-        sights.append(
-            {
-                "what": f"Lot {lot} of {planted.model} has a planted defect: it rises"
-                " for weeks before the burst",
-                "where": f"/insight?lot={lot}&period=week",
-            }
-        )
-    sights += [
-        {
-            "what": f"The slow department is {story.slow_department}",
-            "where": f"/desk/cases?department={story.slow_department}&state=open",
-        },
-        {
-            "what": f"{story.returning_department} gives many cases back",
-            "where": f"/insight?department={story.returning_department}",
-        },
-    ]
+        if lot in lots:
+            what = (
+                f"Lot {lot} of {planted.model} has a planted defect: it rises for weeks"
+                " before the burst"
+            )
+            where = f"/insight?lot={lot}&period=week"
+            sights.append({"what": what, "where": where})
+    if waiting:
+        slow = story.slow_department
+        where = f"/desk/cases?department={slow}&state=open"
+        sights.append({"what": f"The slow department is {slow}", "where": where})
+    giving = story.returning_department
+    if told.returned[giving]:
+        what = f"{giving} gives many cases back"
+        sights.append({"what": what, "where": f"/insight?department={giving}"})
     overturned = [case for case, course in told.courses.items() if course.overturned]
     if overturned:
-        sights.append(
-            {
-                "what": "An appeal that was upheld after all",
-                "where": f"/desk/cases/{overturned[-1]}",
-            }
-        )
+        what = "An appeal that was upheld after all"
+        sights.append({"what": what, "where": f"/desk/cases/{overturned[-1]}"})
     return sights

@@ -42,6 +42,8 @@ class Told:
     complaints: int = 0
     commands: int = 0
     refused: Counter[str] = field(default_factory=Counter)
+    returned: Counter[str | None] = field(default_factory=Counter)
+    """How often each department gave a case back."""
     courses: dict[UUID, Course] = field(default_factory=dict)
 
 
@@ -159,6 +161,7 @@ class Simulation:
                 self._told.refused[f"{step.command}: {code}"] += 1
                 _log.warning("demo.refused", command=step.command, code=code)
                 continue
+            self._told.returned[step.actor.department] += step.command == "return"
             course = self._told.courses[case_id]
             self._plan(case_id, course.after(done.state, max(at, begins)))
 

@@ -15,6 +15,7 @@ from services.building import SERVICES, Site, built
 from services.bus import Bus, read_event
 from services.handling.application.commanding import Asked
 from services.handling.main import HandlingService, default_policy
+from services.handling.ports import QueueFilter
 from services.kernel.access import Credential, new_token
 from services.kernel.broker.headers import COMMITTED_AT, POSITION
 from services.kernel.logs import new_correlation_id
@@ -117,6 +118,10 @@ class Stage:
             arrived = [_arrived(each) for each in entries]
             self.intake.following.take_at_once(arrived)
             self.analytics.following.take_at_once(arrived)
+
+    def open_cases(self, department: str) -> int:
+        """Count what the queue of a department lists."""
+        return self.handling.count(QueueFilter(department=department, unended=True))
 
     @staticmethod
     def _pages(

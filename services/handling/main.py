@@ -89,7 +89,7 @@ if TYPE_CHECKING:
     from faststream.nats import NatsBroker
     from nats.aio.client import Client
 
-    from services.handling.ports import FeedAccess
+    from services.handling.ports import FeedAccess, QueueFilter
     from services.kernel.admission import Admission
     from services.kernel.clock import Clock
     from services.kernel.folder import DataFolder
@@ -314,6 +314,10 @@ class HandlingService(BusService):
                 case_of=handling.of_receipt,
             ),
         ]
+
+    def count(self, wanted: QueueFilter) -> int:
+        """Give how many cases of the queue a filter has."""
+        return self._handling.count(wanted)
 
     async def start(self) -> None:
         await super().start()

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 from fastapi import FastAPI
@@ -117,6 +118,21 @@ def test_every_command_is_one_that_the_services_take(made: dict[str, Any]):
 def test_figures_count_it_there_and_nothing_live(stage: Stage, made: dict[str, Any]):
     assert total(stage, {}) == made["complaints"]
     assert total(stage, {"origin": "live"}) == 0
+
+
+def test_what_is_worth_a_look_is_there(
+    stage: Stage, made: dict[str, Any], tmp_path: Path
+):
+    """A short story leaves out what did not come about."""
+    for each in made["see"]:
+        address, _, query = each["where"].partition("?")
+        asked = dict(parse_qsl(query))
+        if address == "/desk/cases":
+            assert stage.open_cases(asked["department"])
+        elif "lot" in asked:
+            assert total(stage, {"lot": asked["lot"]})
+    assert made["see"]
+    assert make(tmp_path / "short", cases=1)["see"] == []
 
 
 def test_half_way_through_less_was_known(stage: Stage):
