@@ -64,6 +64,12 @@ _ended_of: Final = attrgetter(*_ENDED)
 _AT: Final = _FACTS.index("received_at")
 _SINCE: Final = (_FACTS.index("state_since"), _FACTS.index("held_since"))
 _BY: Final = _FACTS.index("set_by")
+_MOVES: Final = {
+    "left_state": "state_took",
+    "left_holder": "holder_took",
+    "returned_by": "return_reason",
+}
+"""What a row says of a move, with what is told of it."""
 
 
 def tables(suffix: str, generation: int) -> Iterator[str]:
@@ -83,6 +89,12 @@ def tables(suffix: str, generation: int) -> Iterator[str]:
     yield f"""
         CREATE INDEX log_position_committed_at_{generation}
             ON log_position{suffix} (committed_at)"""
+    # What a complaint went through is read from these alone, not from the wide rows.
+    for left, told in _MOVES.items():
+        yield f"""
+            CREATE INDEX complaint_row_{left}_{generation}
+                ON complaint_row{suffix} (case_id, from_position, {left}, {told})
+                WHERE {left} IS NOT NULL"""
 
 
 def shape() -> str:
