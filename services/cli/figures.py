@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import DownloadColumn, Progress, TextColumn
 
 from services.analytics import cli
+from services.analytics.application.exporting import CASES as LIST
 from services.analytics.application.exporting import EXPORTED
 from services.analytics.application.figures import FIGURES
 from services.cli.client import answer, with_services
@@ -114,7 +115,11 @@ def _known(name: str, names: Iterable[str]) -> None:
             "analytics.no_such_figure",
             "There is no figure of that name.",
             errors=[
-                FieldError("FIGURE", "is unknown", f"Use one of {', '.join(names)}.")
+                FieldError(
+                    "FIGURE",
+                    "is unknown",
+                    f"Use one of {', '.join(FIGURES)}; to a file also {LIST}.",
+                )
             ],
         )
 

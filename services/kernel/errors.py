@@ -11,11 +11,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One field at fault: `field` is its path (`contact.phone`, `demand[2]`)."""
+    """One field at fault: `field` is its path (`contact.phone`, `demand[2]`).
+
+    `allowed` are the values that would do, where they are few; `remedy` names them too.
+    """
 
     field: str
     message: str
     remedy: str
+    allowed: tuple[str, ...] = ()
 
 
 class AmendsError(Exception):

@@ -230,9 +230,10 @@ class Parameters:
         for value in values:
             if value == UNSTATED:
                 continue
-            if allowed is not None and value not in {str(word) for word in allowed}:
-                words = ", ".join(map(str, allowed))
-                self._fault(name, "is not one of its words", f"use one of {words} or -")
+            words = () if allowed is None else (*map(str, allowed), UNSTATED)
+            if words and value not in words:
+                remedy = f"use one of {', '.join(words[:-1])} or {UNSTATED}"
+                self._fault(name, "is not one of its words", remedy, words)
                 return ()
             if allowed is None and not _codes(name, value):
                 self._fault(name, "is no code", f"use {_form(name)}, or - for none")
@@ -282,7 +283,8 @@ class Parameters:
             part for value in self._values(name) for part in value.split(",") if part
         ]
         if any(part not in allowed for part in names):
-            self._fault(name, "names no dimension", f"use some of {', '.join(allowed)}")
+            remedy = f"use some of {', '.join(allowed)}"
+            self._fault(name, "names no dimension", remedy, allowed)
             return []
         return list(dict.fromkeys(names))
 
@@ -290,9 +292,8 @@ class Parameters:
         def parse(text: str) -> str:
             return allowed[allowed.index(text)]
 
-        return self._one(
-            name, parse, "is not allowed", f"use one of {', '.join(allowed)}"
-        )
+        remedy = f"use one of {', '.join(allowed)}"
+        return self._one(name, parse, "is not allowed", remedy, allowed)
 
     def _number(self, name: str, least: int, most: int) -> int | None:
         def parse(text: str) -> int:
@@ -301,12 +302,18 @@ class Parameters:
                 raise ValueError
             return number
 
+        span = f"{least} to {most}"
         return self._one(
-            name, parse, "is out of range", f"use a number from {least} to {most}"
+            name, parse, "is out of range", f"use a number from {span}", (span,)
         )
 
     def _one(
-        self, name: str, parse: Callable[[str], T], message: str, remedy: str
+        self,
+        name: str,
+        parse: Callable[[str], T],
+        message: str,
+        remedy: str,
+        allowed: Sequence[str] = (),
     ) -> T | None:
         values = self._values(name)
         if not values:
@@ -317,15 +324,17 @@ class Parameters:
         try:
             return parse(values[0])
         except (ValueError, OverflowError):
-            self._fault(name, message, remedy)
+            self._fault(name, message, remedy, allowed)
             return None
 
     def _values(self, name: str) -> list[str]:
         self._read.append(name)
         return self._given.get(name, [])
 
-    def _fault(self, field: str, message: str, remedy: str) -> None:
-        self._faults.append(FieldError(field, message, remedy))
+    def _fault(
+        self, field: str, message: str, remedy: str, allowed: Sequence[str] = ()
+    ) -> None:
+        self._faults.append(FieldError(field, message, remedy, tuple(allowed)))
 
     def _done(self) -> None:
         for name in self._given.keys() - set(self._read):

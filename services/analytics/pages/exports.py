@@ -12,7 +12,8 @@ from services.analytics.application.exporting import Exports
 from services.analytics.application.questions import Parameters
 from services.analytics.domain.figures import counted_origins
 from services.analytics.pages.asking import CASES, INSIGHT, given
-from services.kernel.errors import ForbiddenError
+from services.analytics.pages.insight import told_of
+from services.kernel.errors import ForbiddenError, MalformedError
 from services.kernel.web.spreadsheets import ENDINGS, table_file
 
 if TYPE_CHECKING:
@@ -44,9 +45,12 @@ def exports_router(
             pairs = given(request.query_params.multi_items())
             asked = Parameters(pairs, zone=pages.zone, now=now(), counted=counted)
             language = pages.locale(request)
-            return await table_file(
-                lambda: exports.table(figure, asked, language), ending
-            )
+            try:
+                return await table_file(
+                    lambda: exports.table(figure, asked, language), ending
+                )
+            except MalformedError as error:
+                return told_of(request, pages, error)
 
         @routes.get(f"{CASES}.{ending}")
         async def cases(request: Request) -> Response:

@@ -25,6 +25,7 @@ from services.analytics.pages.asking import CASES, given
 from services.analytics.pages.contents import COMPARE, VIEWS
 from services.analytics.pages.showing import Reader
 from services.analytics.pages.words import (
+    ALLOWED,
     ANY_FAULTS,
     FAULTS,
     OTHER_FAULT,
@@ -147,7 +148,10 @@ class _Insight:
         """List the complaints that a number counts, as of the number's position."""
         self._reader(request, self._readers.cases)
         pairs = given(request.query_params.multi_items())
-        question = self._parameters(pairs).cases()
+        try:
+            question = self._parameters(pairs).cases()
+        except MalformedError as error:
+            return told_of(request, self._pages, error)
         answer = await run_in_threadpool(
             self._figures.cases,
             question.selection,
@@ -286,7 +290,7 @@ _SAID_AS: Final = {
 
 
 def faults_of(request: Request, pages: Pages, error: MalformedError) -> list[FormFault]:
-    """Say each fault in the reader's words; the field is named where the form has it."""
+    """Say each fault in the reader's words, with the name that the address has for it."""
     found = []
     for fault in error.errors:
         known = (
@@ -294,9 +298,21 @@ def faults_of(request: Request, pages: Pages, error: MalformedError) -> list[For
             or ANY_FAULTS.get(fault.message)
             or OTHER_FAULT
         )
+        told = pages.text(request, known)
+        if fault.allowed:
+            told = pages.text(request, ALLOWED, values=", ".join(fault.allowed))
         field = fault.field if fault.field in form.FIELDS else ""
-        found.append(FormFault(field, pages.text(request, known)))
+        found.append(FormFault(field, told if field else f"{fault.field}: {told}"))
     return found
+
+
+def told_of(request: Request, pages: Pages, error: MalformedError) -> Response:
+    """Refuse an address on a page that names each fault."""
+    faults = [
+        f"{each.field}: {each.message}" if each.field else each.message
+        for each in faults_of(request, pages, error)
+    ]
+    return pages.refusal(request, error, faults=faults)
 
 
 def _wants_part(request: Request) -> bool:

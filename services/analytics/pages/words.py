@@ -91,6 +91,7 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             "reported": msgid("Not stated"),
             "found": msgid("Not determined"),
             "holder": msgid("No department"),
+            "department": msgid("No department"),
             "satisfied": msgid("Not asked"),
             "appeal": msgid("No appeal"),
             "overdue": msgid("No deadline stated"),
@@ -153,8 +154,13 @@ ANY_FAULTS: Final[Mapping[str, str]] = MappingProxyType(
         "is no code": msgid(
             "Codes are letters, digits and . _ - without spaces, / between levels."
         ),
+        "is no parameter of this figure": msgid(
+            "There is nothing of this name to ask here. Take it out of the address."
+        ),
         "is given more than once": msgid("This is given twice. Choose one."),
         "names over 200 values": msgid("These are over 200 values. Name fewer."),
     }
 )
+ALLOWED: Final = msgid("Write one of: %(values)s")
+"""What is told where a few values would do."""
 OTHER_FAULT: Final = msgid("This could not be read. Choose another value.")

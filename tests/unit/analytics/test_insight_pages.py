@@ -470,7 +470,8 @@ def test_the_form_shows_what_the_address_asks(house: House) -> None:
         ("from=2026-01-03&to=2026-01-01", "Exchange the two"),
         ("as_of=yesterday", "Write a day as 2026-01-31, a moment"),
         ("product=%3Cscript%3E", "Codes are letters"),
-        ("sort=up", "could not be read"),
+        ("sort=up", "sort: There is nothing of this name"),
+        ("channel=telepathy", "Write one of: phone, email, "),
     ],
 )
 def test_a_fault_is_told_where_it_can_be_mended(
@@ -491,7 +492,13 @@ def test_a_page_takes_one_split_and_known_periods(house: House) -> None:
         "group_by=state,channel", "frequency", status=422
     )
     page = house.page("period=hour", status=422)
-    assert page.count("could not be read") == 1
+    assert page.count("Write one of: day, week, month, quarter, year") == 1
+
+
+@pytest.mark.parametrize("where", ["cases", "cases.csv", "backlog.xlsx"])
+def test_lists_and_files_name_the_fault_of_an_address(house: House, where: str) -> None:
+    page = house.page("state=bogus", where, status=422)
+    assert "<li>state: Write one of: RECEIVED, " in page
 
 
 def test_nothing_counted_is_said_and_what_to_do(house: House, tmp_path: Path) -> None:

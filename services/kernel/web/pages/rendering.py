@@ -291,7 +291,12 @@ class Pages:
         return self.refusal(request, error, status=status)
 
     def refusal(
-        self, request: Request, error: AmendsError, *, status: int | None = None
+        self,
+        request: Request,
+        error: AmendsError,
+        *,
+        status: int | None = None,
+        faults: Sequence[str] = (),
     ) -> Response:
         """Tell a refusal as a page: what happened, what to do, where to go back."""
         status = status or status_of(error)
@@ -301,6 +306,7 @@ class Pages:
             status=status,
             title=_TITLES.get(status, msgid("Something failed here")),
             remedy=self.remedy(request, error),
+            faults=faults,
             code=error.code,
             correlation=correlation_id(),
             ours=status >= HTTPStatus.INTERNAL_SERVER_ERROR,
