@@ -77,6 +77,8 @@ def figure(
         f"Counted: {definition['counts']}.{shares} As known at position"
         f" {found['position']} ({found['as_of'] or 'an empty log'})."
     )
+    if found["beyond"]:
+        _print("The position asked for is not reached yet: this is the present.")
     if found["damaged"]:
         _print("Some rows are damaged: run `amends analytics rebuild`.")
 
@@ -136,6 +138,8 @@ def _figure(answer: dict[str, Any], *, as_json: bool) -> None:
         f"Complaints: {answer['total']}, as known at position {answer['position']}"
         f" ({answer['as_of'] or 'an empty log'})."
     )
+    if answer["beyond"]:
+        _print("The position asked for is not reached yet: this is the present.")
     if answer["damaged"]:
         _print("Some rows are damaged: run `amends analytics rebuild`.")
 

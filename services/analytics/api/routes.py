@@ -312,6 +312,7 @@ def _state(known: Known) -> dict[str, Any]:
         "position": known.position,
         "as_of": _instant(known.as_of),
         "held": known.held,
+        "beyond": known.beyond,
         "damaged": known.unfit > 0,
     }
 

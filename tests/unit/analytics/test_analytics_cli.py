@@ -18,6 +18,7 @@ FIGURE = {
     "position": 9,
     "as_of": "2026-01-01T00:00:00.000000Z",
     "damaged": False,
+    "beyond": False,
 }
 CAUSES = {
     **FIGURE,
@@ -122,6 +123,7 @@ BACKLOG = {
     "position": 9,
     "as_of": "2026-01-01T00:00:00.000000Z",
     "damaged": False,
+    "beyond": False,
 }
 
 

@@ -629,3 +629,12 @@ def test_what_is_known_to_the_day_is_shown_without_an_hour(tmp_path: Path) -> No
     shown = [row[1] for row in tables(house.get("/insight/cases").text)[0]]
     house.database.close()
     assert [bool(re.search(r"\d:\d\d", each)) for each in shown] == [True, False]
+
+
+@pytest.mark.parametrize(("position", "beyond"), [("699", False), ("999999", True)])
+def test_a_position_beyond_the_record_is_answered_as_the_present(
+    house: House, position: str, beyond: bool
+) -> None:
+    asked = f"as_of={position}"
+    assert ("this is the present" in house.page(asked)) is beyond
+    assert house.api("backlog", asked)["beyond"] is beyond

@@ -32,12 +32,14 @@ class Known:
     `as_of` is the instant that was asked for, or when `position` was known.
     `unfit` above 0 means that the rows are damaged and wait for a rebuild; `held`
     counts events up to there that no one here can read yet, so that nothing counts them.
+    `beyond`: a later position was asked for than has been read; this is the present.
     """
 
     position: int
     as_of: datetime | None
     unfit: int
     held: int
+    beyond: bool = False
 
 
 @dataclass(frozen=True, slots=True)

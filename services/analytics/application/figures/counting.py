@@ -180,7 +180,10 @@ def _known(rows: Snapshot, as_of: AsOf) -> Known:
         position = min(rows.position_at(as_of), complete_to)
         return Known(position, as_of, unfit, rows.held(position))
     position = complete_to if as_of is None else min(as_of, complete_to)
-    return Known(position, rows.known_at(position), unfit, rows.held(position))
+    beyond = as_of is not None and as_of > position
+    return Known(
+        position, rows.known_at(position), unfit, rows.held(position), beyond=beyond
+    )
 
 
 def _too_many(field: str, what: str) -> MalformedError:
