@@ -82,6 +82,7 @@ def test_a_frequency_says_what_it_counts_and_as_of_when(app: FastAPI) -> None:
         "source": "S135",
         "out_of": None,
         "columns": dict.fromkeys(("count", "customers", "countermeasures"), "count"),
+        "shares": {},
         "group_by": ["period", "category"],
         "period": "month",
         "level": 1,
