@@ -15,11 +15,9 @@ from services.analytics.application.figures.answering import (
 from services.analytics.application.figures.causes import BASES, ROOT_CAUSES
 from services.analytics.application.figures.counting import (
     Cases,
-    CauseRow,
     Figures,
     Frequency,
     FrequencyRow,
-    RootCauses,
 )
 from services.analytics.application.figures.frequency import FREQUENCY
 from services.analytics.application.figures.register import FIGURES
@@ -34,7 +32,6 @@ __all__ = [
     "Asked",
     "Basis",
     "Cases",
-    "CauseRow",
     "Figure",
     "Figures",
     "Frequency",
@@ -44,5 +41,4 @@ __all__ = [
     "Line",
     "Number",
     "Question",
-    "RootCauses",
 ]

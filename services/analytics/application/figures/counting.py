@@ -14,7 +14,6 @@ from services.analytics.application.figures.answering import (
     Known,
     Question,
 )
-from services.analytics.application.figures.causes import ROOT_CAUSES
 from services.analytics.application.figures.comparing import compared
 from services.analytics.application.figures.frequency import FREQUENCY
 from services.analytics.domain.figures import MOST_GROUPS, TooManyGroupsError
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from uuid import UUID
     from zoneinfo import ZoneInfo
 
-    from services.analytics.application.figures.answering import Basis, Line
+    from services.analytics.application.figures.answering import Line
     from services.analytics.domain.figures import Selection
     from services.analytics.domain.periods import Period
     from services.analytics.domain.versions import Version
@@ -46,25 +45,8 @@ class FrequencyRow:
 
 
 @dataclass(frozen=True, slots=True)
-class CauseRow:
-    """One cause of a Pareto (S137); `cases` selects exactly its complaints."""
-
-    cause: str | None
-    count: int
-    share: float
-    cumulative_share: float
-    cases: Selection
-
-
-@dataclass(frozen=True, slots=True)
 class Frequency:
     rows: list[FrequencyRow]
-    known: Known
-
-
-@dataclass(frozen=True, slots=True)
-class RootCauses:
-    rows: list[CauseRow]
     known: Known
 
 
@@ -112,26 +94,6 @@ class Figures:
         found = self.answer(FREQUENCY, question)
         rows = [FrequencyRow(dict(line.values), *_count(line)) for line in found.lines]
         return Frequency(rows, found.known)
-
-    def root_causes(
-        self,
-        selection: Selection,
-        *,
-        basis: Basis,
-        level: int | None = None,
-        as_of: AsOf = None,
-    ) -> RootCauses:
-        """Rank causes by the number of complaints, most frequent first (S137)."""
-        question = Question(selection, _NOW, as_of, level=level, basis=basis)
-        found = self.answer(ROOT_CAUSES, question)
-        rows = []
-        for line in found.lines:
-            count, cases = _count(line)
-            share, running = (
-                line.numbers[name].value or 0 for name in ("share", "cumulative_share")
-            )
-            rows.append(CauseRow(line.values["cause"], count, share, running, cases))
-        return RootCauses(rows, found.known)
 
     def answer(self, figure: Figure, question: Question) -> Answer:
         """Answer any figure of the register.
