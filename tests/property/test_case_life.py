@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 import pytest
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -387,6 +388,8 @@ def check_transition(before: State, event: Event, after: State) -> None:
 
 
 TestCaseLife = CaseLife.TestCase
+# An example is a whole life, looked at after every step: half as many prove as much.
+TestCaseLife.settings = settings(max_examples=settings().max_examples // 2)
 
 
 # Every event and every transition is reached by commands alone.
