@@ -138,6 +138,7 @@ def test_an_interrupted_import_ends_and_goes_on_later(
     again = amends.json(*words[:4])
     assert again.pop("source")["kind"] == "csv"
     assert again.pop("batch")
+    assert again.pop("imported_before")["cases"] == again["duplicates"]
     assert again == {
         "read": COUNT,
         "accepted": COUNT - before,

@@ -6,13 +6,13 @@ import random
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from events.vocabulary import Precision
-from services.analytics.application.figures import Figures
+from services.analytics.application.figures import FIGURES, Figures, Question
 from services.analytics.application.recording import record
 from services.analytics.domain.figures import DIMENSIONS, Selection
 from services.analytics.persistence import SqlFactStore
@@ -23,6 +23,7 @@ from services.kernel.errors import MalformedError
 from services.kernel.inbox import Arrived, Inbox
 from services.kernel.vault import Vault
 from tests.support.histories import (
+    START,
     Logged,
     case_number,
     fold_in,
@@ -272,13 +273,15 @@ def test_every_row_opens_exactly_the_cases_that_it_counts(store: SqlFactStore) -
                 level=level,
                 as_of=600,
             ).rows
-            causes = figures.root_causes(
-                selection, basis="reported", level=level, as_of=600
-            ).rows
+            question = Question(selection, START, as_of=600, level=level)
+            causes = figures.answer(FIGURES["root-causes"], question).lines
+            counts = [line.numbers["count"] for line in causes]
             assert rows
-            for row in (*rows, *causes):
-                opened = figures.cases(row.cases, as_of=600, limit=1_000).rows
-                assert len(opened) == row.count, row
+            counted = [(row.cases, row.count) for row in rows]
+            for cases, count in (*counted, *((n.cases, n.value) for n in counts)):
+                assert cases is not None
+                opened = figures.cases(cases, as_of=600, limit=1_000).rows
+                assert len(opened) == count, cases
 
 
 def test_a_period_begins_at_midnight_and_a_span_may_cut_it(store: SqlFactStore) -> None:
@@ -318,7 +321,7 @@ def test_an_answer_that_would_be_too_long_is_refused(
     assert refused.value.errors[0].field == "group_by"
     arrive(store, made_up_log(24, cases=40, events=40)[3:])
     with pytest.raises(MalformedError) as refused:
-        figures.root_causes(ALL, basis="reported", as_of=40)
+        figures.answer(FIGURES["root-causes"], Question(ALL, START, as_of=40))
     assert refused.value.errors[0].field == "basis"
 
 
@@ -361,17 +364,26 @@ def test_root_causes_rank_with_shares(store: SqlFactStore) -> None:
         event = happened("ComplaintReceived", case, category=category)
         arrive(store, [Logged(case, case, event)])
     figures = Figures(store, UTC_ZONE)
-    reported = figures.root_causes(ALL, basis="reported").rows
-    assert [(row.cause, row.count, row.share) for row in reported] == [
-        ("a/x", 5, 0.5),
-        ("a/y", 3, 0.3),
-        ("b", 2, 0.2),
+
+    def ranked(**asked: Any) -> list[tuple[object, ...]]:
+        question = Question(ALL, START, **asked)
+        lines = figures.answer(FIGURES["root-causes"], question).lines
+        return [
+            (
+                line.values["cause"],
+                *(line.numbers[name].value for name in ("count", "share")),
+                line.numbers["cumulative_share"].value,
+            )
+            for line in lines
+        ]
+
+    assert ranked(basis="reported") == [
+        ("a/x", 5, 0.5, 0.5),
+        ("a/y", 3, 0.3, 0.8),
+        ("b", 2, 0.2, 1.0),
     ]
-    assert reported[-1].cumulative_share == 1.0
-    top = figures.root_causes(ALL, basis="reported", level=1).rows
-    assert [(row.cause, row.count) for row in top] == [("a", 8), ("b", 2)]
-    [found] = figures.root_causes(ALL, basis="found").rows
-    assert (found.cause, found.count, found.share) == (None, 10, 1.0)
+    assert ranked(level=1) == [("a", 8, 0.8, 0.8), ("b", 2, 0.2, 1.0)]
+    assert ranked(basis="found") == [(None, 10, 1.0, 1.0)]
 
 
 def test_no_complaint_gives_no_row(store: SqlFactStore) -> None:
@@ -379,11 +391,12 @@ def test_no_complaint_gives_no_row(store: SqlFactStore) -> None:
     for answer in (
         figures.frequency(ALL),
         figures.frequency(ALL, period="day", dimensions=("state",)),
-        figures.root_causes(ALL, basis="found"),
         figures.cases(ALL),
     ):
         assert answer.rows == []
         assert (answer.known.position, answer.known.as_of) == (0, None)
+    causes = figures.answer(FIGURES["root-causes"], Question(ALL, START))
+    assert (causes.lines, causes.known.position) == ([], 0)
 
 
 def test_a_demonstration_is_not_counted_unless_asked_for(store: SqlFactStore) -> None:
