@@ -15,7 +15,14 @@ from bench.p12 import matrix
 
 pytestmark = [pytest.mark.connected, pytest.mark.e2e]
 
-ONE_OF_EACH = ("admin", "agent", "auditor", "channel", "department_handler")
+ONE_OF_EACH = (
+    "admin",
+    "agent",
+    "auditor",
+    "channel",
+    "department_handler",
+    "migration",
+)
 
 
 def tried(folder: Path, *, control: bool = False, only=ONE_OF_EACH):
