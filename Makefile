@@ -125,6 +125,18 @@ words: $(DEV) ## finding by words does not slow down handing in
 importing: $(DEV) ## memory stays flat while a file is read; the rate beside a bare loader
 	$(call PROMISE,importing)
 
+## Figures: ratios to yardsticks of the same run; SUITE=append,load for some, SEED=n again
+
+BENCH = $(BIN)/python -m bench $(if $(SUITE),--suite $(SUITE)) $(if $(SEED),--seed $(SEED))
+
+.PHONY: bench
+bench: $(DEV) ## measure beside limits and peers; figures in build/bench.json
+	$(BENCH)
+
+.PHONY: bench-quick
+bench-quick: $(DEV) ## the same with little work: its checks and counts decide, no times
+	$(BENCH) --quick
+
 ## Made files
 
 .PHONY: schemas
