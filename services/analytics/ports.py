@@ -177,6 +177,9 @@ class FactStore(Protocol):
     def begin_rebuild(self) -> None:
         """Make empty tables beside the live ones, dropping any left over."""
 
+    def require_rebuild(self, tx: Tx) -> None:
+        """Raise `RefusedError` where another process has begun a rebuild since."""
+
     def digest(self, position: int, *, beside: bool) -> str:
         """Hash all rows as they stood at `position`; equal rows give equal hashes."""
 

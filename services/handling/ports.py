@@ -351,6 +351,9 @@ class Record(Protocol):
 
     def load(self, tx: Any, case_id: UUID) -> list[Envelope[Any]]: ...
 
+    def outdated(self, tx: Any, versions: Mapping[UUID, int]) -> set[UUID]:
+        """Name those of these cases that another process has taken further."""
+
     def keys(
         self, tx: Any, wanted: Iterable[tuple[str, str]]
     ) -> dict[tuple[str, str], KeyRow]:

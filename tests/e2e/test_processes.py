@@ -35,16 +35,16 @@ PASSWORD = "correct horse battery staple"  # noqa: S105 of nobody
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def processes(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Processes]:
-    """Give the processes, started: on PostgreSQL handling has two."""
-    environment, handling = {}, 1
+    """Give the processes, started: on PostgreSQL there are two of each service."""
+    environment, each = {}, 1
     if request.param == "postgres":
         server: str = request.getfixturevalue("postgres_url")
         name = f"amends_processes_{os.getpid()}"
         with psycopg.connect(server, autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {name}")
         environment["AMENDS_DATABASE_URL"] = f"{server.rsplit('/', 1)[0]}/{name}"
-        handling = 2
-    running = Processes(tmp_path, environment, handling=handling)
+        each = 2
+    running = Processes(tmp_path, environment, each=each)
     try:
         running.start()
         yield running

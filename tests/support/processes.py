@@ -24,18 +24,17 @@ DEPLOY: Final = Path(__file__).parents[2] / "deploy"
 
 
 class Processes:
-    """The services in `parts`, `handling` perhaps several times, set up as documented.
+    """The services in `parts`, `each` of them so often, set up as documented.
 
     Their environment is one and the same, as from one file; `proxy` is the origin.
     """
 
     def __init__(
-        self, folder: Path, environment: Mapping[str, str], *, handling: int = 1
+        self, folder: Path, environment: Mapping[str, str], *, each: int = 1
     ) -> None:
         self.folder, self.data = folder, folder / "data"
         self._nats_port, self._monitor_port = free_port(), free_port()
         self.ports = {name: free_port() for name in SERVICES}
-        more = [free_port() for _ in range(handling - 1)]
         self._proxy_port = free_port()
         seed = folder / "amends.nk"
         kept_seed(seed)
@@ -51,8 +50,9 @@ class Processes:
         }
         self.cli = RunningAmends(self.data, self.environment)
         self.parts = {name: self._part(name, port) for name, port in self.ports.items()}
-        for number, port in enumerate(more, start=2):
-            self.parts[f"handling {number}"] = self._part("handling", port)
+        for number in range(2, each + 1):
+            for name in SERVICES:
+                self.parts[f"{name} {number}"] = self._part(name, free_port())
         self._others: list[subprocess.Popen[bytes]] = []
 
     def _part(self, name: str, port: int) -> RunningAmends:

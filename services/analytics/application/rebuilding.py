@@ -158,6 +158,7 @@ class _Run:
 
         def add() -> int:
             with self._store.transaction() as tx:
+                self._store.require_rebuild(tx)
                 unfit = record(self._store.beside, tx, entries)
                 self._store.beside.note(tx, known)
             if ended and at_end is not None:

@@ -24,6 +24,7 @@ from services.analytics.persistence.tables import (
     shape,
     tables,
 )
+from services.kernel.errors import RefusedError
 from services.kernel.inbox import INBOX_TABLES
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class SqlFactStore:
         self._consumer = consumer
         self.live = SqlRows(LIVE)
         self.beside = SqlRows(BESIDE)
+        self._rebuilding: int | None = None  # generation of the rebuild begun here
         database.migrate((*INBOX_TABLES, STATE, SHAPE, SEEN))
         with database.write() as tx:
             self._found(tx)
@@ -127,10 +129,22 @@ class SqlFactStore:
         with self._database.write() as tx:
             tx.execute("UPDATE analytics_state SET generation = generation + 1")
             row = tx.fetchone("SELECT generation FROM analytics_state")
+            generation = row[0] if row else 0
             for suffix in (BESIDE, REPLACED):
                 _drop(tx, suffix)
-            for statement in tables(BESIDE, row[0] if row else 0):
+            for statement in tables(BESIDE, generation):
                 tx.execute(statement)
+        self._rebuilding = generation
+
+    def require_rebuild(self, tx: Tx) -> None:
+        # The lock keeps another from beginning until this transaction ends.
+        lock = " FOR SHARE" if tx.dialect == "postgres" else ""
+        row = tx.fetchone(f"SELECT generation FROM analytics_state{lock}")  # noqa: S608 our own words
+        if row is None or row[0] != self._rebuilding:
+            raise RefusedError(
+                "analytics.rebuild_elsewhere",
+                "Another process has begun a rebuild since: wait for that one.",
+            )
 
     def digest(self, position: int, *, beside: bool) -> str:
         suffix = BESIDE if beside else LIVE
@@ -183,6 +197,7 @@ class SqlFactStore:
             tx.execute(
                 "LOCK TABLE complaint_row, log_position IN ACCESS EXCLUSIVE MODE"
             )
+        self.require_rebuild(tx)
         last = tx.fetchone("SELECT MAX(position) FROM log_position")
         if last is not None and (last[0] or 0) > position:
             return False

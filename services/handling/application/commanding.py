@@ -209,6 +209,7 @@ class Commanding:
     def foresee(self, batch: Sequence[Asked]) -> list[Done | Exception]:
         """Say what would become of each command by itself; nothing is kept or sealed."""
         with self._record.writing() as tx:
+            self._forget_outdated(tx, batch)
             return [
                 self._one(tx, each, _Batch({}, {}, foreseen=True)) for each in batch
             ]
@@ -218,12 +219,23 @@ class Commanding:
         for case_id in case_ids:
             self._known.pop(case_id, None)
 
+    def _forget_outdated(self, tx: Any, batch: Sequence[Asked]) -> None:
+        """Read those cases anew that another process has taken further meanwhile."""
+        known = {
+            each.case_id: case.version
+            for each in batch
+            if (case := self._known.get(each.case_id)) is not None
+        }
+        if known:
+            self.forget(self._record.outdated(tx, known))
+
     def _committed(self, batch: Sequence[Asked]) -> list[Done | Exception]:
         try:
             with self._record.writing() as tx:
                 found = self._record.keys(
                     tx, {(each.key_owner, each.key) for each in batch if each.key}
                 )
+                self._forget_outdated(tx, batch)
                 working = _Batch({}, found)
                 results = [self._one(tx, each, working) for each in batch]
                 self._record.keep(

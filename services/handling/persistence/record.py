@@ -14,7 +14,7 @@ from services.kernel.errors import UnavailableError
 from services.kernel.store.database import IN_LIST_LIMIT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from uuid import UUID
 
     from events.envelope import Envelope
@@ -81,6 +81,17 @@ class HandlingRecord:
         )
         return [codec.decode(body) for (body,) in rows]
 
+    def outdated(self, tx: Tx, versions: Mapping[UUID, int]) -> set[UUID]:
+        if tx.dialect == "sqlite":  # this process alone writes
+            return set()
+        cases = list(versions)
+        return {
+            case
+            for start in range(0, len(cases), IN_LIST_LIMIT)
+            for case, version in _newest(tx, cases[start : start + IN_LIST_LIMIT])
+            if version != versions[case]
+        }
+
     def keys(
         self, tx: Tx, wanted: Iterable[tuple[str, str]]
     ) -> dict[tuple[str, str], KeyRow]:
@@ -113,3 +124,13 @@ class HandlingRecord:
             " VALUES (?, ?, ?, ?, ?)",
             keys,
         )
+
+
+def _newest(tx: Tx, cases: Sequence[UUID]) -> list[tuple[UUID, int]]:
+    places = ", ".join("?" * len(cases))
+    rows = tx.fetchall(
+        "SELECT case_id, MAX(version) FROM stored_events"  # noqa: S608 only placeholders
+        f" WHERE case_id IN ({places}) GROUP BY case_id",
+        cases,
+    )
+    return [(case, version) for case, version in rows]

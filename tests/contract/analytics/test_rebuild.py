@@ -18,7 +18,7 @@ from services.analytics.application.rebuilding import (
 from services.analytics.application.recording import record
 from services.analytics.persistence import SqlFactStore
 from services.analytics.ports import Known
-from services.kernel.errors import UnavailableError
+from services.kernel.errors import RefusedError, UnavailableError
 from services.kernel.log_client import Page
 from tests.support.histories import Logged, made_up_log, shuffled
 
@@ -226,6 +226,24 @@ def test_a_swap_waits_until_the_rebuilt_rows_have_what_the_live_ones_have(
     before = store.digest(90, beside=False)
     assert store.swap(80) is False
     assert store.digest(90, beside=False) == before
+
+
+def test_a_rebuild_that_another_process_began_ends_the_one_before(
+    make_database: Callable[..., Database],
+) -> None:
+    """Neither goes on in the other's rows."""
+    log = made_up_log(37, cases=20, events=120)
+    one, other = (
+        SqlFactStore(make_database("analytics"), consumer="analytics") for _ in "ab"
+    )
+    arrive(one, log)
+    one.begin_rebuild()
+    other.begin_rebuild()
+    with pytest.raises(RefusedError), one.transaction() as tx:
+        one.require_rebuild(tx)
+    with pytest.raises(RefusedError):
+        one.swap(120)
+    assert rebuilt(other, StoredLog(log)).equal is True
 
 
 def test_what_cannot_be_read_is_held_with_its_case_and_no_other(

@@ -337,3 +337,18 @@ def test_a_history_is_recorded_once_whoever_imports_it(desk: Desk) -> None:
     assert again == dataclasses.replace(first, repeated=True)
     assert isinstance(changed, RefusedError)
     assert changed.code == "handling.key_reused"
+
+
+def test_what_another_process_did_counts_at_once(
+    desk: Desk, make_database: Callable[..., Database]
+) -> None:
+    """Nothing is decided, foreseen or refused on a case as this process left it."""
+    other = Desk(make_database)
+    desk.ask(accept())
+    if desk.database.dialect == "sqlite":
+        pytest.skip("one process writes on SQLite")
+    (signed,) = other.ask(sign_for(expected_version=3))
+    assert isinstance(signed, Done)
+    seen = sign_for(expected_version=signed.version)
+    for found in desk.commanding.foresee([seen]), desk.ask(seen):
+        assert found == [dataclasses.replace(signed, events=())]
