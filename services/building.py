@@ -30,6 +30,7 @@ from services.kernel.admission import Admission
 from services.kernel.broker.server import API_PREFIX
 from services.kernel.clock import system_clock
 from services.kernel.delegation import IMPORTERS
+from services.kernel.installation import Installation
 from services.kernel.log_client import open_log
 from services.kernel.web.caller import caller
 from services.kernel.web.edge import edge
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from services.handling.domain.policy import Policy
     from services.kernel.clock import Clock
     from services.kernel.folder import DataFolder
+    from services.kernel.measures import Sample
     from services.kernel.settings import Settings
     from services.kernel.web.health import Check
     from services.kernel.web.pages import Pages
@@ -79,6 +81,9 @@ class Service(Protocol):
 
     def progress(self) -> dict[str, int]:
         """Give the last position of its own record, and how far it has read others'."""
+
+    async def figures(self) -> Sequence[Sample]:
+        """Tell what `/metrics` shows of it; never raises."""
 
     async def start(self) -> None: ...
 
@@ -121,7 +126,14 @@ async def started(site: Site, names: Sequence[str] = SERVICES) -> AsyncIterator[
             time_zone=site.settings.time_zone,
             demonstration=site.folder.demonstration,
         )
-        yield _joined(services, pages, admission, live=list(brokers.values()), of=names)
+        yield _joined(
+            services,
+            pages,
+            admission,
+            Installation(site.settings, site.folder),
+            live=list(brokers.values()),
+            of=names,
+        )
 
 
 async def built(site: Site, brokers: Mapping[str, NatsBroker]) -> list[Service]:
@@ -264,6 +276,7 @@ def _joined(
     services: Sequence[Service],
     pages: Pages,
     admission: Admission,
+    installation: Installation,
     *,
     live: Sequence[NatsBroker],
     of: Sequence[str],
@@ -285,7 +298,8 @@ def _joined(
     registry = new_registry()
     checks = [check for service in services for check in service.checks]
     app.include_router(health_router(checks))
-    app.include_router(metrics_router(registry))
+    told = [installation.figures, *(service.figures for service in services)]
+    app.include_router(metrics_router(registry, told))
     app.include_router(Assets("kernel", KERNEL_STATIC).router())
     for service in services:
         for router in service.routers:

@@ -22,8 +22,10 @@ from services.analytics.persistence import SqlFactStore
 from services.kernel.clock import system_clock
 from services.kernel.inbox import Consumer, Following, Inbox, Ward
 from services.kernel.life import BusService
+from services.kernel.measures import LAG_EVENTS
 from services.kernel.store.database import open_database
 from services.kernel.store.secret import kept_secret
+from services.kernel.telling import asked_in_thread, of_quarantine
 from services.kernel.vault import Readings, Vault
 from services.kernel.web.health import Check, Health
 from services.kernel.web.pages.quarantine import quarantine_pages
@@ -44,7 +46,9 @@ if TYPE_CHECKING:
     from services.kernel.inbox import Decode
     from services.kernel.life import Part
     from services.kernel.log_client import LogClient
+    from services.kernel.measures import Sample
     from services.kernel.settings import Settings
+    from services.kernel.telling import Question
     from services.kernel.web.pages import Viewers
 
 NAME = "analytics"
@@ -153,6 +157,18 @@ class AnalyticsService(BusService):
         """Say how far handling's record is in the rows."""
         with self._store.snapshot() as rows:
             return {"handling": rows.standing.complete_to}
+
+    def _questions(self) -> list[Question]:
+        def rows() -> list[Sample]:
+            with self._store.snapshot() as found:
+                complete_to, _, last = found.standing
+            behind = max(0, last - complete_to)
+            return [
+                LAG_EVENTS.of(behind, NAME, "rows"),
+                *of_quarantine(NAME, self.following),
+            ]
+
+        return [*super()._questions(), asked_in_thread(rows)]
 
     def _on_bus(self, client: Client) -> list[Part]:
         self._consumer = Consumer(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from contextlib import closing, contextmanager
+from functools import partial
 from importlib import resources
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -57,6 +58,7 @@ from services.handling.persistence import (
     texts,
 )
 from services.handling.persistence.public_holidays import EDITION, public_days
+from services.kernel.broker.durables import of_feeds
 from services.kernel.clock import new_uuid7, system_clock
 from services.kernel.files import FileStore
 from services.kernel.inbox import Consumer, Following, Inbox, Ward
@@ -68,6 +70,7 @@ from services.kernel.relay import Relay
 from services.kernel.store.application import open_store
 from services.kernel.store.database import open_database
 from services.kernel.store.secret import kept_secret
+from services.kernel.telling import asked_in_thread, lagging, of_quarantine
 from services.kernel.vault import (
     Cleaner,
     Readings,
@@ -96,7 +99,9 @@ if TYPE_CHECKING:
     from services.kernel.inbox import Decode
     from services.kernel.life import Part
     from services.kernel.log_client import LogClient
+    from services.kernel.measures import Sample
     from services.kernel.settings import Settings
+    from services.kernel.telling import Question
 
 NAME = "handling"
 ACTS_PER_MINUTE = 300
@@ -122,7 +127,7 @@ class HandlingService(BusService):
         intake_log: LogClient,
         now: Clock = system_clock,
     ) -> None:
-        self._now, self._read = now, read
+        self._now, self._read, self._feeds = now, read, feeds
         self._record = open_record(
             settings, folder, name=NAME, codec=codec, now=now, secure_delete=True
         )
@@ -318,6 +323,20 @@ class HandlingService(BusService):
     def count(self, wanted: QueueFilter) -> int:
         """Give how many cases of the queue a filter has."""
         return self._handling.count(wanted)
+
+    def _questions(self) -> list[Question]:
+        def behind() -> list[Sample]:
+            store, words = self._record.store, self._word_follower
+            return [
+                *lagging(store, NAME, "words", words.reach()),
+                *of_quarantine(NAME, self.following),
+            ]
+
+        asked = [*super()._questions(), asked_in_thread(behind)]
+        if (client := self._life.client) is not None:
+            durables = {code: each.durable for code, each in self._feeds.items()}
+            asked.append(partial(of_feeds, client, Stream.DEPARTMENTS, durables))
+        return asked
 
     async def start(self) -> None:
         await super().start()

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 import structlog
@@ -20,6 +21,7 @@ from services.intake.api import (
 from services.intake.api import router as api_router
 from services.intake.application.imports import Imports
 from services.intake.application.inquiries import Inquiries
+from services.intake.application.receipts import SEEN_AT_START
 from services.intake.application.registering import Registrar
 from services.intake.application.submitting import Intake
 from services.intake.domain.submission import field_names
@@ -39,18 +41,26 @@ from services.intake.pages.imports import router as import_pages_router
 from services.intake.persistence import IntakeRecord, texts
 from services.intake.ports import ChannelAccess
 from services.kernel.access import Authenticator
-from services.kernel.clock import Clock, new_uuid7, system_clock
+from services.kernel.clock import Clock, from_micros, new_uuid7, system_clock
 from services.kernel.files import EVERY, FileStore
 from services.kernel.folder import DataFolder
 from services.kernel.inbox import Consumer, Decode, Door, Following, Inbox, Ward
 from services.kernel.life import BusService, Part
 from services.kernel.log_client import LogClient, filling
+from services.kernel.measures import Sample
 from services.kernel.record import open_record
 from services.kernel.relay import Relay
 from services.kernel.settings import Settings
 from services.kernel.store.database import open_database
 from services.kernel.store.secret import kept_secret
 from services.kernel.tasks import end
+from services.kernel.telling import (
+    Question,
+    asked_in_thread,
+    lagging,
+    of_pull,
+    of_quarantine,
+)
 from services.kernel.vault import (
     MARKS,
     BlindIndex,
@@ -109,6 +119,7 @@ class IntakeService(BusService):
         `departments` are those of the policy.
         """
         self._now, self._read = now, read
+        self._submissions: Submissions | None = None
         self._sweep: asyncio.Task[None] | None = None
         self._inboxes = {code: each.inbox_prefix for code, each in entrances.items()}
         self._record = open_record(
@@ -183,6 +194,7 @@ class IntakeService(BusService):
             now=now,
             new_id=new_uuid7,
             demonstration=folder.demonstration,
+            silence=settings.channel_silence,
         )
         self.following = Following(
             Inbox(NAME, decode=read, vault=vault, now=now),
@@ -270,7 +282,24 @@ class IntakeService(BusService):
             ),
         ]
 
+    def _questions(self) -> list[Question]:
+        def behind() -> list[Sample]:
+            store, words = self._record.store, self._word_follower
+            return [
+                *lagging(store, NAME, "words", words.reach()),
+                *of_quarantine(NAME, self.following, self._door),
+            ]
+
+        async def receipts() -> list[Sample]:
+            return self.intake.receipts.figures()
+
+        asked = [*super()._questions(), asked_in_thread(behind), receipts]
+        if self._submissions is not None:
+            asked.append(partial(of_pull, NAME, "submissions", self._submissions))
+        return asked
+
     async def start(self) -> None:
+        await asyncio.to_thread(self._hear)
         await super().start()
         await self._file_store.start()
         self._indexing.start()
@@ -285,6 +314,15 @@ class IntakeService(BusService):
         await self._indexing.stop()
         await self._file_store.stop()
         await super().stop()
+
+    def _hear(self) -> None:
+        """Look when each channel last brought something, before this start."""
+        store, receipts = self._record.store, self.intake.receipts
+        after = max(0, store.last_position() - SEEN_AT_START)
+        for entry in store.log(after, SEEN_AT_START):
+            channel = codec.heading(entry.body).channel
+            if channel is not None:
+                receipts.heard(channel, from_micros(entry.committed_at))
 
     async def _swept(self) -> None:
         while True:
@@ -312,8 +350,9 @@ class IntakeService(BusService):
             now=self._now,
             announce_on=subjects.quarantined(NAME),
         )
+        self._submissions = Submissions(client, self.intake, self._inboxes, self._door)
         return [
-            Submissions(client, self.intake, self._inboxes, self._door),
+            self._submissions,
             self._consumer,
             *self._relays,
             Cleaner(self._intake_record.erasures),

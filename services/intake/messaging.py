@@ -390,6 +390,14 @@ class Submissions:
     def fault(self) -> str | None:
         return self._pull.fault
 
+    @property
+    def in_hand(self) -> int:
+        return self._pull.in_hand
+
+    async def lag(self) -> tuple[int, float]:
+        """Give how many submissions wait, and the age in seconds of the oldest."""
+        return await self._pull.lag()
+
     async def run(self) -> None:
         await self._pull.run(self._take)
 

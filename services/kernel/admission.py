@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from services.kernel.access import OPERATOR, Credential, OperatorTokens
@@ -15,6 +16,7 @@ from services.kernel.login import Login
 from services.kernel.passwords import Passwords
 from services.kernel.record import open_record, open_record_for_reading
 from services.kernel.sessions import Sessions
+from services.kernel.telling import asked_in_thread, of_record, told
 from services.kernel.tokens import TokenRegister
 from services.kernel.users import UserRegister
 from services.kernel.web.cookies import CookieHolders
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
     from services.kernel.clock import Clock
     from services.kernel.folder import DataFolder
+    from services.kernel.measures import Sample
     from services.kernel.places import Places
     from services.kernel.settings import Settings
     from services.kernel.web.health import Check
@@ -108,6 +111,11 @@ class Admission:
     def progress(self) -> dict[str, int]:
         """Give the last position of its record; it reads no other."""
         return {"recorded": self._record.store.last_position()}
+
+    async def figures(self) -> list[Sample]:
+        """Tell how far its record reaches. Never raises."""
+        asked = asked_in_thread(partial(of_record, self._record))
+        return await told(self.name, [asked])
 
     async def start(self) -> None:
         self._record.start()

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
 
+from services.kernel import measures, telling
 from services.kernel.broker.connection import connect_forever, stop_broker
 from services.kernel.store.writer import Writer
 from services.kernel.tasks import end
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
     from services.kernel.inbox import Consumer
     from services.kernel.log_client import LogClient
+    from services.kernel.measures import Sample
     from services.kernel.record import Record
     from services.kernel.relay import Relay
     from services.kernel.store.recorder import LogEntry
@@ -78,6 +81,11 @@ class Life:
         if self._task is not None:
             await end(self._task)
         await stop_broker(self._broker)
+
+    @property
+    def client(self) -> Client | None:
+        """The connection, where there is one now."""
+        return self._client if self._client and self._client.is_connected else None
 
     async def health(self) -> Health:
         """Say whether the broker can be reached now."""
@@ -170,6 +178,31 @@ class BusService:
             {} if self._own is None else {"recorded": self._own.store.last_position()}
         )
         return {**recorded, self._follows: read}
+
+    async def figures(self) -> list[Sample]:
+        """Tell what `/metrics` and `amends top` show of it. Never raises."""
+        return await telling.told(self.name, self._questions())
+
+    def _questions(self) -> list[telling.Question]:
+        """Give what to ask for figures; each service adds what only it has."""
+        name, consumer = self.name, self._consumer
+        asked: list[telling.Question] = [self._own_figures]
+        if self._own is not None:
+            asked.append(telling.asked_in_thread(partial(telling.of_record, self._own)))
+        asked += [
+            telling.asked_in_thread(partial(telling.of_relay, name, relay))
+            for relay in self._relays
+        ]
+        if consumer is not None:
+            asked.append(partial(telling.of_pull, name, "consumer", consumer))
+        return asked
+
+    async def _own_figures(self) -> list[Sample]:
+        found = self._writer.figures()
+        found.append(measures.BROKER.of(self._life.client is not None, self.name))
+        if self._consumer is not None:
+            found += telling.of_inbox(self.name, self._consumer)
+        return found
 
     def _on_bus(self, client: Client) -> Sequence[Part]:
         """Make what runs on the bus, and keep `_relays` and `_consumer` of it."""

@@ -77,6 +77,9 @@ class RelayStatus:
     state: State
     position: int
     fault: str | None
+    sent: int = 0
+    accepted: int = 0
+    unanswered: int = 0
 
     @property
     def healthy(self) -> bool:
@@ -122,6 +125,7 @@ class Relay:
         self._state: State = "starting"
         self._fault: str | None = None
         self._fruitless = 0
+        self._located = False
         self._stopping = asyncio.Event()
         self._running = asyncio.Lock()
 
@@ -129,8 +133,28 @@ class Relay:
     def position(self) -> int:
         return self._pipe.position
 
+    def oldest(self) -> tuple[int, int | None] | None:
+        """Give how many events are not in the stream, and when the first was committed.
+
+        The instant is in microseconds, None where nothing is left; None altogether
+        until the stream's end was found. One read of the log, however long that is.
+        """
+        if not self._located:
+            return None
+        position = self.position
+        return self._log.last_position() - position, _first(self._log, position)
+
     def status(self) -> RelayStatus:
-        return RelayStatus(self._stream, self._state, self.position, self._fault)
+        pipe = self._pipe
+        return RelayStatus(
+            self._stream,
+            self._state,
+            self.position,
+            self._fault,
+            pipe.sent,
+            pipe.accepted,
+            pipe.unanswered,
+        )
 
     async def run(self) -> None:
         """Relay until `stop` or cancellation; no failure ends it."""
@@ -221,6 +245,7 @@ class Relay:
         if hint.position >= position:
             position, suffix = hint.position, ""
         self._pipe.restart(position - 1 if suffix else position, state.last_seq)
+        self._located = True
         return _Place(position, suffix, expect)
 
     async def _message(self, **which: Any) -> RawStreamMsg | None:
@@ -330,6 +355,12 @@ class _Place:
     position: int
     suffix: str
     expect: tuple[str, str]
+
+
+def _first(log: LogReader, after: int) -> int | None:
+    """Give when the first entry behind a position was committed, if there is one."""
+    entries = log.log(after, 1)
+    return entries[0].committed_at if entries else None
 
 
 def _id_of(message: RawStreamMsg) -> str:

@@ -10,6 +10,7 @@ import shlex
 import shutil
 import zoneinfo
 from collections.abc import Container, Iterable, Iterator, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, NamedTuple
 from urllib.parse import urlsplit
@@ -88,6 +89,16 @@ def _command(value: str) -> str:
     if not words or shutil.which(words[0]) is None:
         raise ValueError
     return value
+
+
+def _minutes(value: object) -> object:
+    """Read `code=minutes`, several of them separated by commas."""
+    if not isinstance(value, str):
+        return value
+    pairs = [each.partition("=") for each in value.split(",")]
+    if not all(code.strip() and int(minutes) > 0 for code, _, minutes in pairs):
+        raise ValueError
+    return {code.strip(): timedelta(minutes=int(m)) for code, _, m in pairs}
 
 
 def _lower(value: object) -> object:
@@ -229,6 +240,20 @@ class Settings(pydantic_settings.BaseSettings):
         "region and address are read from AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, "
         "AWS_REGION and AWS_ENDPOINT_URL.",
         allowed="s3://bucket or s3://bucket/prefix; needs the extra s3",
+    )
+    channel_silence: Annotated[
+        dict[str, timedelta],
+        pydantic_settings.NoDecode,
+        pydantic.BeforeValidator(_minutes),
+    ] = _setting(
+        {},
+        "Minutes for which a channel may bring no complaint until an alert is raised.",
+        allowed="channel=minutes, separated by commas, such as phone=60,web=720",
+    )
+    certificate: Annotated[Path, AfterValidator(_readable)] | None = _setting(
+        None,
+        "Certificate (PEM) of the proxy in front, so that its end is told in time.",
+        allowed="a file that this process may read",
     )
     log_format: Annotated[
         Literal["auto", "console", "json"], pydantic.BeforeValidator(_lower)

@@ -15,6 +15,7 @@ import pytest
 
 from events.vocabulary import State
 from services.intake.domain.submission import Submission
+from services.kernel.measures import MEASURES
 from tests.support.reference_pages import PAGES
 from tests.support.running import RunningAmends
 
@@ -136,6 +137,12 @@ def test_the_glossary_knows_every_state():
     assert set(told) == {state.name for state in State}
 
 
+def told_of(page: str) -> set[str]:
+    """Name the figures of ours on a page of `/metrics`."""
+    ours = re.findall(r"^# TYPE (amends_\S+) ", page, re.MULTILINE)
+    return {name for name in ours if not name.endswith("_created")}
+
+
 @pytest.mark.e2e
 def test_every_route_is_documented(tmp_path: Path):
     """`### GET /api/…` heads what the reference says of a route."""
@@ -144,6 +151,7 @@ def test_every_route_is_documented(tmp_path: Path):
         amends.start()
         with amends.client() as client:
             schema = client.get("/api/openapi.json").json()
+            figures = client.get("/metrics").text
     finally:
         amends.end()
     served = {
@@ -151,6 +159,7 @@ def test_every_route_is_documented(tmp_path: Path):
         for path, methods in schema["paths"].items()
         for method in methods
     }
+    assert told_of(figures) == {each.name for each in MEASURES}
     page = (DOCS / "reference/http.md").read_text()
     told = set(re.findall(r"^### `([A-Z]+ /\S*)`$", page, re.MULTILINE))
     assert told - OUTSIDE_SCHEMA == served

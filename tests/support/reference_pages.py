@@ -13,6 +13,7 @@ from services.handling.domain.refusals import FORBIDDEN
 from services.handling.domain.refusals import REFUSALS as CASE_REFUSALS
 from services.kernel import errors
 from services.kernel.errors import AmendsError
+from services.kernel.measures import MEASURES
 from services.kernel.settings import settings_reference
 from services.kernel.web.problems import STATUSES
 
@@ -57,6 +58,42 @@ On the command line it is a line on standard error and exit status 1.
 | code | status | what to do |
 |---|---|---|
 """
+
+
+METRICS: Final = """\
+# Figures of the services
+
+Each process tells its figures at [`GET /metrics`](http.md#get-metrics), in the form of Prometheus; `amends top` shows them in a terminal, and `deploy/prometheus/alerts.yml` watches over them.
+They hold no personal data: every label is a code of amends, of the policy or of a channel.
+Asking costs a few reads of an index and two words with the broker for each durable, however long the history is; what does not answer within 2 s is left out and counted in `amends_figures_missing`.
+
+A *follower* is whoever reads a record or a stream in its order:
+
+| `follower` | `service` | what it does |
+|---|---|---|
+| `relay_INTAKE` | intake | publishes what intake recorded |
+| `relay_CASES`, `relay_DEPARTMENTS` | handling | publishes what handling recorded, and each department's copies |
+| `consumer` | handling | makes cases of complaints |
+| `consumer` | intake | keeps what customers see of their case |
+| `consumer`, `rows` | analytics | keeps the rows of figures; `rows` counts what lies behind a hole in them |
+| `submissions` | intake | takes complaints in from the stream SUBMIT |
+| `words` | intake, handling | keeps the index by which words are found |
+| `sealer` | intake, handling, access | extends the ledger; on SQLite never behind |
+
+The program of a department has figures of its own, `amends_feed_…`; one that reads by HTTP keeps its own position, and amends does not know it.
+What the libraries tell of the process (`process_resident_memory_bytes`, `python_gc_…`) stands beside.
+
+| figure | kind | labels | what it says |
+|---|---|---|---|
+"""
+
+
+def metrics() -> str:
+    return METRICS + "".join(
+        f"| `{each.name}` | {each.kind} "
+        f"| {', '.join(f'`{label}`' for label in each.labels)} | {each.meaning} |\n"
+        for each in MEASURES
+    )
 
 
 def settings() -> str:
@@ -147,6 +184,7 @@ def _sentence(node: ast.expr) -> str:
 
 PAGES: Final[dict[Path, Callable[[], str]]] = {
     ROOT / "docs/reference/settings.md": settings,
+    ROOT / "docs/reference/metrics.md": metrics,
     ROOT / "docs/reference/cli.md": commands,
     ROOT / "docs/reference/refusals.md": refusals,
 }

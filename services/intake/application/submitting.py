@@ -5,7 +5,7 @@ Complaints that wait together are committed together. Nobody is answered before.
 
 import asyncio
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import Final
@@ -14,6 +14,7 @@ from uuid import UUID
 from events import subjects
 from events.envelope import Actor
 from events.vocabulary import Origin
+from services.intake.application.receipts import Receipts
 from services.intake.application.registering import Receipt, Registrar, Request
 from services.intake.domain.receipt import case_id, keyed
 from services.intake.domain.submission import Submission, UploadedFile
@@ -26,6 +27,7 @@ from services.kernel.errors import (
     MalformedError,
     NotFoundError,
     RefusedError,
+    UnavailableError,
 )
 from services.kernel.store.writer import Writer
 from services.kernel.vault import Uploads
@@ -46,8 +48,13 @@ class Intake:
         now: Clock,
         new_id: Callable[[dt.datetime], UUID],
         demonstration: bool = False,
+        silence: Mapping[str, dt.timedelta] | None = None,
     ) -> None:
-        """In a `demonstration` whatever comes in is made up, and marked as such."""
+        """In a `demonstration` whatever comes in is made up, and marked as such.
+
+        `silence` says how long a channel may bring nothing.
+        """
+        self.receipts = Receipts(silence or {}, began=now())
         self._demonstration = demonstration
         self._record = record
         self._registrar = registrar
@@ -74,8 +81,15 @@ class Intake:
         request = self.prepare(
             document, key=key, caller=caller, correlation_id=correlation_id
         )
-        await self._looked_through(request)
-        return await self._writer.call(self._registrar.register, request)
+        try:
+            await self._looked_through(request)
+            receipt = await self._writer.call(self._registrar.register, request)
+        except UnavailableError as error:
+            self.receipts.refused(error.code)
+            raise
+        if not receipt.repeated:
+            self.receipts.given(request.key.channel, receipt.received_at)
+        return receipt
 
     async def _looked_through(self, request: Request) -> None:
         """Have files looked at that could not be when they came.

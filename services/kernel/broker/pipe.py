@@ -32,6 +32,7 @@ class Pipe:
     refusal: str | None = None
     handled: int = 0
     sequence: int = 0
+    accepted: int = 0
     _refused_at: int | None = None
     _answered: asyncio.Event = field(default_factory=asyncio.Event)
     _under_way: dict[str, int] = field(default_factory=dict)
@@ -39,6 +40,15 @@ class Pipe:
     _count: int = 0
     _inbox: str = ""
     _subscription: Any = None
+
+    @property
+    def sent(self) -> int:
+        """How many messages were sent since the start, those sent again included."""
+        return self._count
+
+    @property
+    def unanswered(self) -> int:
+        return len(self._under_way)
 
     @property
     def position(self) -> int:
@@ -132,4 +142,5 @@ class Pipe:
         if answer.get("stream") != self.stream:
             return f"stream {answer.get('stream')} took the subject"
         self.sequence = max(self.sequence, int(answer["seq"]))
+        self.accepted += 1
         return None

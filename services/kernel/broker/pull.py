@@ -16,6 +16,7 @@ from nats.errors import Error as NatsError
 from nats.js.api import ConsumerInfo
 from nats.js.errors import NotFoundError
 
+from services.kernel.broker.durables import lag_of
 from services.kernel.broker.headers import POSITION
 
 HAND: Final = 1_000
@@ -109,6 +110,18 @@ class StandingPull:
         """Ask the server how far the durable came, all workers together."""
         info: ConsumerInfo = await self._js.consumer_info(self._stream, self._durable)
         return info
+
+    @property
+    def in_hand(self) -> int:
+        """How many messages were taken and are not handled yet."""
+        return len(self._in_hand)
+
+    async def lag(self) -> tuple[int, float]:
+        """Give how many messages nobody has handled, and the age in seconds of the oldest.
+
+        Two questions to the server, whatever lies in the stream.
+        """
+        return await lag_of(self._js, await self.info())
 
     async def position_at(self, sequence: int) -> int | None:
         """Give the log position of a message of the stream; None if it is gone."""

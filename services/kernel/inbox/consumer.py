@@ -18,6 +18,7 @@ from services.kernel.clock import micros
 from services.kernel.inbox.effects import Arrived
 from services.kernel.inbox.quarantine import told_of
 from services.kernel.inbox.rows import Gap, Waiting
+from services.kernel.measures import ITEMS, Spread
 from services.kernel.tasks import end
 
 if TYPE_CHECKING:
@@ -95,6 +96,8 @@ class Consumer:
         self._announce_on = announce_on
         self._js = nc.jetstream()
         self._most_waiting = most_waiting
+        self.taken = Spread(ITEMS)
+        """Events of one batch."""
         self._waiting = _NOTHING
         self._waits = 0  # as `waiting.total`, kept up between two looks
         self._floor = 0
@@ -117,6 +120,14 @@ class Consumer:
             fault=self._pull.fault or self._fault,
         )
 
+    @property
+    def in_hand(self) -> int:
+        return self._pull.in_hand
+
+    async def lag(self) -> tuple[int, float]:
+        """Give how many events are not handled, and the age in seconds of the oldest."""
+        return await self._pull.lag()
+
     async def run(self) -> None:
         """Consume until `stop` or cancellation; no failure ends it."""
         keeping = asyncio.create_task(self._keep())
@@ -134,6 +145,7 @@ class Consumer:
     async def _handle(self, messages: Sequence[Msg]) -> None:
         arrived = [self._read(message) for message in messages]
         await self._applied(arrived)
+        self.taken.add(len(arrived))
 
     async def _applied(self, arrived: Sequence[Arrived]) -> None:
         outcome = await self._following.take(arrived)

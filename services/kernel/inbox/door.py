@@ -162,6 +162,12 @@ class Door:
 
         return await self._writer.run(work)
 
+    def counted(self, tx: Tx) -> dict[str, int]:
+        """Count what waits for a person, by the code of its refusal."""
+        return dict(
+            tx.fetchall("SELECT code, COUNT(*) FROM refused_at_door GROUP BY code")
+        )
+
     async def body(self, message: Quarantined) -> bytes:
         """Give a message's bytes to be taken in again: no person sees them."""
         return await self._writer.run(

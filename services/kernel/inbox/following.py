@@ -46,7 +46,7 @@ class Following:
 
     async def take(self, arrived: Sequence[Arrived]) -> Applied:
         """Apply events in one transaction with whatever else waits for the writer."""
-        return await self._writer.call(self._take, arrived)
+        return await self._writer.call(self._take, arrived, ours=True)
 
     def take_at_once(self, arrived: Sequence[Arrived]) -> Applied:
         """Apply events in this thread: for whoever writes here alone.

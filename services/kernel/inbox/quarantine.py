@@ -238,6 +238,15 @@ class Quarantine:
             ) in rows
         ]
 
+    def counted(self, tx: Tx) -> list[tuple[str, int]]:
+        """Count what waits, by its reason."""
+        rows = tx.fetchall(
+            "SELECT detail, COUNT(*) FROM inbox_waiting"
+            " WHERE consumer = ? AND reason = 'poison' GROUP BY detail",
+            (self._consumer,),
+        )
+        return [(reason or "", count) for reason, count in rows]
+
     def one(self, tx: Tx, document_id: UUID) -> Quarantined:
         """Give one of them; raises NotFoundError."""
         for each in self.all(tx):

@@ -5,12 +5,23 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
 
 from services.kernel.errors import UnavailableError
+from services.kernel.measures import (
+    BATCH_ITEMS,
+    BATCH_SECONDS,
+    ITEMS,
+    QUEUE,
+    QUEUE_LIMIT,
+    SECONDS,
+    Sample,
+    Spread,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,6 +31,9 @@ R = TypeVar("R")
 
 BATCH = 500
 """At most this many items are handed to a handler at once."""
+LIMIT = 2_000
+"""At most this many items wait: four batches, some seconds of work. Whoever comes when
+there are as many is refused at once, instead of a receipt that would come too late."""
 
 _log = structlog.get_logger(__name__)
 
@@ -39,8 +53,10 @@ class Writer:
     commit serves them all; nobody is answered before the handler returned.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, limit: int = LIMIT) -> None:
         self._name = name
+        self.limit = limit
+        self._items, self._seconds = Spread(ITEMS), Spread(SECONDS)
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._stopping = False
@@ -67,16 +83,24 @@ class Writer:
                 _answer([job], [_stopping()])
 
     async def call(
-        self, handler: Callable[[Sequence[I]], Sequence[R | Exception]], item: I
+        self,
+        handler: Callable[[Sequence[I]], Sequence[R | Exception]],
+        item: I,
+        *,
+        ours: bool = False,
     ) -> R:
         """Have `item` handled in a batch and give its result.
 
         `handler` takes 1 to 500 items and gives as many results, in order; a result
         that is an exception is raised to that caller alone. What `handler` raises is
-        raised to every caller of the batch. Raises `UnavailableError` when stopping.
+        raised to every caller of the batch. Raises `UnavailableError` when stopping, and
+        when too many wait already; `ours` is work of the service itself, which comes one
+        piece after the other and is never turned away.
         """
         if self._stopping or self._thread is None:
             raise _stopping()
+        if not ours and self._jobs.qsize() >= self.limit:
+            raise _full()
         loop = asyncio.get_running_loop()
         job = _Job(handler, item, loop, loop.create_future())
         self._jobs.put(job)
@@ -89,17 +113,29 @@ class Writer:
         def alone(_: Sequence[None]) -> Sequence[R]:
             return (work(),)
 
-        return await self.call(alone, None)
+        return await self.call(alone, None, ours=True)
+
+    def figures(self) -> list[Sample]:
+        """Tell how many wait, how many were committed together, and how long it took."""
+        return [
+            QUEUE.of(self._jobs.qsize(), self._name),
+            QUEUE_LIMIT.of(self.limit, self._name),
+            BATCH_ITEMS.of(self._items, self._name),
+            BATCH_SECONDS.of(self._seconds, self._name),
+        ]
 
     def _work(self) -> None:
         job = self._jobs.get()
         while job is not None:
             batch, job = self._gather(job)
+            begun = time.perf_counter()
             try:
                 results = batch[0].handler([each.item for each in batch])
             except Exception as error:  # noqa: BLE001 it is every caller's answer
                 results = [error] * len(batch)
             self.handled += len(batch)
+            self._items.add(len(batch))
+            self._seconds.add(time.perf_counter() - begun)
             _answer(batch, results)
             if job is None:
                 job = self._jobs.get()
@@ -126,6 +162,14 @@ def _stopping() -> UnavailableError:
         "service.stopping",
         "The service is stopping: send the same again in a few seconds.",
         retry_after=5,
+    )
+
+
+def _full() -> UnavailableError:
+    return UnavailableError(
+        "service.busy",
+        "More is waiting here than can be kept now: send the same again in a few seconds.",
+        retry_after=2,
     )
 
 

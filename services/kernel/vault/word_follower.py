@@ -125,6 +125,11 @@ class WordFollower:
                 return from_micros(left[0].committed_at) if left else None
         return None
 
+    def reach(self) -> int:
+        """Say how far all is taken in, or holds no words."""
+        with self._database.read() as tx:
+            return max(self._index.reach(tx), self._passed)
+
     def take(self) -> int:
         """Take in the next lot, in the writer's thread; say how far it all is now."""
         begun = time.perf_counter()

@@ -1,9 +1,11 @@
-"""Prometheus: requests counted and timed by route template, and the page that tells.
+"""`/metrics` for Prometheus: requests counted and timed, and what the services tell.
 
-`/metrics` holds figures only, but it is for the machine's own network: the proxy in
-front forwards neither it nor `/health`.
+It holds figures only, but it is for the machine's own network: the proxy in front
+forwards neither it nor `/health`.
 """
 
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Final
 
 from fastapi import APIRouter
@@ -16,11 +18,32 @@ from prometheus_client import (
     ProcessCollector,
     generate_latest,
 )
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+)
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
 from starlette.responses import Response
 
+from services.kernel.measures import (
+    HTTP_REQUESTS,
+    HTTP_SECONDS,
+    MEASURES,
+    SECONDS,
+    Measure,
+    Sample,
+    Spread,
+)
+
+Told = Callable[[], Awaitable[Iterable[Sample]]]
+"""Gives figures as they are now; it answers in bounded time and never raises."""
+
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
-_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
+_KEPT: Final = frozenset({HTTP_REQUESTS, HTTP_SECONDS})
+"""What the registry itself keeps; the others are asked for."""
 
 
 def new_registry() -> CollectorRegistry:
@@ -35,16 +58,16 @@ def new_registry() -> CollectorRegistry:
 class HttpMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self._requests = Counter(
-            "amends_http_requests",
-            "Answers by method, route template and status.",
-            ("method", "route", "status"),
+            HTTP_REQUESTS.name.removesuffix("_total"),
+            HTTP_REQUESTS.meaning,
+            HTTP_REQUESTS.labels,
             registry=registry,
         )
         self._seconds = Histogram(
-            "amends_http_request_seconds",
-            "Time from a request's first byte to its answer's last.",
-            ("method", "route"),
-            buckets=_SECONDS,
+            HTTP_SECONDS.name,
+            HTTP_SECONDS.meaning,
+            HTTP_SECONDS.labels,
+            buckets=SECONDS,
             registry=registry,
         )
 
@@ -55,11 +78,55 @@ class HttpMetrics:
         self._seconds.labels(method, route).observe(seconds)
 
 
-def metrics_router(registry: CollectorRegistry) -> APIRouter:
+def metrics_router(registry: CollectorRegistry, told: Sequence[Told]) -> APIRouter:
+    """Serve `/metrics`: what the registry counted, and what each of `told` says now."""
     router = APIRouter(tags=["health"])
 
     @router.get("/metrics", include_in_schema=False)
-    def metrics() -> Response:
-        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+    async def metrics() -> Response:
+        found = await asyncio.gather(*(each() for each in told))
+        samples = [sample for each in found for sample in each]
+
+        def written() -> bytes:
+            asked = CollectorRegistry()
+            asked.register(_Asked(samples))
+            return generate_latest(registry) + generate_latest(asked)
+
+        return Response(
+            await asyncio.to_thread(written), media_type=CONTENT_TYPE_LATEST
+        )
 
     return router
+
+
+class _Asked(Collector):
+    """Samples by measure; one without a sample is told of all the same."""
+
+    def __init__(self, samples: Iterable[Sample]) -> None:
+        self._of: dict[Measure, list[Sample]] = {
+            each: [] for each in MEASURES if each not in _KEPT
+        }
+        for sample in samples:
+            self._of[sample.measure].append(sample)
+
+    def collect(self) -> Iterable[Metric]:
+        return [_family(measure, samples) for measure, samples in self._of.items()]
+
+
+def _family(measure: Measure, samples: Iterable[Sample]) -> Metric:
+    given = measure.name, measure.meaning
+    if measure.kind == "histogram":
+        spread = HistogramMetricFamily(*given, labels=measure.labels)
+        for _, labels, value in samples:
+            assert isinstance(value, Spread)  # noqa: S101 - as declared, for mypy
+            spread.add_metric(labels, value.buckets(), value.total)
+        return spread
+    family: CounterMetricFamily | GaugeMetricFamily = (
+        CounterMetricFamily(*given, labels=measure.labels)
+        if measure.kind == "counter"
+        else GaugeMetricFamily(*given, labels=measure.labels)
+    )
+    for _, labels, value in samples:
+        assert not isinstance(value, Spread)  # noqa: S101 - as declared, for mypy
+        family.add_metric(labels, value)
+    return family

@@ -1,11 +1,13 @@
 """The standing pull holds only what its hand may hold, and gives back what failed."""
 
 import asyncio
+import time
 from contextlib import asynccontextmanager
 
 import pytest
 
 from services.kernel.broker import pull as pull_module
+from services.kernel.broker.headers import COMMITTED_AT
 from services.kernel.broker.provision import ConsumerSpec
 from services.kernel.broker.pull import StandingPull
 from tests.support.bus import Bus
@@ -50,6 +52,33 @@ def test_everything_comes_in_order_and_is_acknowledged(open_bus):
             assert seen == [*(str(n).encode() for n in range(800)), b"late"]
             assert await pending_of(bus) == (0, 0)
             assert pull.fault is None
+
+    asyncio.run(scenario())
+
+
+def test_it_tells_how_many_are_left_and_how_old_the_first_is(open_bus):
+    """Counted from the commit that a message tells."""
+
+    async def scenario() -> None:
+        async with open_bus() as bus:
+            await bus.provide(ConsumerSpec(bus.stream, "d", ack_wait=30))
+            pull = StandingPull(bus.client, stream=bus.stream, durable="d", batch=1)
+            assert await pull.lag() == (0, 0.0)
+            now, told = time.time(), []
+            for ago in (5_000, 2_000, 100):
+                said = {COMMITTED_AT: str(int((now - ago) * 1e6))}
+                await bus.js.publish(bus.subject("x"), b"x", headers=said)
+
+            async def handle(_messages) -> None:
+                told.append(await pull.lag())
+
+            task = asyncio.create_task(pull.run(handle))
+            await until(lambda: len(told) == 3)
+            await pull.stop()
+            await task
+            assert [left for left, _ in told] == [3, 2, 1]
+            assert told[0][1] >= 5_000 > told[1][1] >= 2_000 > told[2][1] >= 100
+            assert await pull.lag() == (0, 0.0)
 
     asyncio.run(scenario())
 

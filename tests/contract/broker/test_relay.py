@@ -129,6 +129,25 @@ def test_every_event_arrives_once_in_order_byte_for_byte(open_bus):
     asyncio.run(scenario())
 
 
+def test_it_tells_what_is_not_in_the_stream_and_since_when(open_bus):
+    """Before the stream's end was found it tells nothing: all would seem unpublished."""
+
+    async def scenario() -> None:
+        async with open_bus() as bus:
+            log = filled(3)
+            relay = make_relay(bus, log)
+            assert relay.oldest() is None
+            async with running(relay):
+                await until(lambda: relay.position == 3)
+            assert relay.oldest() == (0, None)
+            assert (relay.status().sent, relay.status().accepted) == (3, 3)
+            log.append()
+            log.append()
+            assert relay.oldest() == (2, log.entries[3].committed_at)
+
+    asyncio.run(scenario())
+
+
 @pytest.mark.parametrize("sent", [True, False], ids=["sent", "unsent"])
 @pytest.mark.parametrize("at", [1, 2, 3, 5, 17])
 def test_a_crash_at_any_message_leaves_the_exact_sequence(open_bus, at, sent):

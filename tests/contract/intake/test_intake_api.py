@@ -1,10 +1,15 @@
 """Intake's HTTP contract (design section 5) over both databases."""
 
+import asyncio
 import json
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+from uuid import UUID
 
 import pytest
 
 from services.kernel.errors import UnavailableError
+from services.kernel.measures import RECEIPTS_REFUSED
 from tests.support.intake import GOOD
 from tests.support.intake_http import URL, UUID_KEY, door, sent
 
@@ -89,6 +94,39 @@ def test_what_cannot_be_kept_gets_no_receipt(http):
     assert refused.status_code == 503
     assert refused.headers["retry-after"] == "5"
     assert "receipt_no" not in refused.text
+
+
+def test_beyond_what_can_wait_each_is_told_at_once_and_receipts_are_kept(http):
+    """Whoever is refused knows it while the recorder has not answered anybody."""
+    busy, release, writer = Event(), Event(), http.bench.writer
+    receipts = http.bench.intake.receipts
+
+    def slow() -> None:
+        busy.set()
+        release.wait()
+
+    def refused() -> int:
+        found = {each.measure: each.value for each in receipts.figures()}
+        return found.get(RECEIPTS_REFUSED, 0)
+
+    writer.limit = 20
+    requests = [("POST", URL, sent(GOOD, key=str(UUID(int=n)))) for n in range(60)]
+    with ThreadPoolExecutor(2) as beside:
+        beside.submit(lambda: asyncio.run(writer.run(slow)))
+        busy.wait()
+        answering = beside.submit(http.together, requests)
+        while refused() < 40:
+            assert not answering.done()
+        assert writer.figures()[0].value == 20, "no more is held than may wait"
+        release.set()
+        answers = answering.result()
+    given = [each.json() for each in answers if each.status_code == 201]
+    turned_away = [each for each in answers if each.status_code == 503]
+    assert (len(given), len(turned_away)) == (20, 40)
+    assert {each.json()["code"] for each in turned_away} == {"service.busy"}
+    assert all(int(each.headers["retry-after"]) > 0 for each in turned_away)
+    kept = {str(event.case_id) for event in http.bench.events()}
+    assert kept == {each["case_id"] for each in given}
 
 
 def test_a_batch_answers_every_line(http):

@@ -91,7 +91,7 @@ def whole(registry: CollectorRegistry | None = None) -> ASGIApp:
     install(root)
     root.mount("/api/intake", service())
     root.include_router(health_router([]))
-    root.include_router(metrics_router(registry))
+    root.include_router(metrics_router(registry, ()))
     return edge(root, HttpMetrics(registry), limit=LIMIT)
 
 

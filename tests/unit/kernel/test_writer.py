@@ -139,3 +139,33 @@ def test_a_caller_that_went_away_disturbs_nobody(writer: Writer) -> None:
         return await stays
 
     assert asyncio.run(main()) == 2
+
+
+def test_who_comes_when_too_many_wait_is_refused_at_once() -> None:
+    """Those that wait are handled all the same, and so is the service's own work."""
+    writer = Writer("test", limit=3)
+    writer.start()
+    done: list[int] = []
+
+    def keep(items: Sequence[int]) -> Sequence[int]:
+        done.extend(items)
+        return items
+
+    async def main() -> list[int | BaseException]:
+        release = await hold(writer)
+        calls = [asyncio.create_task(writer.call(keep, n)) for n in range(10)]
+        await asyncio.sleep(0)
+        own = asyncio.create_task(writer.run(lambda: done.append(99)))
+        await asyncio.sleep(0)
+        refused = [call for call in calls if call.done()]
+        assert len(refused) == 7, "told while the thread is still busy"
+        release.set()
+        await own
+        return await asyncio.gather(*calls, return_exceptions=True)
+
+    answers = asyncio.run(main())
+    writer.stop()
+    assert answers[:3] == [0, 1, 2]
+    assert {type(each) for each in answers[3:]} == {UnavailableError}
+    assert all(each.code == "service.busy" and each.retry_after for each in answers[3:])
+    assert done == [0, 1, 2, 99]
