@@ -1,7 +1,6 @@
 """No sequence of commands leaves the graph of domain.md 6.3 or breaks what guards promise."""
 
 from collections.abc import Collection, Iterator
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 
@@ -28,11 +27,12 @@ from events.catalogue import (
 )
 from events.envelope import Actor, Envelope, Event
 from events.vocabulary import DocumentKind, RemedyKind, State
-from services.handling.domain.case import Case, evolve
+from services.handling.domain.case import Case
 from services.handling.domain.clocks import next_due
 from services.handling.domain.commands import COMMANDS, Command
 from services.handling.domain.decisions import available, decide
 from services.handling.domain.decisions.rules import OPEN
+from services.handling.domain.evolution import evolve
 from services.handling.domain.policy import Policy
 from services.kernel.errors import ForbiddenError, RefusedError
 from tests.support.given import (
@@ -466,4 +466,4 @@ def test_commands_reach_every_event_and_every_transition():
 def test_evolution_gives_the_same_case_every_time():
     history = enveloped(received())
     assert folded(history) == folded(history)
-    assert replace(folded(history), level=1) != folded(history)
+    assert folded(history)._replace(level=1) != folded(history)

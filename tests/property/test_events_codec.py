@@ -13,6 +13,7 @@ from events.catalogue import EVENTS
 from events.codec import MalformedEventError, UnreadableEventError
 from events.envelope import Envelope, Event
 from tests.support.event_strategies import any_envelope, envelopes
+from tests.support.read_quickly import same_when_quick
 
 # Chance decides what it reaches: the report counts the tests of single cases alone.
 pytestmark = pytest.mark.no_cover
@@ -33,6 +34,7 @@ def test_decode_undoes_encode(event: type[Event]):
         body = codec.encode(envelope)
         assert codec.decode(body) == envelope
         assert codec.encode(codec.decode(body)) == body
+        same_when_quick(envelope)
         assert codec.peek(body) == (
             envelope.case_id,
             envelope.version,

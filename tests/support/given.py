@@ -35,9 +35,10 @@ from events.catalogue import (
 from events.envelope import Actor, DocumentRef, Envelope, Event, Money, envelop
 from events.examples import EXAMPLES
 from events.vocabulary import AssignmentRole, DocumentKind, RemedyKind
-from services.handling.domain.case import Case, evolve
+from services.handling.domain.case import Case
 from services.handling.domain.commands import Command
 from services.handling.domain.decisions import decide
+from services.handling.domain.evolution import evolve
 from services.handling.domain.policy import Policy, parse_policy
 from services.kernel.errors import ForbiddenError, RefusedError
 

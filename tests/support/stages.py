@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from events import codec
-from services.handling.domain.case import evolve
+from services.handling.domain.evolution import evolve
 from services.handling.persistence import WorkList
 from services.kernel.store.application import EventStore, open_store
 from tests.support.given import STAGES, enveloped

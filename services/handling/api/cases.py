@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
@@ -280,7 +279,7 @@ def router(
 
 def case_json(history: History) -> dict[str, Any]:
     """Give the case as plain values, with the position that it stands at."""
-    state = asdict(history.case)
+    state = history.case._asdict()
     shown = _plain({name: state[name] for name in SHOWN})
     return {"case_id": str(state["id"]), **shown, "position": history.position}
 

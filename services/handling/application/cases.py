@@ -11,7 +11,7 @@ from stdnum import damm
 
 from events import codec
 from services.handling.application.past import PastPage, queue_at
-from services.handling.domain.case import Case, evolve
+from services.handling.domain.evolution import evolve
 from services.kernel.clock import from_micros
 from services.kernel.errors import NotFoundError
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from events.envelope import Envelope
+    from services.handling.domain.case import Case
     from services.handling.ports import (
         CaseList,
         CaseStore,

@@ -21,7 +21,6 @@ from pydantic import ValidationError
 
 from events.envelope import DocumentRef, Envelope, envelop
 from events.vocabulary import Origin
-from services.handling.domain.case import Case, evolve
 from services.handling.domain.commands import (
     COMMANDS,
     Command,
@@ -31,6 +30,7 @@ from services.handling.domain.commands import (
 from services.handling.domain.decisions import decide, hindrance
 from services.handling.domain.decisions.history import happened
 from services.handling.domain.decisions.rules import require_writable
+from services.handling.domain.evolution import evolve
 from services.handling.ports import KeyRow, TakenError
 from services.kernel.errors import (
     AmendsError,
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
 
     from events.envelope import Actor
     from events.vocabulary import Channel, DocumentKind
+    from services.handling.domain.case import Case
     from services.handling.domain.commands import Sealer
     from services.handling.domain.policy import Policy
     from services.handling.ports import Record

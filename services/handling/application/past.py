@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from events import codec
-from services.handling.domain.case import evolve
 from services.handling.domain.decisions.rules import ENDED
+from services.handling.domain.evolution import evolve
 from services.handling.ports import Listed
 
 if TYPE_CHECKING:

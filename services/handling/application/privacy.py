@@ -14,7 +14,7 @@ from events.catalogue import SubjectErased
 from events.envelope import Actor, Envelope, envelop
 from events.vocabulary import Origin
 from services.handling.application.commanding import concerned
-from services.handling.domain.case import Case, evolve
+from services.handling.domain.evolution import evolve
 from services.handling.domain.privacy import (
     Erasure,
     Hold,
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from events.vocabulary import ErasureBasis
     from services.handling.application.cases import Handling
+    from services.handling.domain.case import Case
     from services.handling.domain.policy import Policy
     from services.handling.domain.privacy import HoldReason
     from services.handling.ports import PrivacyRecord

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from events.vocabulary import ErasureBasis
-from services.handling.domain.case import Case, evolve
+from services.handling.domain.evolution import evolve
 from services.handling.domain.privacy import Erasure, Hold, HoldReason, Person
 from services.kernel.clock import from_micros, micros
 from services.kernel.vault import Erasures
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from events.envelope import Envelope
+    from services.handling.domain.case import Case
     from services.handling.persistence.record import HandlingRecord
     from services.handling.persistence.work_list import WorkList
     from services.kernel.store.application import EventStore

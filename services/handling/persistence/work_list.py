@@ -13,9 +13,9 @@ from uuid import UUID
 import structlog
 
 from events import codec
-from services.handling.domain.case import evolve
 from services.handling.domain.clocks import next_dues
 from services.handling.domain.decisions.rules import ENDED
+from services.handling.domain.evolution import evolve
 from services.handling.ports import Listed, QueueFilter, Tallied
 from services.kernel.clock import from_micros, micros
 from services.kernel.store.database import IN_LIST_LIMIT

@@ -10,11 +10,11 @@ from zoneinfo import ZoneInfo
 from fastapi import FastAPI
 
 from services.handling.api import cases
+from services.handling.application.canonical import canonical
 from services.handling.application.cases import Handling
 from services.handling.application.looking import look
 from services.handling.application.replaying import PARTITIONS, joined, replay_part
-from services.handling.domain.canonical import canonical
-from services.handling.domain.case import evolve
+from services.handling.domain.evolution import evolve
 from services.handling.persistence.case_order import in_case_order
 from services.kernel.access import Credential
 from services.kernel.clock import from_micros, rfc3339

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from events import codec
+from services.handling.application.canonical import canonical
 from services.handling.application.cases import Handling
 from services.handling.application.replaying import (
     PARTITIONS,
@@ -16,7 +17,6 @@ from services.handling.application.replaying import (
     joined,
     replay_part,
 )
-from services.handling.domain.canonical import canonical
 from services.handling.persistence import case_order
 from services.handling.persistence.case_order import in_case_order
 from services.kernel.errors import NotFoundError, RefusedError

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -99,7 +98,7 @@ def test_what_was_closed_when_is_found_until_it_lives_again(house: DeskHouse) ->
         return found(house, state="CLOSED", **wanted)
 
     case = house.handling.history(str(CASE)).case
-    ended = replace(case, state=State.CLOSED, closed_at=NOW)
+    ended = case._replace(state=State.CLOSED, closed_at=NOW)
     with house.database.write() as tx:
         house.work_list.keep(tx, [ended])
     later = NOW + timedelta(microseconds=1)
@@ -185,7 +184,7 @@ def test_nothing_is_due_of_what_has_ended_or_was_imported(house: DeskHouse) -> N
     house.receive(imported, origin=Origin.MIGRATION, receipt_no="4000000000000000")
     case = house.handling.history(str(CASE)).case
     with house.database.write() as tx:
-        house.work_list.keep(tx, [replace(case, state=State.CLOSED)])
+        house.work_list.keep(tx, [case._replace(state=State.CLOSED)])
     assert found(house, by_due=True) == list(NUMBERS[1:])
 
 

@@ -9,13 +9,15 @@ from events.vocabulary import Origin, Precision
 from services.cli.cases import print_case
 from services.handling.application.cases import History, Known
 from services.handling.application.clocks import timed
-from services.handling.domain.case import Case, evolve
+from services.handling.domain.evolution import evolve
 from tests.support.given import assigned, enveloped, folded
 from tests.support.histories import happened
 from tests.support.timing import CLOCKWORK
 
 if TYPE_CHECKING:
     import pytest
+
+    from services.handling.domain.case import Case
 
 MIDNIGHT = datetime(2011, 12, 31, 16, tzinfo=UTC)
 """Of New Year in Shanghai."""

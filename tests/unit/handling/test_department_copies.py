@@ -15,7 +15,7 @@ from events.envelope import Envelope
 from events.examples import EXAMPLES
 from events.vocabulary import AssignmentRole, Audience, Origin
 from services.handling.application.commanding import concerned
-from services.handling.domain.case import evolve
+from services.handling.domain.evolution import evolve
 from services.handling.messaging.feeds import department_copies
 from services.kernel.store.recorder import LogEntry
 from tests.support.given import (

@@ -6,7 +6,6 @@ import datetime as dt
 import hashlib
 import io
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -199,7 +198,7 @@ def test_closed_this_month_is_the_month_of_the_organisation(
     case = house.handling.history(str(CASE)).case
     closed = dt.datetime.fromisoformat(closed_at)
     with house.database.write() as tx:
-        ended = replace(case, state=State.CLOSED, closed_at=closed)
+        ended = case._replace(state=State.CLOSED, closed_at=closed)
         house.work_list.keep(tx, [ended])
     *_, whole = board(
         house.handling,

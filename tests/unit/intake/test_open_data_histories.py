@@ -3,7 +3,6 @@
 import datetime as dt
 import json
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -26,7 +25,7 @@ pytestmark = pytest.mark.real_data
 
 NOW = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
 IMPORT = Actor(id="migration", role="migration")
-CASE = replace(given(received()).case, origin="migration")
+CASE = given(received()).case._replace(origin="migration")
 
 
 class Services:
@@ -54,7 +53,7 @@ class Services:
         return {"status": 201, "case_id": case_id}
 
     def record(self, line: dict[str, Any]) -> dict[str, Any]:
-        case = replace(CASE, received_at=self.received.pop(line["case_id"]))
+        case = CASE._replace(received_at=self.received.pop(line["case_id"]))
         command = RecordHistory.model_validate(line["with"])
         facts = decide(case, command, actor=IMPORT, now=NOW, policy=DEFAULT_POLICY)
         times = happened(case, command, facts, NOW)

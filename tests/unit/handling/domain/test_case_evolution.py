@@ -16,7 +16,8 @@ from events.catalogue import (
 )
 from events.examples import EXAMPLES
 from events.vocabulary import State
-from services.handling.domain.case import evolve
+from services.handling.domain import evolution
+from services.handling.domain.evolution import evolve
 from tests.support.given import (
     AGENT,
     CUSTOMER,
@@ -66,6 +67,7 @@ EXPECTED = {
 
 def test_every_event_of_the_catalogue_has_a_meaning():
     assert set(get_args(AnyEvent)) == set(EVENTS.values())
+    assert evolution._CHANGES.keys() == EVENTS.keys() - {"ComplaintReceived"}
 
 
 @pytest.mark.parametrize("stage", STAGES)

@@ -1,6 +1,5 @@
 """The past of an imported case: as its source states it, once, with nothing filled in."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -33,7 +32,7 @@ DISPUTED: list[dict[str, Any]] = [
 def imported(at: str = "2015-03-18T04:00:00Z") -> Given:
     """A case of which only the receipt is recorded, of that day."""
     case = given(received()).case
-    past = replace(case, origin="migration", received_at=datetime.fromisoformat(at))
+    past = case._replace(origin="migration", received_at=datetime.fromisoformat(at))
     return Given(past, given(received()).last, given(received()).policy)
 
 
@@ -139,7 +138,7 @@ def test_only_what_was_imported_has_a_history_to_record():
 
 def test_a_history_is_recorded_before_anything_else():
     its = given(accepted())
-    begun = Given(replace(its.case, origin="migration"), its.last, its.policy)
+    begun = Given(its.case._replace(origin="migration"), its.last, its.policy)
     begun.when(history(*DISPUTED), IMPORT).then_refused("case.history_begun")
 
 

@@ -1,6 +1,5 @@
 """An import that is revoked: no figure counts its cases, and nothing is lost."""
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
@@ -51,7 +50,7 @@ STATED: Final = past(
 
 def imported(*more: Past) -> Given:
     its = given(received(imported_from=BATCH), *more)
-    return Given(replace(its.case, origin="migration"), its.last, its.policy)
+    return Given(its.case._replace(origin="migration"), its.last, its.policy)
 
 
 def test_a_case_of_a_revoked_import_is_counted_no_more_and_can_be_again():

@@ -8,8 +8,8 @@ import pytest
 
 from events.examples import EXAMPLES
 from events.vocabulary import ErasureBasis, State
-from services.handling.domain.case import evolve
 from services.handling.domain.decisions.rules import require_writable
+from services.handling.domain.evolution import evolve
 from services.handling.domain.privacy import (
     Erasure,
     Hold,
@@ -24,7 +24,7 @@ NOW = dt.datetime(2026, 3, 1, 8, 0, tzinfo=dt.UTC)
 DAY = dt.timedelta(days=1)
 ANN = UUID(int=1)
 OPEN = evolve(None, EXAMPLES["ComplaintReceived"])
-ENDED = replace(OPEN, state=State.CLOSED)
+ENDED = OPEN._replace(state=State.CLOSED)
 HOLD = Hold(
     hold_id=UUID(int=9),
     subject_id=ANN,
@@ -100,5 +100,5 @@ def test_a_hold_needs_a_day_to_come_and_data_to_keep() -> None:
 def test_nothing_is_written_about_somebody_who_was_erased() -> None:
     require_writable(OPEN)
     with pytest.raises(RefusedError) as refusal:
-        require_writable(replace(OPEN, erased=True))
+        require_writable(OPEN._replace(erased=True))
     assert refusal.value.code == "case.erased"
