@@ -105,6 +105,13 @@ imports: $(DEV) ## who may import whom
 PROMISE = $(BIN)/python -m bench.$(1) --size $(or $(SIZE),ci) $(if $(CONTROL),--control) \
   $(if $(SEED),--seed $(SEED))
 
+FAULT = $(BIN)/python -m tests.faults.$(1) --size $(or $(SIZE),ci) \
+  $(if $(CONTROL),--control) $(if $(SEED),--seed $(SEED))
+
+.PHONY: p1
+p1: $(DEV) ## no receipt is lost by a crash, whatever is killed
+	$(call FAULT,p01)
+
 .PHONY: p7
 p7: $(DEV) ## one bad message never holds up the others
 	$(call PROMISE,p07)

@@ -25,7 +25,14 @@ NOBODY: Final = 65534
 
 @contextmanager
 def running_postgres() -> Iterator[str]:
-    """Yield `postgresql://user:password@127.0.0.1:port/database` of a new server.
+    """Yield `postgresql://user:password@127.0.0.1:port/database` of a new server."""
+    with postgres_server() as server:
+        yield server.url
+
+
+@contextmanager
+def postgres_server(*, fsync: bool = False) -> Iterator["PostgresServer"]:
+    """Give a new server that can be killed and started again.
 
     Its files lie in a fresh temporary folder and go with it. PostgreSQL refuses to
     run as root, so under root the server, and a copy of its programs that it may
@@ -33,22 +40,85 @@ def running_postgres() -> Iterator[str]:
     """
     folder = Path(tempfile.mkdtemp(prefix="amends-postgres-"))
     try:
-        package, account = _package(), dict[str, Any]()
-        if os.geteuid() == 0:
-            package, account = _give_to_nobody(package, folder)
-        programs = package / "pginstall" / "bin"
-        password = secrets.token_hex(16)
-        _initialise(programs, folder, password, account)
-        port = _free_port()
-        url = f"postgresql://postgres:{password}@127.0.0.1:{port}/postgres"
-        server = _start(programs, folder, port, account)
+        server = PostgresServer(folder, fsync=fsync)
+        server.launch()
         try:
-            _wait_until_ready(server, url, folder / "log")
-            yield url
+            server.until_ready()
+            yield server
         finally:
-            _stop(server)
+            server.stop()
     finally:
         shutil.rmtree(folder)
+
+
+class PostgresServer:
+    """PostgreSQL with its files in `folder`."""
+
+    def __init__(self, folder: Path, *, fsync: bool) -> None:
+        package, self._account = _package(), dict[str, Any]()
+        if os.geteuid() == 0:
+            package, self._account = _give_to_nobody(package, folder)
+        self._programs = package / "pginstall" / "bin"
+        self._folder, self._fsync = folder, fsync
+        self._port = _free_port()
+        password = secrets.token_hex(16)
+        _initialise(self._programs, folder, password, self._account)
+        self.url = f"postgresql://postgres:{password}@127.0.0.1:{self._port}/postgres"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def launch(self) -> None:
+        """Begin, and do not wait."""
+        command: list[str | Path] = [
+            self._programs / "postgres",
+            f"-D{self._folder / 'data'}",
+            f"-p{self._port}",
+            "-clisten_addresses=127.0.0.1",
+            "-cunix_socket_directories=",
+            # Off, unless told otherwise: no test pulls the plug of the machine.
+            f"-cfsync={'on' if self._fsync else 'off'}",
+            "-cmax_connections=200",
+        ]
+        with (self._folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                command,
+                cwd=self._folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C is for pytest, which then stops us
+                preexec_fn=dying_with_us(signal.SIGQUIT),  # noqa: PLW1509 - see there
+                **self._account,
+            )
+
+    def until_ready(self) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while (
+            self.process and self.process.poll() is None and time.monotonic() < deadline
+        ):
+            with suppress(psycopg.OperationalError):
+                psycopg.connect(self.url, connect_timeout=2).close()
+                return
+            time.sleep(0.05)
+        log = (self._folder / "log").read_text(errors="replace")
+        message = f"PostgreSQL did not start:\n{log}"
+        raise RuntimeError(message)
+
+    def kill(self) -> None:
+        """End it as a crash does: nobody is left to tell its children."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+        self.process = None
+
+    def stop(self) -> None:
+        if self.process is None:
+            return
+        self.process.send_signal(signal.SIGINT)  # "fast": ends sessions, then itself
+        try:
+            self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGQUIT)
+            self.process.wait(STOP_SECONDS)
 
 
 def _package() -> Path:
@@ -103,48 +173,3 @@ def _free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
-
-
-def _start(
-    programs: Path, folder: Path, port: int, account: dict[str, Any]
-) -> "subprocess.Popen[bytes]":
-    command: list[str | Path] = [
-        programs / "postgres",
-        f"-D{folder / 'data'}",
-        f"-p{port}",
-        "-clisten_addresses=127.0.0.1",
-        "-cunix_socket_directories=",
-        "-cfsync=off",  # no test pulls the plug of the machine
-        "-cmax_connections=200",
-    ]
-    with (folder / "log").open("wb") as log:
-        return subprocess.Popen(
-            command,
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,  # Ctrl-C is for pytest, which then stops us
-            preexec_fn=dying_with_us(signal.SIGQUIT),  # noqa: PLW1509 - see there
-            **account,
-        )
-
-
-def _wait_until_ready(server: "subprocess.Popen[bytes]", url: str, log: Path) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while server.poll() is None and time.monotonic() < deadline:
-        with suppress(psycopg.OperationalError):
-            psycopg.connect(url, connect_timeout=2).close()
-            return
-        time.sleep(0.05)
-    message = f"PostgreSQL did not start:\n{log.read_text(errors='replace')}"
-    raise RuntimeError(message)
-
-
-def _stop(server: "subprocess.Popen[bytes]") -> None:
-    server.send_signal(signal.SIGINT)  # "fast": ends sessions, then itself
-    try:
-        server.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        server.send_signal(signal.SIGQUIT)
-        server.wait(STOP_SECONDS)

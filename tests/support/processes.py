@@ -33,15 +33,15 @@ class Processes:
         self, folder: Path, environment: Mapping[str, str], *, each: int = 1
     ) -> None:
         self.folder, self.data = folder, folder / "data"
-        self._nats_port, self._monitor_port = free_port(), free_port()
+        self.broker = Broker(folder, self.data)
         self.ports = {name: free_port() for name in SERVICES}
         self._proxy_port = free_port()
         seed = folder / "amends.nk"
         kept_seed(seed)
         self.environment = {
             **environment,
-            "AMENDS_NATS_URL": f"nats://127.0.0.1:{self._nats_port}",
-            "AMENDS_NATS_MONITOR_URL": f"http://127.0.0.1:{self._monitor_port}",
+            "AMENDS_NATS_URL": self.broker.url,
+            "AMENDS_NATS_MONITOR_URL": self.broker.monitor,
             "AMENDS_NATS_CREDENTIALS": str(seed),
             **{
                 f"AMENDS_{name.upper()}_URL": f"http://127.0.0.1:{port}"
@@ -65,12 +65,16 @@ class Processes:
     def proxy(self) -> str:
         return f"http://127.0.0.1:{self._proxy_port}"
 
-    def start(self) -> None:
-        # The accounts are written before there is a broker that could know them.
+    def prepare(self) -> None:
+        """Write the accounts, before there is a broker that could know them."""
         refused = self.cli.run("provision", check=False)
         assert refused.returncode == 1, refused.stdout
         assert "accounts.conf" in refused.stderr
-        self._start_broker()
+
+    def start(self) -> None:
+        self.prepare()
+        self.broker.launch()
+        self.broker.until_ready()
         self.cli.run("provision")
         self.start_services()
         self._start_proxy()
@@ -115,29 +119,7 @@ class Processes:
         for other in reversed(self._others):
             other.terminate()
             other.wait(PATIENCE)
-
-    def _start_broker(self) -> None:
-        accounts = self.data / "departments" / "accounts.conf"
-        text = (
-            (DEPLOY / "nats-server.conf")
-            .read_text()
-            .replace("/var/lib/nats", str(self.folder / "nats"))
-            .replace(":4222", f":{self._nats_port}")
-            .replace(":8222", f":{self._monitor_port}")
-        )
-        text = text.replace("# include", "include")
-        (self.folder / "accounts.conf").symlink_to(accounts)
-        config = self.folder / "nats.conf"
-        config.write_text(text)
-        self._others.append(
-            subprocess.Popen(
-                [find_binary(), "-c", str(config)],
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                preexec_fn=dying_with_us(),  # noqa: PLW1509 - see there
-            )
-        )
-        self._until(f"http://127.0.0.1:{self._monitor_port}/healthz")
+        self.broker.end()
 
     def _start_proxy(self) -> None:
         """Run nginx with the shipped file, on loopback and without TLS."""
@@ -181,17 +163,77 @@ class Processes:
                 preexec_fn=dying_with_us(signal.SIGTERM),  # noqa: PLW1509 - it tells its workers
             )
         )
-        self._until(f"{self.proxy}/status")
+        until_answers(f"{self.proxy}/status")
 
-    @staticmethod
-    def _until(url: str) -> None:
-        def answers() -> bool:
-            try:
-                return httpx.get(url).is_success
-            except httpx.TransportError:
-                return False
 
-        _patiently(answers, url)
+class Broker:
+    """nats-server with the shipped file: start it, kill it, start it again."""
+
+    def __init__(self, folder: Path, data: Path) -> None:
+        self._folder, self._data = folder, data
+        self._port, self._monitor_port = free_port(), free_port()
+        self._config = folder / "nats.conf"
+        self.store = folder / "nats"
+        self.log = folder / "nats.log"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"nats://127.0.0.1:{self._port}"
+
+    @property
+    def monitor(self) -> str:
+        return f"http://127.0.0.1:{self._monitor_port}"
+
+    def launch(self) -> None:
+        """Begin, and do not wait."""
+        if not self._config.exists():
+            self._configure()
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [find_binary(), "-c", str(self._config)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                preexec_fn=dying_with_us(),  # noqa: PLW1509 - see there
+            )
+
+    def until_ready(self) -> None:
+        until_answers(f"{self.monitor}/healthz")
+
+    def kill(self) -> None:
+        """End it as a crash does."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+        self.process = None
+
+    def end(self) -> None:
+        if self.process is not None:
+            self.kill()
+
+    def _configure(self) -> None:
+        text = (
+            (DEPLOY / "nats-server.conf")
+            .read_text()
+            .replace("/var/lib/nats", str(self.store))
+            .replace(":4222", f":{self._port}")
+            .replace(":8222", f":{self._monitor_port}")
+            .replace("# include", "include")
+        )
+        accounts = self._data / "departments" / "accounts.conf"
+        (self._folder / "accounts.conf").symlink_to(accounts)
+        self._config.write_text(text)
+
+
+def until_answers(url: str) -> None:
+    def answers() -> bool:
+        try:
+            return httpx.get(url).is_success
+        except httpx.TransportError:
+            return False
+
+    _patiently(answers, url)
 
 
 def _patiently(happened: Callable[[], bool], what: str) -> None:

@@ -44,6 +44,8 @@ class RunningAmends:
     ) -> None:
         self.data = data
         self.verb = verb
+        self.program: tuple[str, ...] = (sys.executable, "-m", "services.cli")
+        """What is run: amends, or a test's own beginning of it."""
         self.port = free_port()
         self.environment = {
             **{k: v for k, v in os.environ.items() if not k.startswith("AMENDS_")},
@@ -63,7 +65,7 @@ class RunningAmends:
         """Begin, and do not wait."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "services.cli", *self.verb],
+                [*self.program, *self.verb],
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
