@@ -77,7 +77,9 @@ async def running(
             token=token,
         )
         app = await stack.enter_async_context(started(site, (name,)))
-        await stack.enter_async_context(answering(app, listener))
+        await stack.enter_async_context(
+            answering(app, listener, notice=settings.notice_seconds)
+        )
         yield f"http://{host}:{bound}"
         _log.info("amends.stopping", service=name)
 

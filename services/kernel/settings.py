@@ -197,6 +197,12 @@ class Settings(pydantic_settings.BaseSettings):
         allowed="32 characters or more, the same in every process",
         secret=True,
     )
+    notice_seconds: Annotated[float, Field(ge=0, le=300)] = _setting(
+        0,
+        "Seconds for which a process of `amends run` that was told to end still answers "
+        "while `/health/ready` says 503, for balancers that look there.",
+        allowed="0 to 300",
+    )
     stream_days: Annotated[int, Field(ge=1, le=3650)] = _setting(
         30, "Days that an event stays in its stream.", allowed="1 to 3650"
     )

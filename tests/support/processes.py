@@ -86,6 +86,15 @@ class Processes:
         for part in self.parts.values():
             part.until(part._answers, f"{part.verb} answers")
 
+    def restart(self, name: str) -> None:
+        """End one as an upgrade does, wait until it has ended, and start it again."""
+        part = self.parts[name]
+        assert part.process is not None
+        part.process.send_signal(signal.SIGTERM)
+        assert part.process.wait(PATIENCE) == 0
+        part.process = None
+        self.start_services()
+
     def client(self) -> httpx.Client:
         """Give a browser's way in, through the proxy."""
         return httpx.Client(base_url=self.proxy, timeout=30, follow_redirects=True)
@@ -128,11 +137,13 @@ class Processes:
         text = re.sub(r"ssl_certificate.*", "", text)
         for name, port in (("intake", 8081), ("handling", 8082), ("analytics", 8083)):
             servers = "".join(
-                f"server 127.0.0.1:{part.port};"
+                f"server 127.0.0.1:{part.port} max_fails=0;"
                 for part in self.parts.values()
                 if part.verb[1] == name
             )
-            text = text.replace(f"server 127.0.0.1:{port};", servers)
+            shipped = f"server 127.0.0.1:{port} max_fails=0;"
+            assert shipped in text
+            text = text.replace(shipped, servers)
         place = self.folder / "nginx"
         place.mkdir(mode=0o755)
         config = place / "nginx.conf"

@@ -7,7 +7,10 @@ from typing import Any, Final
 
 import structlog
 from fastapi import APIRouter
+from starlette.requests import Request
 from starlette.responses import JSONResponse
+
+from services.kernel.web.serving import ending
 
 _PATIENCE: Final = 2.0  # seconds; a check that hangs has failed
 _log = structlog.get_logger(__name__)
@@ -38,8 +41,15 @@ def health_router(checks: Sequence[Check]) -> APIRouter:
     async def live() -> dict[str, str]:
         return {"status": "live"}
 
-    @router.get("/ready", responses={503: {"description": "A required check failed"}})
-    async def ready() -> JSONResponse:
+    @router.get(
+        "/ready",
+        responses={
+            503: {"description": "A required check failed, or the process ends"}
+        },
+    )
+    async def ready(request: Request) -> JSONResponse:
+        if ending(request.scope).is_set():
+            return JSONResponse({"status": "ending", "checks": {}}, status_code=503)
         found = await asyncio.gather(*(_ask(check) for check in checks))
         pairs = list(zip(checks, found, strict=True))
         ok = all(health.ok for check, health in pairs if check.required)

@@ -1,11 +1,17 @@
-"""HTTP on one address: bound before anything starts, ended after open requests."""
+"""HTTP on one address: bound before anything starts, ended after open requests.
+
+Who sends complaints through a proxy notices no restart of one of several processes:
+first `/health/ready` says 503, then the listener closes, whoever is connected by then is
+answered, and a later one is refused before anything was sent, so that the proxy turns
+to the next process.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import socket
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import uvicorn
 
@@ -14,10 +20,12 @@ from services.kernel.errors import RefusedError
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-    from starlette.types import ASGIApp, Receive, Scope, Send
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 DRAIN: Final = 10
 """Seconds that open requests have to end."""
+LINGER: Final = 1.0
+"""Seconds that a new connection has to bring its request when the server ends."""
 
 _ENDING: Final = "amends.ending"
 
@@ -35,15 +43,46 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         yield
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let nobody down who is connected already, and listen no more."""
+        waiting = [each for listener in sockets or [] for each in _connected(listener)]
+        for server in self.servers:  # at once: a later one is refused
+            server.close()
+        loop = asyncio.get_running_loop()
+        for connection in waiting:
+            await loop.connect_accepted_socket(self._protocol, connection)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LINGER):
+                while any(each.cycle is None for each in self._connections()):  # noqa: ASYNC110 uvicorn has no event
+                    await asyncio.sleep(0.01)
+        await super().shutdown(sockets)
+
+    def _protocol(self) -> asyncio.Protocol:
+        made: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg]
+            config=self.config,
+            server_state=self.server_state,
+            app_state=self.lifespan.state,
+        )
+        return made
+
+    def _connections(self) -> set[Any]:
+        """Give them; `cycle` is None until the first request of one has come."""
+        return self.server_state.connections
+
 
 @contextlib.asynccontextmanager
-async def answering(app: ASGIApp, listener: socket.socket) -> AsyncIterator[None]:
-    """Answer on the listener while the block runs, then let open requests end."""
+async def answering(
+    app: ASGIApp, listener: socket.socket, *, notice: float = 0.0
+) -> AsyncIterator[None]:
+    """Answer on the listener while the block runs, then let open requests end.
+
+    For `notice` seconds before that it only says that it ends (`/health/ready`).
+    """
     ends = asyncio.Event()
 
     async def told(scope: Scope, receive: Receive, send: Send) -> None:
         scope[_ENDING] = ends
-        await app(scope, receive, send)
+        await app(scope, receive, _closing(send) if ends.is_set() else send)
 
     server = _Server(
         uvicorn.Config(
@@ -62,8 +101,31 @@ async def answering(app: ASGIApp, listener: socket.socket) -> AsyncIterator[None
         yield
     finally:
         ends.set()
+        await asyncio.sleep(notice)
         server.should_exit = True
         await serve
+
+
+def _closing(send: Send) -> Send:
+    """Answer as the last time on this connection."""
+
+    async def sent(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = [*message.get("headers", ()), (b"connection", b"close")]
+            message = {**message, "headers": headers}
+        await send(message)
+
+    return sent
+
+
+def _connected(listener: socket.socket) -> list[socket.socket]:
+    """Take in everybody who is connected by now."""
+    listener.setblocking(False)
+    found: list[socket.socket] = []
+    with contextlib.suppress(OSError):  # there are no more
+        while True:
+            found.append(listener.accept()[0])
+    return found
 
 
 def listen(host: str, port: int) -> socket.socket:
