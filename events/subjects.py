@@ -28,6 +28,9 @@ SUBJECTS: Final = {
 }
 """What each stream captures; none captures `ASKS`, whose messages are never stored."""
 
+FEED_RESTARTED: Final = "FeedRestarted"
+"""A department's copies begin anew: in place of an event's type, and of no case."""
+
 ASKS: Final = "amends.ask.>"
 
 PARTITIONS: Final = "0123456789abcdef"

@@ -46,6 +46,7 @@ async def running(
         )
     folder = DataFolder(settings.data)
     folder.make()
+    folder.require_whole()
     folder.require_own(settings.database_url, settings.nats_url)
     token = settings.service_token or read_service_token(folder.path)
     if token is None:

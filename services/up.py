@@ -67,6 +67,7 @@ async def serving(
     sys.setswitchinterval(SWITCH_INTERVAL)
     folder = DataFolder(settings.data)
     folder.make()
+    folder.require_whole()
     folder.require_own(settings.database_url, settings.nats_url)
     async with AsyncExitStack() as stack:
         stack.enter_context(folder.held())

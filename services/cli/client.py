@@ -67,6 +67,14 @@ def with_running_or_none(work: Callable[[httpx.Client | None], R]) -> R:
     return _worked(lambda running, _: work(running), client, settings)
 
 
+def running_here(settings: Settings) -> bool:
+    """Say whether services run on the data folder."""
+    client = _running(settings)
+    if client is not None:
+        client.close()
+    return client is not None
+
+
 def answer(response: httpx.Response) -> Any:
     """Give the JSON of an answer; raises AmendsError as the service refused."""
     if response.is_success:

@@ -165,14 +165,18 @@ def register(*, as_json: bool) -> None:
 def reapply(kept: Path | None, *, as_json: bool) -> None:
     rows = _kept(kept) if kept else []
 
-    def ask(client: httpx.Client, _: Settings) -> Any:
-        done = answer(client.post(f"{PRIVACY}/reapply", json={"rows": rows}))
-        again = {"rows": done["rows"]}
-        answer(client.post("/api/intake/privacy/reapply", json=again))
-        return {"applied": done["applied"]}
+    applied = with_services(lambda client, _: erase_again(client, rows))
+    human = f"Erased again: {applied}."
+    show({"applied": applied}, as_json=as_json, human=human)
 
-    done = with_services(ask)
-    show(done, as_json=as_json, human=f"Erased again: {done['applied']}.")
+
+def erase_again(client: httpx.Client, rows: Sequence[Any]) -> int:
+    """Have both services erase whom these rows and their registers name; how many."""
+    done = answer(client.post(f"{PRIVACY}/reapply", json={"rows": list(rows)}))
+    again = {"rows": done["rows"]}
+    answer(client.post("/api/intake/privacy/reapply", json=again))
+    applied: int = done["applied"]
+    return applied
 
 
 def _kept(path: Path) -> list[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import sys
@@ -12,6 +13,7 @@ from urllib.parse import quote
 from rich.console import Console
 
 from events import codec
+from events.subjects import FEED_RESTARTED
 from services.cli.client import answer, with_running
 from services.handling.messaging.following import follow
 from services.handling.ports import FeedAccess
@@ -77,6 +79,8 @@ def _json(body: bytes) -> str:
 
 def _line(body: bytes) -> str:
     """Give `time  case  what happened  state it leads to`."""
+    if restarted := _restarted(body):
+        return restarted
     about = codec.heading(body)
     try:
         state = codec.decode(body).data.leads_to or ""
@@ -84,3 +88,15 @@ def _line(body: bytes) -> str:
         state = "?"
     at = rfc3339(about.recorded_at)[:_SECONDS]
     return f"{at}Z  {about.case_id}  {about.type:<{_TYPE_WIDTH}}  {state}".rstrip()
+
+
+def _restarted(body: bytes) -> str | None:
+    """Say that the feed begins anew, where a message does."""
+    try:
+        told = json.loads(body)
+    except ValueError:
+        return None
+    if not isinstance(told, dict) or told.get("type") != FEED_RESTARTED:
+        return None
+    at = str(told.get("recorded_at"))[:_SECONDS]
+    return f"{at}Z  {FEED_RESTARTED}: what comes now may have come before"

@@ -20,6 +20,12 @@ FORMAT = 1
 DEMONSTRATION = "demonstration.json"
 """Marks a folder in which nothing is real; it stays one as long as it is there."""
 
+STAGING = "staging.json"
+"""Marks a copy to try things on: it sends nothing, and says so."""
+
+RESTORING = "restoring"
+"""Where a restore prepares; whatever it was about to replace may be half of each."""
+
 
 class DataFolder:
     """`<data>/<service>/…`, one folder a service, beside the broker's and the lock.
@@ -51,6 +57,15 @@ class DataFolder:
                 " this account may write with AMENDS_DATA.",
             ) from error
         self.known_format()
+
+    def require_whole(self) -> None:
+        """Raise `RefusedError` where a restore was cut short."""
+        if (self.path / RESTORING).exists():
+            raise RefusedError(
+                "folder.restore_cut_short",
+                f"A restore into {self.path} was cut short: run the same"
+                " `amends restore` again.",
+            )
 
     def _take(self) -> None:
         """Make a folder that was there already, and empty, ours alone."""
@@ -93,6 +108,11 @@ class DataFolder:
     def demonstration(self) -> bool:
         """Whether everything here is made up (design.md 1.9)."""
         return (self.path / DEMONSTRATION).exists()
+
+    @property
+    def staging(self) -> bool:
+        """Whether this is a copy to try things on, which sends nothing."""
+        return (self.path / STAGING).exists()
 
     def require_own(
         self, *servers: str | None, demonstration: bool | None = None

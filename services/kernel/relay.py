@@ -239,7 +239,7 @@ class Relay:
                 tail = await self._message(subject=">")
         position, suffix = await self._check_tail(tail)
         hint = await self._hints.read()
-        if tail is not None and hint.sequence > state.last_seq:
+        if hint.sequence > state.last_seq:
             hint = Hint()  # the broker lost its tail: what is missing goes out again
         await self._check_hint(hint)
         if hint.position >= position:
@@ -265,6 +265,8 @@ class Relay:
                 f"it ends with the message {_id_of(tail) or '(no id)'}"
             )
         position = int(number)
+        if position == 0:  # a department was told that its feed begins anew
+            return 0, ""
         entries = await asyncio.to_thread(self._log.log, position - 1, 1)
         if not entries or entries[0].position != position:
             raise self._mismatch(f"it holds position {position}, the log does not")

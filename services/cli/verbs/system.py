@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -137,6 +138,100 @@ def migrate(*, as_json: AsJson = False) -> None:
     from services.cli import doctoring  # noqa: PLC0415 lazy
 
     doctoring.migrate(as_json=as_json)
+
+
+@system.command(
+    epilog="Example: amends backup /srv/backups/2026-11-22.tar --keys /srv/keys/22.tar"
+)
+def backup(
+    target: Annotated[
+        Path,
+        typer.Argument(
+            metavar="TARGET", help="A new folder, or a new file that ends in .tar."
+        ),
+    ],
+    *,
+    keys: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Also back up the keys of the words, here, apart."
+        ),
+    ] = None,
+    verify: Annotated[
+        bool,
+        typer.Option("--verify", help="Read the backup that is there, write nothing."),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Copy everything of one instant to TARGET, also while amends runs; verify it.
+
+    Without --keys the copy cannot give back what people wrote, and that is meant: keep
+    keys for days, backups for as long as you like.
+    """
+    from services.cli import backing  # noqa: PLC0415 lazy
+
+    if verify:
+        backing.verify(target, keys, as_json=as_json)
+    else:
+        backing.backup(target, keys, as_json=as_json)
+
+
+@system.command(
+    epilog="Example: amends restore /srv/backups/22.tar --keys /srv/keys/22.tar"
+)
+def restore(
+    source: Annotated[
+        Path, typer.Argument(metavar="BACKUP", help="What `amends backup` wrote.")
+    ],
+    *,
+    keys: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="The backup of the keys. Without it those of the folder stay.",
+        ),
+    ] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Replace what is in the folder.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Change nothing, say what would be done.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Put a backup back while amends is stopped, and recover from the streams.
+
+    What the streams have and the backup lacks is added byte for byte. Then the streams
+    are emptied, and filled again at the next start; departments are told.
+    """
+    from services.cli import backing  # noqa: PLC0415 lazy
+
+    backing.restore(
+        source,
+        keys,
+        replace=replace,
+        staging=False,
+        dry_run=dry_run,
+        as_json=as_json,
+    )
+
+
+@system.command(epilog="Example: amends reconcile --dry-run")
+def reconcile(
+    *,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Change nothing, say what is wrong.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Compare the broker's streams with the records, and mend them; also while it runs.
+
+    Messages that no service wrote are removed. A stream that lacks something, or holds
+    another history, is emptied and filled again from the record.
+    """
+    from services.cli import backing  # noqa: PLC0415 lazy
+
+    backing.reconcile(dry_run=dry_run, as_json=as_json)
 
 
 @system.command("follow", epilog="Example: amends follow quality --json")

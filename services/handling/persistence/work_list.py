@@ -245,6 +245,12 @@ class WorkList:
             _log.info("handling.due_dates_derived_anew", cases=cases)
 
 
+def forget_rows(tx: Tx) -> None:
+    """Have whoever opens the work list next make its rows anew from the log."""
+    tx.execute(_SHAPES)
+    tx.execute("UPDATE work_list_shape SET shape = '' WHERE id = ?", (_SHAPE_ROW,))
+
+
 def _folded(tx: Tx, which: str = "TRUE") -> Iterator[list[Case]]:
     """Give the cases of the record, folded from their events, some at a time."""
     case: Case | None = None

@@ -76,7 +76,7 @@ TABLES: Final = (
 )
 """DDL of the room. Instants are microseconds UTC. `step` is what a customer may see."""
 
-_NO_DIGEST: Final = bytes(32)
+NO_DIGEST: Final = bytes(32)
 """What is left of the digest of something that was erased; it equals no other."""
 
 _log = structlog.get_logger(__name__)
@@ -182,7 +182,7 @@ class IntakeRecord:
                     for kind, value in each.marks.items()
                 ],
             )
-            _advance(tx, [each.event for each in filings])
+            bring_forward(tx, [each.event for each in filings])
             batches.brought(tx, [each.event for each in filings])
 
     def index(self, entries: Sequence[LogEntry], also: Callable[[Tx], None]) -> None:
@@ -233,7 +233,7 @@ class IntakeRecord:
 
     def follow(self, tx: Tx, events: Sequence[Envelope[Any]]) -> None:
         """Note what handling did to cases, in the inbox's transaction."""
-        _advance(tx, events)
+        bring_forward(tx, events)
         promises.note(tx, events)
         batches.corrected(tx, events)
         for event in events:
@@ -256,7 +256,7 @@ class IntakeRecord:
         self._files.erase(tx, subject_id)
         tx.executemany(
             "UPDATE submission SET digest = ?, key = ? WHERE case_id = ?",
-            [(_NO_DIGEST, f"erased:{case}", case) for case in case_ids],
+            [(NO_DIGEST, f"erased:{case}", case) for case in case_ids],
         )
 
     def erase_again(
@@ -391,7 +391,7 @@ def _renewals(tx: Tx, case_id: UUID) -> int:
     return row[0] or 0 if row else 0
 
 
-def _advance(tx: Tx, events: Sequence[Envelope[Any]]) -> None:
+def bring_forward(tx: Tx, events: Sequence[Envelope[Any]]) -> None:
     """Bring the standing and the steps of cases forward by events in case order.
 
     Version 1 comes twice, from intake itself and back from handling: the second time

@@ -105,6 +105,13 @@ async def provision(
     return Report(tuple(changes), await read_sync_interval(monitor_url))
 
 
+async def make_anew(
+    js: JetStreamContext, spec: StreamSpec, *, first_sequence: int
+) -> None:
+    """Make a stream that is not there, its numbers beginning with `first_sequence`."""
+    await js.add_stream(_stream_config(spec).evolve(first_seq=first_sequence))
+
+
 async def read_sync_interval(monitor_url: str | None) -> str:
     """Ask the server's monitoring address how often it syncs to disk."""
     if monitor_url is None:

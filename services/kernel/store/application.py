@@ -95,7 +95,7 @@ class EventStore(Generic[E]):
     """The record of one service: append, read a case, read the log.
 
     Attributes: `name` of the service, `epoch` (replaced by every restore, part of each
-    message id), `database`.
+    message id), `database`, `staging` for a copy that sends nothing.
     """
 
     def __init__(
@@ -112,7 +112,7 @@ class EventStore(Generic[E]):
         )
         self.name = name
         self.database = database
-        self.epoch = _opened(database, name)
+        self.epoch, self.staging = _opened(database, name)
         self._recorder = recorder_class(database, now=now, ledger=ledger)
         self._app = _Application(self._recorder, codec)
         self._listeners: list[Callable[[], None]] = []
@@ -133,6 +133,15 @@ class EventStore(Generic[E]):
     ) -> list[LogEntry]:
         """Append (case, version, type, body) as another store had it, byte for byte."""
         return self._append(tx, [StoredEvent(*row) for row in rows])
+
+    def put_back(self, tx: Tx, entries: Sequence[LogEntry]) -> None:
+        """Append what this log had once, byte for byte, at the places that it had.
+
+        Only `alongside` rows are written beside it; nobody is woken.
+        """
+        self._recorder.put_back(tx, entries)
+        for keep in self._beside:
+            keep(tx, entries)
 
     def lock(self, tx: Tx) -> None:
         """Have all others who append wait until this transaction ends.
@@ -241,8 +250,23 @@ def open_store(
     return EventStore(database, name=name, codec=codec, now=now, ledger=ledger)
 
 
-def _opened(database: Database, name: str) -> str:
-    """Check whose database this is, in which format, and give its epoch."""
+def replace_epoch(tx: Tx) -> tuple[str, str]:
+    """Give a restored store another epoch; returns the old one and the new one."""
+    row = tx.fetchone("SELECT value FROM store_meta WHERE name = 'epoch'")
+    old, new = str(row[0]) if row else "", os.urandom(8).hex()
+    tx.execute("UPDATE store_meta SET value = ? WHERE name = 'epoch'", (new,))
+    return old, new
+
+
+def mark_staging(tx: Tx, *, staging: bool) -> None:
+    """Mark a store as a copy to try things on, or take the mark from it."""
+    tx.execute("DELETE FROM store_meta WHERE name = 'staging'")
+    if staging:
+        tx.execute("INSERT INTO store_meta (name, value) VALUES ('staging', 'yes')")
+
+
+def _opened(database: Database, name: str) -> tuple[str, bool]:
+    """Check whose database this is, in which format; give epoch and mark of a copy."""
     if not database.read_only:
         _marked(database, name)
     with database.read() as tx:
@@ -259,7 +283,7 @@ def _opened(database: Database, name: str) -> str:
             f"This database belongs to {found['service']}, not to {name}:"
             " give each service its own.",
         )
-    return str(found["epoch"])
+    return str(found["epoch"]), "staging" in found
 
 
 def _marked(database: Database, name: str) -> None:

@@ -61,6 +61,14 @@ _COMMITTED_AT_INDEX = (
 )
 
 
+_PLACES = f"({_COLUMNS})", "VALUES (?, ?, ?, ?, ?, ?, ?)"
+_PUT_BACK = {
+    "sqlite": f"INSERT INTO stored_events {' '.join(_PLACES)}",
+    "postgres": "INSERT INTO stored_events"
+    f" {' OVERRIDING SYSTEM VALUE '.join(_PLACES)}",
+}
+
+
 class LogEntry(NamedTuple):
     """One stored event with its place: what the relay publishes, the auditor reads."""
 
@@ -136,6 +144,21 @@ class EventRecorder(ApplicationRecorder):
         if self._ledger is not None:
             self._ledger.extend(tx, [(entry.position, entry.leaf) for entry in entries])
         return entries
+
+    def put_back(self, tx: Tx, entries: Sequence[LogEntry]) -> None:
+        """Write entries of another copy of this log at the places that they had there.
+
+        Their positions lie behind all that are here.
+        """
+        if not entries:
+            return
+        self.lock(tx)
+        self._place(tx, entries)
+        if self._ledger is not None:
+            self._ledger.extend(tx, [(entry.position, entry.leaf) for entry in entries])
+
+    def _place(self, tx: Tx, entries: Sequence[LogEntry]) -> None:
+        tx.executemany(_PUT_BACK[tx.dialect], entries)
 
     def lock(self, tx: Tx) -> None:
         """Keep other writers out until the commit."""
@@ -255,6 +278,13 @@ class PostgresRecorder(EventRecorder):
 
     So commit order is position order, and no reader sees a gap that is filled later.
     """
+
+    def _place(self, tx: Tx, entries: Sequence[LogEntry]) -> None:
+        super()._place(tx, entries)
+        tx.execute(
+            "SELECT setval(pg_get_serial_sequence('stored_events', 'position'), ?)",
+            (entries[-1].position,),
+        )
 
     def lock(self, tx: Tx) -> None:
         tx.execute("SET LOCAL lock_timeout = '30s'")

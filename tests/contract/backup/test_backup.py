@@ -1,0 +1,242 @@
+"""A backup is one instant of all services, and a restore gives back what it lacks too."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from services.backup.archive import Archive
+from services.backup.reconciling import look, mend
+from services.backup.restoring import Restore
+from services.backup.streams import pages
+from services.backup.taking import take
+from services.kernel.clock import system_clock
+from services.kernel.errors import AmendsError, MalformedError, RefusedError
+from services.kernel.ledger.checkpoint import load_signer
+from services.kernel.ledger.verify import verify
+from services.kernel.record import SIGNING_KEY, origin
+from tests.support.houses import DEPARTMENTS, House, assigned, case, received
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def quiet(_name: str, _done: int, _total: int) -> None:
+    """Show nobody how far it is."""
+
+
+def back_up(house: House, target: Path, keys: Path | None = None) -> dict[str, Any]:
+    return take(
+        house.settings, target, keys, now=system_clock(), progress=quiet
+    ).manifest
+
+
+async def put_back(
+    house: House, backup: Path, keys: Path | None = None, *, replace: bool = False
+) -> Any:
+    restore = Restore(house.settings, backup, keys, replace=replace, staging=False)
+    with closing(restore):
+        plan = restore.plan(quiet)
+        restore.require_ready(plan)
+        house.folder.make()
+        return await restore.run(plan, DEPARTMENTS, quiet)
+
+
+async def streams(client: Any) -> dict[str, list[Any]]:
+    js = client.jetstream()
+    return {
+        stream: [message async for page in pages(js, stream) for message in page]
+        for stream in ("INTAKE", "CASES", "DEPARTMENTS")
+    }
+
+
+def sealed(house: House, name: str) -> bool:
+    """Whether the ledger of a record says that nothing was changed."""
+    key = house.folder.path / name / SIGNING_KEY
+    with house.record(name) as record:
+        if record.sealer is not None:
+            record.sealer.seal()
+        signer = load_signer(key, origin("default", name))
+        return verify(record.database, signer.verifier).ok
+
+
+def test_a_backup_under_load_never_has_an_effect_without_its_cause(
+    make_house: Any, tmp_path: Path
+) -> None:
+    """Files that are copied one after the other would have it, in either order."""
+    house = make_house()
+    house.found()
+    stop = threading.Event()
+
+    def work() -> None:
+        number = 0
+        with house.record("intake") as intake, house.record("handling") as handling:
+            while not stop.is_set():
+                number += 1
+                event = case(number), 1, "ComplaintReceived", received(number)
+                for record in (intake, handling):
+                    with record.database.write() as tx:
+                        record.store.put_bodies(tx, [event])
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    try:
+        found = [back_up(house, tmp_path / f"{n}.tar")["records"] for n in range(5)]
+    finally:
+        stop.set()
+        worker.join()
+    for records in found:
+        ahead = records["intake"]["position"] - records["handling"]["position"]
+        assert ahead in {0, 1}  # received, then taken over, one after the other
+    assert found[-1]["handling"]["position"] > found[0]["handling"]["position"]
+
+
+def test_what_was_published_comes_back_byte_for_byte_onto_fuller_streams(
+    make_house: Any, tmp_path: Path
+) -> None:
+    house = make_house()
+    house.found()
+
+    async def scenario() -> None:
+        async with house.broker() as client:
+            house.receive(4)
+            await house.relay(client)
+            back_up(house, tmp_path / "b.tar")
+            house.receive(3)
+            await house.relay(client)
+        published = {name: house.log(name) for name in ("intake", "handling")}
+        epochs = house.epoch("intake"), house.epoch("handling")
+        house.receive(1)  # never published: nobody can give it back
+        done = await put_back(house, tmp_path / "b.tar", replace=True)
+        assert [(r.events, len(r.left)) for r in done.recovered] == [(3, 0), (6, 0)]
+        for name, entries in published.items():
+            assert house.log(name) == entries
+            assert sealed(house, name)
+        assert house.epoch("intake") != epochs[0]
+        assert house.epoch("handling") != epochs[1]
+        async with house.broker() as client:
+            await house.relay(client)
+            found = await streams(client)
+            assert [m.body for m in found["CASES"]] == [
+                entry.body for entry in published["handling"]
+            ]
+            assert {m.place.epoch for m in found["CASES"]} == {house.epoch("handling")}
+            told, copies = found["DEPARTMENTS"][:2], found["DEPARTMENTS"][2:]
+            assert [json.loads(m.body)["previous_epoch"] for m in told] == [
+                epochs[1]
+            ] * len(DEPARTMENTS)
+            assert len(copies) == 2 * 7
+            assert (await look(client, house.settings, house.folder)).sound
+
+    asyncio.run(scenario())
+
+
+def test_a_backup_comes_back_into_an_empty_place_with_its_keys(
+    make_house: Any, tmp_path: Path
+) -> None:
+    house = make_house("old")
+    house.found()
+    house.receive(5)
+    back_up(house, tmp_path / "b", tmp_path / "k.tar")
+    assert not any("keys" in name for name in Archive(tmp_path / "b").members)
+    entries = house.log("handling")
+    new = make_house("new")
+    with pytest.raises(RefusedError, match=r"restore\.no_keys"):
+        asyncio.run(put_back(new, tmp_path / "b"))
+    asyncio.run(put_back(new, tmp_path / "b", tmp_path / "k.tar"))
+    assert new.log("handling") == entries
+    assert sealed(new, "handling")
+    new.cases = house.cases
+    new.receive(1)  # goes on behind what came back
+    assert len(new.log("handling")) == len(entries) + 2
+
+
+def begun(settings: Any, backup: Path, keys: Path) -> None:
+    restore = Restore(settings, backup, keys, replace=False, staging=False)
+    with closing(restore):
+        restore.require_ready(restore.plan(quiet))
+
+
+def test_a_restore_refuses_what_does_not_fit(make_house: Any, tmp_path: Path) -> None:
+    house = make_house()
+    house.found()
+    house.receive(1)
+    back_up(house, tmp_path / "b", tmp_path / "k")
+
+    def refused(expected: type[AmendsError], settings: Any, backup: str) -> str:
+        with pytest.raises(expected) as error:
+            begun(settings, tmp_path / backup, tmp_path / "k")
+        return error.value.code
+
+    other = house.settings.model_copy(update={"tenant": "other"})
+    assert refused(RefusedError, other, "b") == "restore.other_tenant"
+    assert refused(RefusedError, house.settings, "b") == "restore.not_empty"
+    assert refused(AmendsError, house.settings, "k") == "restore.wrong_kind"
+    path = next(path for path in (tmp_path / "b" / "stores").rglob("*.*"))
+    content = bytearray(path.read_bytes() or b"x")
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    assert refused(MalformedError, house.settings, "b") == "backup.damaged"
+    manifest = tmp_path / "b" / "manifest.json"
+    told = json.loads(manifest.read_text())
+    manifest.write_text(json.dumps(told | {"format": 99}))
+    assert refused(RefusedError, house.settings, "b") == "backup.format_newer"
+    manifest.unlink()
+    assert refused(MalformedError, house.settings, "b") == "backup.unreadable"
+
+
+@pytest.mark.parametrize("make_house", ["sqlite"], indirect=True)
+def test_streams_are_mended_as_the_record_says(make_house: Any) -> None:
+    house = make_house()
+    house.found()
+
+    async def scenario() -> None:
+        async with house.broker() as client:
+            house.receive(5)
+            await house.relay(client)
+            js = client.jetstream()
+
+            async def looked() -> dict[str, Any]:
+                found = await look(client, house.settings, house.folder)
+                return {each.stream.value: each for each in found.findings}
+
+            async def mended() -> None:
+                found = await look(client, house.settings, house.folder)
+                assert not found.sound
+                await mend(client, house.settings, house.folder, DEPARTMENTS, found)
+                await house.relay(client)
+                assert (await look(client, house.settings, house.folder)).sound
+
+            async def bodies(stream: str) -> list[bytes]:
+                return [message.body for message in (await streams(client))[stream]]
+
+            whole = await bodies("CASES")
+            # What nobody of ours wrote, at the end: the relay would stop before it.
+            await js.publish("amends.intake.web", b"hello")
+            assert (await looked())["INTAKE"].action == "remove_strangers"
+            await mended()
+            assert len(await bodies("INTAKE")) == 5
+            # A part in the middle is gone: no relay sees that.
+            for sequence in (3, 4):
+                await js.delete_msg("CASES", sequence)
+            assert (await looked())["CASES"].missing == 2
+            await mended()
+            assert await bodies("CASES") == whole
+            numbers = [message.sequence for message in (await streams(client))["CASES"]]
+            assert min(numbers) > 10, "a number would have come again"
+            # The stream is gone.
+            await js.delete_stream("CASES")
+            assert not (await looked())["CASES"].there
+            await mended()
+            assert await bodies("CASES") == whole
+            # What the relay is about to publish is no fault.
+            house.put("handling", [assigned(1, 3)])
+            looking = (await looked())["CASES"]
+            assert (looking.action, looking.behind) == ("none", 1)
+
+    asyncio.run(scenario())
