@@ -49,7 +49,9 @@ def skeleton(tmp_path: Path) -> Path:
     """The tree of the design, importing all that it may, under our contracts."""
     may = {
         "events.catalogue": "import pydantic",
-        "services.cli": "import services.run, services.doctor, services.demo, services.intake.cli",
+        "services.cli": "import services.run, services.doctor, services.demo, "
+        "services.backup, services.intake.cli",
+        "services.backup": "import nats, services.provisioning, services.intake.messaging",
         "services.run": "import services.up, services.building",
         "services.demo": "import services.building, services.intake.main, services.bus",
         "services.doctor": "import nats, services.provisioning, services.bus",
