@@ -75,6 +75,30 @@ def running_here(settings: Settings) -> bool:
     return client is not None
 
 
+def places() -> dict[str, str]:
+    """Give where each process answers, by name: `amends up`, or those of `amends run`.
+
+    Raises NotFoundError where there is no installation, and UnavailableError where
+    nothing of it runs.
+    """
+    settings = load_settings()
+    runtime = read_runtime(settings.data)
+    if runtime is not None and (client := _answering(client_of(runtime))):
+        client.close()
+        return {"amends up": runtime.url}
+    where = addresses(settings)
+    if settings.service_token or read_service_token(settings.data):
+        for url in where.values():
+            http = httpx.Client(base_url=url, timeout=TIMEOUT, trust_env=False)
+            if client := _answering(http):
+                client.close()
+                return where
+    DataFolder(settings.data).require()
+    raise UnavailableError(
+        "client.not_running", "Start `amends up` first: this is about what runs."
+    )
+
+
 def answer(response: httpx.Response) -> Any:
     """Give the JSON of an answer; raises AmendsError as the service refused."""
     if response.is_success:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import uuid
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+from typer.testing import CliRunner
 
 from events import codec
 from events.examples import EXAMPLES
+from services.cli import app
 from services.kernel.clock import system_clock
+from services.kernel.errors import RefusedError
 from services.kernel.store.application import open_store
 from services.kernel.store.database import open_database
 
@@ -23,12 +28,38 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.e2e
 
+ROOT = Path(__file__).parents[2]
 MARKER = "Wang Fang 13812345678"
 COMPLAINT = {
     "channel": "web",
     "statement": "It hums.",
     "contact": {"email": "wang@example.org"},
 }
+
+
+def commands_on_call() -> list[str]:
+    """Give every command that the pages for on call show."""
+    pages = (ROOT / "docs/how-to/on-call").glob("*.md")
+    shown = [re.findall(r"^\$ (.+)$", page.read_text(), re.MULTILINE) for page in pages]
+    return sorted({command for commands in shown for command in commands})
+
+
+def hold_on_call(amends: RunningAmends, document_id: str) -> None:
+    """What is red leads to its page, and what the pages tell to type can be typed."""
+    environment = {**amends.environment, "AMENDS_LOG_LEVEL": "error"}
+    for command in commands_on_call():
+        program, *words = command.replace("ID", document_id).split()
+        if program != "amends":
+            continue  # of the system's
+        done = CliRunner().invoke(app, words, env=environment)
+        assert done.exit_code in (0, 1), (command, done.output)
+        assert done.exception is None or isinstance(
+            done.exception, (SystemExit, RefusedError)
+        ), command
+        if words == ["top", "--once"]:
+            assert "1 in quarantine at handling  amends quarantine list" in done.output
+            assert "on-call/quarantine.md" in done.output
+            assert done.exit_code == 1
 
 
 def damaged() -> Iterator[tuple[uuid.UUID, int, str, bytes]]:
@@ -87,6 +118,7 @@ def test_one_bad_message_waits_alone_until_it_is_let_go(amends: RunningAmends) -
             "quarantine", "show", message["document_id"], "--open", "repair"
         )
         assert MARKER.encode() in base64.b64decode(opened["content"])
+        hold_on_call(amends, message["document_id"])
         for who in ("agent", "auditor"):
             wanted = {"role": who, "department": "front-office"}
             if who == "auditor":

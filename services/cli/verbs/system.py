@@ -132,6 +132,24 @@ def doctor(*, as_json: AsJson = False) -> None:
     doctoring.doctor(as_json=as_json)
 
 
+@system.command(epilog="Example: amends top --once")
+def top(
+    *,
+    once: Annotated[
+        bool, typer.Option("--once", help="Look for a second, print, end.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Watch the services: rates, who is how far behind, quarantine, seal, what is red.
+
+    What is red comes with what to do. With --once and --json exit status 1 says that
+    something is. Ctrl-C ends it.
+    """
+    from services.cli import watching  # noqa: PLC0415 lazy
+
+    watching.top(once=once, as_json=as_json)
+
+
 @system.command(epilog="Example: amends migrate")
 def migrate(*, as_json: AsJson = False) -> None:
     """Bring an older data folder to today's form; format 1 is the only one yet."""

@@ -19,6 +19,15 @@ SEEN_AT_START = 1_000
 """Events at the end of the record in which a start looks for each channel's last one."""
 
 
+REFUSALS = (
+    "service.busy",
+    "service.stopping",
+    "service.no_room",
+    "intake.store_unavailable",
+)
+"""Why there is a 503 instead of a receipt, mostly."""
+
+
 class Receipts:
     """What this process gave and refused since it began; in the loop's thread alone."""
 
@@ -38,7 +47,9 @@ class Receipts:
         self._silence = dict(silence)
         self._last = dict.fromkeys(silence, began)
         self._given: Counter[str] = Counter()
-        self._refused: Counter[str] = Counter()
+        # Told from the start: a counter that appears with its first refusal has not
+        # grown, for whoever watches its growth.
+        self._refused: Counter[str] = Counter(dict.fromkeys(REFUSALS, 0))
 
     def given(self, channel: str, at: datetime) -> None:
         self._given[channel] += 1

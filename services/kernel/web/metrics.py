@@ -88,15 +88,20 @@ def metrics_router(registry: CollectorRegistry, told: Sequence[Told]) -> APIRout
         samples = [sample for each in found for sample in each]
 
         def written() -> bytes:
-            asked = CollectorRegistry()
-            asked.register(_Asked(samples))
-            return generate_latest(registry) + generate_latest(asked)
+            return generate_latest(registry) + metrics_page(samples)
 
         return Response(
             await asyncio.to_thread(written), media_type=CONTENT_TYPE_LATEST
         )
 
     return router
+
+
+def metrics_page(samples: Iterable[Sample]) -> bytes:
+    """Write samples in the text form; a figure without one is told of all the same."""
+    asked = CollectorRegistry()
+    asked.register(_Asked(samples))
+    return generate_latest(asked)
 
 
 class _Asked(Collector):
