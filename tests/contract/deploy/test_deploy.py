@@ -49,7 +49,7 @@ def test_the_unit_names_settings_that_exist(file: str, verb: str) -> None:
     unit.optionxform = str  # type: ignore[assignment,method-assign]  # as its documentation says
     unit.read(DEPLOY / file)
     assert unit["Service"]["ExecStart"].endswith(f"/amends {verb}")
-    text = "\n".join(file.read_text() for file in DEPLOY.iterdir())
+    text = "\n".join(file.read_text() for file in DEPLOY.rglob("*") if file.is_file())
     known = {f"AMENDS_{name.upper()}" for name in Settings.model_fields}
     assert set(re.findall(r"AMENDS_[A-Z_]+", text)) <= known
 
