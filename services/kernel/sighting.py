@@ -43,9 +43,13 @@ class Red(NamedTuple):
 
 @dataclass(frozen=True)
 class Sighting:
-    """What every process told at one moment; `away` names those that told nothing."""
+    """What every process told at one moment; `away` names those that told nothing.
+
+    `seconds` is a clock that is never set, for rates; `instant` is seconds since 1970.
+    """
 
     seconds: float
+    instant: float
     processes: tuple[str, ...]
     away: tuple[str, ...]
     values: Mapping[str, Mapping[tuple[str, ...], float]]
@@ -67,17 +71,19 @@ def sight(where: Mapping[str, str]) -> Sighting:
                 pages[name] = http.get(f"{url}/metrics").raise_for_status().text
             except httpx.HTTPError:
                 pages[name] = None
-    return sighted(time.monotonic(), pages)
+    return sighted(time.monotonic(), system_clock().timestamp(), pages)
 
 
-def sighted(seconds: float, pages: Mapping[str, str | None]) -> Sighting:
+def sighted(
+    seconds: float, instant: float, pages: Mapping[str, str | None]
+) -> Sighting:
     """Read what processes told at a moment; None is one that told nothing."""
     values: dict[str, dict[tuple[str, ...], float]] = {}
     for page in pages.values():
         for name, labels, value in _samples(page or ""):
             values.setdefault(name, {})[labels] = value
     away = tuple(name for name, page in pages.items() if page is None)
-    return Sighting(seconds, tuple(pages), away, values)
+    return Sighting(seconds, instant, tuple(pages), away, values)
 
 
 def _samples(text: str) -> Iterator[tuple[str, tuple[str, ...], float]]:
@@ -232,7 +238,7 @@ def _red_followers(now: Sighting) -> Iterator[Red]:
             )
     last, limits = now.of(measures.CHANNEL_LAST), now.of(measures.CHANNEL_LIMIT)
     for channel, limit in limits.items():
-        silent = system_clock().timestamp() - last.get(channel, math.inf)
+        silent = now.instant - last.get(channel, math.inf)
         if silent > limit:
             yield Red(
                 f"channel {channel[0]} silent for {silent / 60:.0f} min",
@@ -242,7 +248,7 @@ def _red_followers(now: Sighting) -> Iterator[Red]:
 
 
 def _red_machine(now: Sighting) -> Iterator[Red]:
-    instant = system_clock().timestamp()
+    instant = now.instant
     free, size = now.one(measures.DISK_FREE), now.one(measures.DISK_SIZE)
     if free is not None and size and free / size < DISK:
         yield Red(f"{free / size:.0%} of the disk free", "make room", "housekeeping")

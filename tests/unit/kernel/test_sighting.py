@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from services.kernel import measures as m
-from services.kernel.clock import system_clock
 from services.kernel.measures import Spread
 from services.kernel.sighting import red, sighted, told
 from services.kernel.web.metrics import metrics_page
@@ -17,13 +16,13 @@ if TYPE_CHECKING:
     from services.kernel.measures import Sample
     from services.kernel.sighting import Sighting
 
-NOW = system_clock().timestamp()
+NOW = 1_800_000_000.0
 ON_CALL = Path(__file__).parents[3] / "docs/how-to/on-call"
 
 
 def seen(*samples: Sample, at: float = 0.0) -> Sighting:
     text = metrics_page(samples).decode()
-    return sighted(at, {"amends up": text})
+    return sighted(at, NOW, {"amends up": text})
 
 
 def named(*samples: Sample) -> list[str]:
@@ -94,7 +93,7 @@ def test_each_thing_that_is_wrong_is_named(samples: list[Sample], what: str) -> 
 
 
 def test_a_process_that_does_not_answer_is_named() -> None:
-    now = sighted(0.0, {"intake": None, "handling": ""})
+    now = sighted(0.0, NOW, {"intake": None, "handling": ""})
     assert [each.what for each in red(now, now)] == ["intake does not answer"]
     assert told(now, now)["processes"] == [
         {"name": "intake", "answers": False},
