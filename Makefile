@@ -112,6 +112,10 @@ FAULT = $(BIN)/python -m tests.faults.$(1) --size $(or $(SIZE),ci) \
 p1: $(DEV) ## no receipt is lost by a crash, whatever is killed
 	$(call FAULT,p01)
 
+.PHONY: simulation
+simulation: $(DEV) ## a thousand lives of the services, with faults drawn by a seed
+	$(call FAULT,simulation)
+
 .PHONY: p7
 p7: $(DEV) ## one bad message never holds up the others
 	$(call PROMISE,p07)

@@ -25,8 +25,8 @@ class Options:
     seed: int
 
 
-def options(what: str, given: Sequence[str] | None = None) -> Options:
-    """Read `--size`, `--control` and `--seed`; without a seed one is drawn."""
+def parser(what: str) -> argparse.ArgumentParser:
+    """Give the options that every promise has."""
     parser = argparse.ArgumentParser(description=what)
     parser.add_argument(
         "--size", choices=get_args(Size), default="ci", help="how much is tried"
@@ -37,7 +37,12 @@ def options(what: str, given: Sequence[str] | None = None) -> Options:
         help="take the protection away: the promise must break",
     )
     parser.add_argument("--seed", type=int, help="repeat a run")
-    read = parser.parse_args(given)
+    return parser
+
+
+def options(what: str, given: Sequence[str] | None = None) -> Options:
+    """Read `--size`, `--control` and `--seed`; without a seed one is drawn."""
+    read = parser(what).parse_args(given)
     drawn = random.randrange(2**31) if read.seed is None else read.seed  # noqa: S311 it must repeat
     return Options(size=read.size, control=read.control, seed=drawn)
 

@@ -47,6 +47,10 @@ class FakeNats:
             for subscription in self.subscriptions:
                 subscription.task.cancel()
 
+    def carry(self, act: Callable[..., None], *args: Any) -> None:
+        """Bring something over the network: at once, once and in order."""
+        act(*args)
+
     def receive(
         self, subject: str, body: bytes, reply: str, headers: Headers | None
     ) -> None:
@@ -78,7 +82,7 @@ class FakeNats:
         heard = False
         for subscription in list(self.subscriptions):
             if _matches(subscription.subject, to or subject):
-                subscription.put(subject, body, reply, headers)
+                self.carry(subscription.put, subject, body, reply, headers)
                 heard = True
         return heard
 
@@ -184,12 +188,16 @@ class FakeNats:
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(0.01)
-            now = time.monotonic()
-            for stream in self.streams.values():
-                for consumer in stream.consumers.values():
-                    for pull in list(consumer.pulls):
-                        self._expire(consumer, pull, now)
-                self._serve(stream)
+            self.look()
+
+    def look(self) -> None:
+        """End what expired, tell those who wait that we live, hand out again."""
+        now = time.monotonic()
+        for stream in self.streams.values():
+            for consumer in stream.consumers.values():
+                for pull in list(consumer.pulls):
+                    self._expire(consumer, pull, now)
+            self._serve(stream)
 
     def _expire(self, consumer: "_Consumer", pull: "_Pull", now: float) -> None:
         if now >= pull.expires:
@@ -226,7 +234,7 @@ class FakeClient:
         reply: str = "",
         headers: Headers | None = None,
     ) -> None:
-        self._server.receive(subject, payload, reply, headers)
+        self._server.carry(self._server.receive, subject, payload, reply, headers)
 
     async def subscribe(
         self, subject: str, *, cb: Callable[[Msg], Awaitable[None]], **_: Any
@@ -246,7 +254,8 @@ class FakeClient:
         answer: asyncio.Future[Msg] = asyncio.get_running_loop().create_future()
 
         async def take(message: Msg) -> None:
-            answer.set_result(message)
+            if not answer.done():
+                answer.set_result(message)
 
         subscription = await self.subscribe(inbox, cb=take)
         try:
@@ -276,6 +285,10 @@ class _Subscription:
         self._server, self._client, self._callback = server, client, callback
         self._queue: asyncio.Queue[Msg] = asyncio.Queue()
         self.task = asyncio.get_running_loop().create_task(self._work())
+
+    def of(self, client: FakeClient) -> bool:
+        """Tell whether a client made it."""
+        return self._client is client
 
     def put(
         self, subject: str, body: bytes, reply: str, headers: Headers | None

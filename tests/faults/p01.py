@@ -52,7 +52,7 @@ async def killed(system: System, chance: random.Random, kills: int, only: str) -
 
 
 async def run(folder: Path, given: Options, kills: int, **how: Any) -> Verdict:
-    chance = random.Random(given.seed)  # noqa: S311 it must repeat
+    chance = random.Random(given.seed)
     async with System.running(folder, **how) as system:
         load = Load(system, chance)
         async with load.open():

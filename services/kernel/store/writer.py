@@ -127,18 +127,21 @@ class Writer:
     def _work(self) -> None:
         job = self._jobs.get()
         while job is not None:
-            batch, job = self._gather(job)
-            begun = time.perf_counter()
-            try:
-                results = batch[0].handler([each.item for each in batch])
-            except Exception as error:  # noqa: BLE001 it is every caller's answer
-                results = [error] * len(batch)
-            self.handled += len(batch)
-            self._items.add(len(batch))
-            self._seconds.add(time.perf_counter() - begun)
-            _answer(batch, results)
-            if job is None:
-                job = self._jobs.get()
+            job = self._batch(job) or self._jobs.get()
+
+    def _batch(self, first: _Job) -> _Job | None:
+        """Handle a job with those that wait for the same; give another that was met."""
+        batch, other = self._gather(first)
+        begun = time.perf_counter()
+        try:
+            results = batch[0].handler([each.item for each in batch])
+        except Exception as error:  # noqa: BLE001 it is every caller's answer
+            results = [error] * len(batch)
+        self.handled += len(batch)
+        self._items.add(len(batch))
+        self._seconds.add(time.perf_counter() - begun)
+        _answer(batch, results)
+        return other
 
     def _gather(self, first: _Job) -> tuple[list[_Job], _Job | None]:
         """Take the jobs of the same handler that wait; give the next other one too."""

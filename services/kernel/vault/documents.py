@@ -18,8 +18,8 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from services.kernel.clock import from_micros, micros
-from services.kernel.errors import AmendsError, NotFoundError
-from services.kernel.store.database import IN_LIST_LIMIT
+from services.kernel.errors import AmendsError, NotFoundError, UnavailableError
+from services.kernel.store.database import IN_LIST_LIMIT, about_the_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -152,9 +152,21 @@ class Vault:
         """Have a key of each person committed; call it for every batch, before `seal`.
 
         Raises ErasedError where one of them was erased: a new complaint of the same
-        human being is that of a new subject.
+        human being is that of a new subject; UnavailableError where the keys cannot be
+        read or written.
         """
-        wanted = list(dict.fromkeys(subject_ids))
+        try:
+            self._ensure_keys(list(dict.fromkeys(subject_ids)))
+        except Exception as error:
+            if not about_the_store(error):
+                raise
+            raise UnavailableError(
+                "vault.keys_unavailable",
+                "It is not certain that this was kept: send it again with the same key.",
+                retry_after=5,
+            ) from error
+
+    def _ensure_keys(self, wanted: Sequence[UUID]) -> None:
         with self._keys.read() as tx:
             secrets = _secrets(tx, wanted)
         missing = [subject for subject in wanted if subject not in secrets]

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import pytest
-from eventsourcing.persistence import IntegrityError
+from eventsourcing.persistence import IntegrityError, OperationalError
 
-from services.kernel.errors import NotFoundError
+from services.kernel.errors import NotFoundError, UnavailableError
 from services.kernel.store.database import open_database
 from services.kernel.vault import (
     BlindIndex,
@@ -47,6 +47,21 @@ def store(make_database: Callable[..., Database]) -> Database:
 @pytest.fixture
 def vault(keys: Database, store: Database) -> Vault:
     return Vault(keys, store)
+
+
+def test_keys_that_cannot_be_written_are_away_and_no_fault(
+    vault: Vault, keys: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever hands a complaint in then hears 503 and sends it again, not 500."""
+
+    def full() -> None:
+        raise OperationalError("database or disk is full")
+
+    monkeypatch.setattr(keys, "write", full)
+    with pytest.raises(UnavailableError, match="send it again"):
+        vault.ensure_keys([ANN])
+    monkeypatch.undo()
+    vault.ensure_keys([ANN])
 
 
 def sealed(vault: Vault, number: int = 1, subject: UUID = ANN, **more: Any) -> Sealed:
