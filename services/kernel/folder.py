@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -25,6 +26,10 @@ STAGING = "staging.json"
 
 RESTORING = "restoring"
 """Where a restore prepares; whatever it was about to replace may be half of each."""
+
+
+MOVED = "moved.json"
+"""Tells of a server that has what the database files here had."""
 
 
 class DataFolder:
@@ -114,6 +119,21 @@ class DataFolder:
         """Whether this is a copy to try things on, which sends nothing."""
         return (self.path / STAGING).exists()
 
+    def leave(self, host: str, database: str) -> None:
+        """Note that everything is on a server now: the files here are used no more."""
+        told = json.dumps({"host": host, "database": database})
+        kept_private(self.path / MOVED, lambda: told)
+
+    def require_files(self) -> None:
+        """Raise `RefusedError` where the database files here were left behind."""
+        if (mark := self.path / MOVED).exists():
+            told = json.loads(mark.read_text())
+            raise RefusedError(
+                "folder.moved",
+                f"What was in {self.path} is in the PostgreSQL database"
+                f" {told['database']} at {told['host']}: set AMENDS_DATABASE_URL.",
+            )
+
     def require_own(
         self, *servers: str | None, demonstration: bool | None = None
     ) -> None:
@@ -186,10 +206,12 @@ class DataFolder:
     def database_url(self, service: str, file: str, *, server: str | None) -> str:
         """Give the address of a database: a file here, or the server where one is set.
 
-        On the server each (service, file) is a schema of its own.
+        On the server each (service, file) is a schema of its own. Raises
+        `RefusedError` for the files of an installation that was moved to a server.
         """
         if server is not None:
             return server
+        self.require_files()
         scheme = "sqlite-draft" if self._draft else "sqlite"
         return f"{scheme}://{self.path / service / file}.sqlite"
 

@@ -121,6 +121,32 @@ def provision(
     provisioning.provision(dry_run=dry_run, as_json=as_json)
 
 
+@system.command(epilog="Example: amends move --to - --dry-run < address")
+def move(
+    *,
+    to: Annotated[
+        str,
+        typer.Option(
+            metavar="ADDRESS",
+            help="postgresql://user:password@host:port/database; - reads it from"
+            " standard input, where no list of processes shows it.",
+        ),
+    ],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Change nothing, say what would be moved.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Move everything from the data folder's SQLite files into an empty PostgreSQL.
+
+    With nothing running. All or nothing: ids, positions, times and keys stay; before
+    the copy counts, it is read again and compared. The files are used no more then.
+    """
+    from services.cli import moving  # noqa: PLC0415 lazy
+
+    moving.move(to, dry_run=dry_run, as_json=as_json)
+
+
 @system.command(epilog="Example: amends doctor --json")
 def doctor(*, as_json: AsJson = False) -> None:
     """Look at settings, folder, disk, databases, broker, relays, clock; change nothing.
