@@ -34,7 +34,7 @@ from services.kernel.installation import Installation
 from services.kernel.log_client import open_log
 from services.kernel.web.caller import caller
 from services.kernel.web.edge import edge
-from services.kernel.web.health import health_router
+from services.kernel.web.health import Check, Health, health_router
 from services.kernel.web.metrics import HttpMetrics, metrics_router, new_registry
 from services.kernel.web.pages.assets import KERNEL_STATIC, Assets
 from services.kernel.web.problems import install
@@ -57,7 +57,6 @@ if TYPE_CHECKING:
     from services.kernel.folder import DataFolder
     from services.kernel.measures import Sample
     from services.kernel.settings import Settings
-    from services.kernel.web.health import Check
     from services.kernel.web.pages import Pages
 
 _log = structlog.get_logger(__name__)
@@ -125,6 +124,7 @@ async def started(site: Site, names: Sequence[str] = SERVICES) -> AsyncIterator[
             viewers=admission,
             time_zone=site.settings.time_zone,
             demonstration=site.folder.demonstration,
+            staging=site.folder.staging,
         )
         yield _joined(
             services,
@@ -133,6 +133,7 @@ async def started(site: Site, names: Sequence[str] = SERVICES) -> AsyncIterator[
             Installation(site.settings, site.folder),
             live=list(brokers.values()),
             of=names,
+            marks=[Check("staging", _nothing_is_sent)] if site.folder.staging else [],
         )
 
 
@@ -280,6 +281,7 @@ def _joined(
     *,
     live: Sequence[NatsBroker],
     of: Sequence[str],
+    marks: Sequence[Check],
 ) -> Any:
     """Join the services' routes on one origin, with health and metrics.
 
@@ -297,6 +299,7 @@ def _joined(
     )
     registry = new_registry()
     checks = [check for service in services for check in service.checks]
+    checks += marks
     app.include_router(health_router(checks))
     told = [installation.figures, *(service.figures for service in services)]
     app.include_router(metrics_router(registry, told))
@@ -322,6 +325,10 @@ def _joined(
 
     install(app)
     return edge(app, HttpMetrics(registry), pages=pages)
+
+
+async def _nothing_is_sent() -> Health:
+    return Health(ok=True, detail="a copy to try things on: nothing is sent")
 
 
 async def _guarded(stop: Callable[[], Awaitable[None]]) -> None:

@@ -117,7 +117,8 @@ def _folder(folder: DataFolder) -> Finding:
     except (OSError, ValueError) as error:
         remedy = "give this account the right to read and write the folder"
         return Finding("folder", "fault", f"{folder.path}: {error}", remedy)
-    return Finding("folder", "ok", f"{folder.path}, format {number}")
+    copy = ", a copy to try things on: nothing is sent" if folder.staging else ""
+    return Finding("folder", "ok", f"{folder.path}, format {number}{copy}")
 
 
 def _disk(folder: DataFolder) -> Finding:

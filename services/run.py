@@ -48,6 +48,7 @@ async def running(
     folder.make()
     folder.require_whole()
     folder.require_own(settings.database_url, settings.nats_url)
+    folder.require_own_broker(settings.nats_url)
     token = settings.service_token or read_service_token(folder.path)
     if token is None:
         raise RefusedError(

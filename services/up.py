@@ -69,6 +69,7 @@ async def serving(
     folder.make()
     folder.require_whole()
     folder.require_own(settings.database_url, settings.nats_url)
+    folder.require_own_broker(settings.nats_url)
     async with AsyncExitStack() as stack:
         stack.enter_context(folder.held())
         listener = stack.enter_context(

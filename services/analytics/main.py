@@ -116,6 +116,7 @@ class AnalyticsService(BusService):
             secret=kept_secret(self._database, "form"),
             time_zone=settings.time_zone,
             demonstration=folder.demonstration,
+            staging=folder.staging,
         )
         access_log = AccessLog(Readings(self._database), self._writer, now)
         ward = Ward(self.following)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from services.backup.inventory import RECORDS, STORES, objects, secrets, store_o
 from services.backup.sqlite import sqlite_cut
 from services.kernel.clock import from_micros, rfc3339
 from services.kernel.folder import DataFolder
+from services.kernel.installation import BACKUP_MARK
 from services.kernel.ledger.checkpoint import load_signer
 from services.kernel.record import SIGNING_KEY, origin
 
@@ -78,12 +80,8 @@ def take(
         _finished(archive, about | {"kind": BACKUP}, progress),
         None if keys is None else _finished(keys, about | {"kind": KEYS}, progress),
     )
-    (folder.path / LAST).write_text(about["taken_at"] + "\n")
+    (folder.path / BACKUP_MARK).write_text(json.dumps({"at": about["taken_at"]}))
     return done
-
-
-LAST: Final = "backup.last"
-"""When the last backup of the folder was finished, for whoever watches over that."""
 
 
 @contextlib.contextmanager

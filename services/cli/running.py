@@ -10,6 +10,7 @@ from rich.markup import escape
 from services.cli.client import client_of
 from services.cli.users import first_link
 from services.kernel.access import Runtime
+from services.kernel.folder import DataFolder
 from services.kernel.logs import configure
 from services.kernel.settings import Settings, load_settings
 from services.run import running
@@ -32,6 +33,8 @@ def up(settings: Settings | None = None) -> None:
             f" with its data in {escape(str(settings.data))}. Ctrl-C stops it.",
             soft_wrap=True,
         )
+        if DataFolder(settings.data).staging:
+            console.print("It is a copy to try things on: it sends nothing.")
         link = await asyncio.to_thread(_first_link, runtime)
         if link is not None:  # to this terminal alone: a log would keep it
             console.print(link, soft_wrap=True)

@@ -59,6 +59,7 @@ def documentation_pages(
     viewers: Viewers,
     time_zone: str,
     demonstration: bool = False,
+    staging: bool = False,
 ) -> Pages:
     return Pages(
         "documentation",
@@ -69,6 +70,7 @@ def documentation_pages(
         words=words.WORDS,
         locales=[words.LOCALE],
         demonstration=demonstration,
+        staging=staging,
     )
 
 

@@ -60,6 +60,7 @@ from services.handling.persistence import (
 from services.handling.persistence.public_holidays import EDITION, public_days
 from services.kernel.broker.durables import of_feeds
 from services.kernel.clock import new_uuid7, system_clock
+from services.kernel.errors import RefusedError
 from services.kernel.files import FileStore
 from services.kernel.inbox import Consumer, Following, Inbox, Ward
 from services.kernel.life import BusService
@@ -131,6 +132,8 @@ class HandlingService(BusService):
         self._record = open_record(
             settings, folder, name=NAME, codec=codec, now=now, secure_delete=True
         )
+        self._staging = folder.staging
+        _require_same_mark(self._record.store.staging, here=self._staging)
         super().__init__(
             NAME,
             broker,
@@ -214,6 +217,7 @@ class HandlingService(BusService):
             secret=kept_secret(self._keys, "form"),
             time_zone=settings.time_zone,
             demonstration=folder.demonstration,
+            staging=folder.staging,
         )
         receipts, access_codes = IntakeReceipts(broker), IntakeCodes(broker)
         # One count for one address, on the page and by programs.
@@ -277,7 +281,9 @@ class HandlingService(BusService):
             ),
             departments.router(feeds, admission, policy=policy),
             feed.router(
-                Feeds(DepartmentCopies(store), store), admission, policy=policy
+                Feeds(DepartmentCopies(store), store, silent=self._staging),
+                admission,
+                policy=policy,
             ),
             access.router(
                 admission.tokens,
@@ -353,7 +359,7 @@ class HandlingService(BusService):
             Relay(client, log=self._record.store, stream=stream, outgoing=outgoing)
             for stream, outgoing in (
                 (Stream.CASES, case_message),
-                (Stream.DEPARTMENTS, department_copies),
+                *([] if self._staging else [(Stream.DEPARTMENTS, department_copies)]),
             )
         ]
         self._consumer = Consumer(
@@ -370,6 +376,17 @@ class HandlingService(BusService):
     def _close(self) -> None:
         super()._close()
         self._keys.close()
+
+
+def _require_same_mark(in_record: bool, *, here: bool) -> None:
+    """Raise RefusedError where a copy's folder meets a record in use, or the reverse."""
+    if in_record != here:
+        what = "a copy to try things on" if in_record else "in use"
+        raise RefusedError(
+            "staging.other_database",
+            f"This database is {what}, and the data folder is not: give each its own"
+            " with AMENDS_DATA and AMENDS_DATABASE_URL.",
+        )
 
 
 def default_policy() -> Policy:

@@ -220,6 +220,7 @@ class IntakeService(BusService):
             secret=kept_secret(database, "form"),
             time_zone=settings.time_zone,
             demonstration=folder.demonstration,
+            staging=folder.staging,
         )
         self._jobs = Jobs(
             folder.service(NAME) / "imports",

@@ -150,6 +150,15 @@ class DataFolder:
                 " real installation with AMENDS_DATA.",
             )
 
+    def require_own_broker(self, nats_url: str | None) -> None:
+        """Raise `RefusedError` where a copy to try things on would share a broker."""
+        if self.staging and nats_url is not None:
+            raise RefusedError(
+                "staging.own_broker",
+                f"{self.path} holds a copy to try things on, which keeps to a broker of"
+                " its own: unset AMENDS_NATS_URL.",
+            )
+
     @contextmanager
     def held(self) -> Iterator[None]:
         """Hold the whole folder for this process alone.

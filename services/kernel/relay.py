@@ -30,6 +30,7 @@ State = Literal["starting", "relaying", "mismatch", "hindered", "stopped"]
 
 _CHUNK: Final = 500
 _LOOK_AGAIN: Final = 0.5  # another process may have committed to the same store
+_LOOK_AT_STREAM: Final = 5.0  # somebody may have deleted it, or put something in
 _MISMATCH_PAUSE: Final = 5.0
 _REFUSAL_PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 5.0
@@ -126,6 +127,8 @@ class Relay:
         self._fault: str | None = None
         self._fruitless = 0
         self._located = False
+        self._made: object = None
+        self._looked = 0.0
         self._stopping = asyncio.Event()
         self._running = asyncio.Lock()
 
@@ -229,7 +232,8 @@ class Relay:
         """Read where the stream ends and check that it continues this log."""
         # First the number of the last message, then that message: whatever a rival
         # adds in between makes the expectation fail, which is what it is for.
-        state = (await self._js.stream_info(self._stream)).state
+        info = await self._js.stream_info(self._stream)
+        self._made, self._looked, state = info.created, time.monotonic(), info.state
         tail = await self._message(seq=state.last_seq) if state.last_seq else None
         if tail is not None:
             expect = EXPECTED_ID, _id_of(tail)
@@ -306,6 +310,17 @@ class Relay:
             await self._write_hint()
             if not entries:
                 await pipe.wait(_LOOK_AGAIN)
+                if not await self._as_left():
+                    return
+
+    async def _as_left(self) -> bool:
+        """Look now and then whether the stream is the same, and ends as we left it."""
+        now, pipe = time.monotonic(), self._pipe
+        if now - self._looked < _LOOK_AT_STREAM or pipe.position < pipe.handled:
+            return True
+        self._looked = now
+        info = await self._js.stream_info(self._stream)
+        return info.created == self._made and info.state.last_seq == pipe.sequence
 
     def _copies(self, entry: LogEntry, place: "_Place") -> Iterator[Outgoing]:
         """Give an entry's messages; where the stream ends with one, those behind it."""

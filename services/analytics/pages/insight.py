@@ -67,6 +67,7 @@ def insight_pages(
     secret: bytes,
     time_zone: str,
     demonstration: bool = False,
+    staging: bool = False,
 ) -> Pages:
     return Pages(
         "analytics",
@@ -78,6 +79,7 @@ def insight_pages(
         remedies=REMEDIES,
         locales=[LOCALE],
         demonstration=demonstration,
+        staging=staging,
     )
 
 

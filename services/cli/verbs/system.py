@@ -220,6 +220,12 @@ def backup(
         backing.backup(target, keys, as_json=as_json)
 
 
+class CopyKind(StrEnum):
+    """What a backup can be restored as besides what it was."""
+
+    STAGING = "staging"
+
+
 @system.command(
     epilog="Example: amends restore /srv/backups/22.tar --keys /srv/keys/22.tar"
 )
@@ -238,6 +244,10 @@ def restore(
     replace: Annotated[
         bool, typer.Option("--replace", help="Replace what is in the folder.")
     ] = False,
+    copy_as: Annotated[
+        CopyKind | None,
+        typer.Option("--as", help="As a copy to try things on, which sends nothing."),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Change nothing, say what would be done.")
     ] = False,
@@ -254,7 +264,7 @@ def restore(
         source,
         keys,
         replace=replace,
-        staging=False,
+        staging=copy_as is CopyKind.STAGING,
         dry_run=dry_run,
         as_json=as_json,
     )

@@ -47,7 +47,11 @@ class Stretch(NamedTuple):
 class Feeds:
     """What each department may read, in one event loop; `record` is what they come from."""
 
-    def __init__(self, copies: Copies, record: Numbered) -> None:
+    def __init__(
+        self, copies: Copies, record: Numbered, *, silent: bool = False
+    ) -> None:
+        """`silent` tells nobody anything: in a copy to try things on."""
+        self._silent = silent
         self._copies = copies
         self._record = record
         self._bells: dict[str, set[asyncio.Event]] = {}
@@ -62,8 +66,14 @@ class Feeds:
     async def place(self, cursor: str | None) -> int:
         """Read what `cursor` gave; none is the beginning.
 
-        Raises MalformedError, and RefusedError for a cursor of another record.
+        Raises MalformedError, and RefusedError for a cursor of another record, and
+        wherever nothing is told.
         """
+        if self._silent:
+            raise RefusedError(
+                "staging.no_feed",
+                "This is a copy to try things on: it tells departments nothing.",
+            )
         if cursor is None:
             return 0
         found = _CURSOR.fullmatch(cursor)

@@ -24,6 +24,7 @@ def handling_pages(
     secret: bytes,
     time_zone: str,
     demonstration: bool = False,
+    staging: bool = False,
 ) -> Pages:
     """Make what all of handling's pages are rendered with."""
     return Pages(
@@ -46,4 +47,5 @@ def handling_pages(
         },
         locales=[words.LOCALE],
         demonstration=demonstration,
+        staging=staging,
     )

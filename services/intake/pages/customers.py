@@ -155,6 +155,7 @@ def intake_pages(
     secret: bytes,
     time_zone: str,
     demonstration: bool = False,
+    staging: bool = False,
 ) -> Pages:
     return Pages(
         "intake",
@@ -166,6 +167,7 @@ def intake_pages(
         remedies={**_REMEDIES, **IMPORT_REMEDIES},
         locales=[LOCALE],
         demonstration=demonstration,
+        staging=staging,
     )
 
 

@@ -190,6 +190,41 @@ def test_a_restore_refuses_what_does_not_fit(make_house: Any, tmp_path: Path) ->
     assert refused(MalformedError, house.settings, "b") == "backup.unreadable"
 
 
+def test_a_copy_to_try_things_on_is_marked_and_lets_nobody_of_ours_in(
+    make_house: Any, tmp_path: Path
+) -> None:
+    house = make_house("old")
+    house.found()
+    house.receive(1)
+    secret = house.folder.path / "departments" / "quality.nk"
+    secret.parent.mkdir()
+    secret.write_text("SECRET")
+    back_up(house, tmp_path / "b")
+    copy = make_house("new")
+    restore = Restore(copy.settings, tmp_path / "b", None, replace=False, staging=True)
+    with closing(restore):
+        plan = restore.plan(quiet)
+        restore.require_ready(plan)  # without keys no word can be read: as well
+        copy.folder.make()
+        asyncio.run(restore.run(plan, DEPARTMENTS, quiet))
+    assert copy.folder.staging
+    with copy.record("handling") as record:
+        assert record.store.staging
+    assert len(copy.log("handling")) == 2
+    assert (copy.folder.path / "departments" / "quality.nk").read_text() != "SECRET"
+    with pytest.raises(RefusedError, match=r"staging\.own_broker"):
+        copy.folder.require_own_broker("nats://127.0.0.1:1")
+    # Nothing that is in use becomes a copy by a slip of the hand.
+    with pytest.raises(RefusedError, match=r"restore\.staging_over_live"):
+        over(house, tmp_path / "b")
+
+
+def over(house: House, backup: Path) -> None:
+    restore = Restore(house.settings, backup, None, replace=True, staging=True)
+    with closing(restore):
+        restore.require_ready(restore.plan(quiet))
+
+
 @pytest.mark.parametrize("make_house", ["sqlite"], indirect=True)
 def test_streams_are_mended_as_the_record_says(make_house: Any) -> None:
     house = make_house()

@@ -336,6 +336,29 @@ def test_a_broker_that_lost_its_tail_gets_it_again(open_bus):
     asyncio.run(scenario())
 
 
+@pytest.mark.parametrize("emptied", [True, False])
+def test_a_stream_that_is_made_anew_meanwhile_is_filled_again(
+    open_bus, monkeypatch: pytest.MonkeyPatch, emptied: bool
+):
+    """No event comes to show the relay that the stream is another one."""
+    monkeypatch.setattr(relay_module, "_LOOK_AT_STREAM", 0.01)
+
+    async def scenario() -> None:
+        async with open_bus() as bus:
+            log = filled(10)
+            async with running(make_relay(bus, log)) as relay:
+                await until(lambda: relay.position == 10)
+                await bus.js.delete_stream(bus.stream)
+                if emptied:
+                    await until(lambda: relay.status().state == "hindered")
+                await bus.provide()
+                async with asyncio.timeout(20):
+                    while await bus.ids() != expected_ids(log, bus):  # noqa: ASYNC110 the broker tells nobody
+                        await asyncio.sleep(0.01)
+
+    asyncio.run(scenario())
+
+
 def _restored_epoch(log: MemoryLog) -> None:
     log.epoch = "e2"
 

@@ -147,7 +147,8 @@ class Pages:
     `folder` holds `templates/`, `locale/` and, where needed, `static/`. `words` are
     tables of codes by kind (`{"state": {"CLOSED": "Closed"}}`) for the filter `word`;
     `remedies` say for codes of refusals what to do, in the reader's words. `locales`
-    are further folders of catalogues. In a `demonstration` each page says so.
+    are further folders of catalogues. In a `demonstration`, and in a
+    `staging` copy, each page says so.
     """
 
     def __init__(
@@ -162,12 +163,14 @@ class Pages:
         remedies: Mapping[str, str] | None = None,
         locales: Iterable[Path] = (),
         demonstration: bool = False,
+        staging: bool = False,
     ) -> None:
         self.name = name
         self._viewers = viewers
         self._guard = FormGuard(secret)
         self.zone = zoneinfo.ZoneInfo(time_zone)
         self.demonstration = demonstration
+        self._staging = staging
         self._words = words or {}
         self._remedies = {**_REMEDIES, **(remedies or {})}
         static = folder / "static"
@@ -369,6 +372,7 @@ class Pages:
         environment.install_gettext_translations(translations, newstyle=True)  # type: ignore[attr-defined]
         environment.globals |= {
             "demonstration": self.demonstration,
+            "staging": self._staging,
             "asset": self._asset,
             "languages": [(each, tag(each), own) for each, own in LANGUAGES.items()],
             "lang": tag(locale),
