@@ -17,13 +17,16 @@ import msgspec
 from pydantic import AwareDatetime, BaseModel
 
 from events import codec
-from events.catalogue import EVENTS
-from events.envelope import Envelope, Event, Heading
+from events.catalogue import EVENTS, Remedy
+from events.envelope import Envelope, Event, Heading, Money
 
 _LEFT_OUT: Final = frozenset(
     {"tenant", "causation_id", "correlation_id", "policy", "departments"}
 )
 """What no fold reads of a heading."""
+
+_KEPT: Final[tuple[type[BaseModel], ...]] = (Money, Remedy)
+"""Parts that states keep, and decisions compare: these are the models themselves."""
 
 
 def decode(name: str, body: bytes) -> Envelope[Event]:
@@ -36,7 +39,7 @@ def decode(name: str, body: bytes) -> Envelope[Event]:
     if decoder is not None:
         try:
             read = cast("Envelope[Event]", decoder.decode(body))
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, ValueError):  # the latter of a model
             return codec.decode(body)
         if read.schema_version == read.data.schema_version:
             return read
@@ -96,16 +99,24 @@ def _type(annotation: Any) -> Any:
         return GenericAlias(tuple, (_type(parts[0]), ...))
     if annotation is AwareDatetime:
         return datetime
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+    if (
+        isinstance(annotation, type)
+        and issubclass(annotation, BaseModel)
+        and annotation not in _KEPT
+    ):
         return _struct(annotation)
     return annotation
+
+
+def _model(kind: type[BaseModel], found: object) -> BaseModel:
+    return kind.model_validate(found)
 
 
 LEFT_TO_THE_CODEC: Final = frozenset({"RecordCorrected"})
 """Types with a field that may be of two enums, which msgspec does not tell apart."""
 
 _DECODERS: Final = {
-    name: msgspec.json.Decoder(_envelope(event), strict=True)
+    name: msgspec.json.Decoder(_envelope(event), strict=True, dec_hook=_model)
     for name, event in EVENTS.items()
     if name not in LEFT_TO_THE_CODEC
 }

@@ -101,8 +101,8 @@ def _stores(settings: Settings) -> Iterator[_Store]:
     folder = DataFolder(settings.data)
     folder.require()
     for name, peek in (
-        ("intake", _peek_event),
-        ("handling", _peek_event),
+        ("intake", peek_event),
+        ("handling", peek_event),
         ("access", peek_grant),
     ):
         key = folder.path / name / SIGNING_KEY
@@ -124,7 +124,7 @@ def _stores(settings: Settings) -> Iterator[_Store]:
         )
 
 
-def _peek_event(body: bytes) -> tuple[UUID, int, str]:
+def peek_event(body: bytes) -> tuple[UUID, int, str]:
     return codec.peek(body)[:3]
 
 

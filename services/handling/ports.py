@@ -93,6 +93,8 @@ class Entry(Protocol):
     @property
     def committed_at(self) -> int: ...
     @property
+    def type(self) -> str: ...
+    @property
     def body(self) -> bytes: ...
 
 
@@ -349,7 +351,8 @@ class Record(Protocol):
     def writing(self) -> AbstractContextManager[Any]:
         """Open the transaction; raises TakenError, UnavailableError at its end."""
 
-    def load(self, tx: Any, case_id: UUID) -> list[Envelope[Any]]: ...
+    def load(self, tx: Any, case_id: UUID) -> list[Envelope[Any]]:
+        """Give the events of a case, to be folded: as `events.quick` reads them."""
 
     def outdated(self, tx: Any, versions: Mapping[UUID, int]) -> set[UUID]:
         """Name those of these cases that another process has taken further."""

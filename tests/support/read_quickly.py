@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+from pydantic import BaseModel
 
 from events import codec, quick
 from events.envelope import Envelope
@@ -17,6 +18,8 @@ def values(read: Any) -> Any:
     """Give all fields of a struct, of those in it too."""
     if isinstance(read, msgspec.Struct):
         return {name: values(at) for name, at in msgspec.structs.asdict(read).items()}
+    if isinstance(read, BaseModel):
+        return read.model_dump()
     return tuple(map(values, read)) if isinstance(read, tuple) else read
 
 

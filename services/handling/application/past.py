@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from events import codec
+from events import quick
 from services.handling.domain.decisions.rules import ENDED
 from services.handling.domain.evolution import evolve
 from services.handling.ports import Listed
@@ -115,7 +115,7 @@ def listed(case: Case) -> Listed:
 def _folded(entries: Iterable[Entry]) -> Case | None:
     case: Case | None = None
     for entry in entries:
-        case = evolve(case, codec.decode(entry.body))
+        case = evolve(case, quick.decode(entry.type, entry.body))
     return case
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from eventsourcing.persistence import IntegrityError, PersistenceError
 
-from events import codec
+from events import quick
 from services.handling.ports import KeyRow, TakenError
 from services.kernel.errors import UnavailableError
 from services.kernel.store.database import IN_LIST_LIMIT
@@ -76,10 +76,10 @@ class HandlingRecord:
 
     def load(self, tx: Tx, case_id: UUID) -> list[Envelope[Any]]:
         rows = tx.fetchall(
-            "SELECT body FROM stored_events WHERE case_id = ? ORDER BY version",
+            "SELECT type, body FROM stored_events WHERE case_id = ? ORDER BY version",
             (case_id,),
         )
-        return [codec.decode(body) for (body,) in rows]
+        return [quick.decode(name, body) for name, body in rows]
 
     def outdated(self, tx: Tx, versions: Mapping[UUID, int]) -> set[UUID]:
         if tx.dialect == "sqlite":  # this process alone writes

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import structlog
 
-from events import codec
+from events import quick
 from services.handling.domain.clocks import next_dues
 from services.handling.domain.decisions.rules import ENDED
 from services.handling.domain.evolution import evolve
@@ -256,16 +256,16 @@ def _folded(tx: Tx, which: str = "TRUE") -> Iterator[list[Case]]:
     case: Case | None = None
     place: tuple[UUID, int] = (UUID(int=0), 0)
     while rows := tx.fetchall(
-        "SELECT case_id, version, body FROM stored_events"  # noqa: S608 fixed words
+        "SELECT case_id, version, type, body FROM stored_events"  # noqa: S608 fixed words
         f" WHERE (case_id, version) > (?, ?) AND {which}"
         " ORDER BY case_id, version LIMIT ?",
         (*place, _AT_ONCE),
     ):
         whole = []
-        for case_id, version, body in rows:
+        for case_id, version, name, body in rows:
             if case is not None and case.id != case_id:
                 whole.append(case)
-            case = evolve(case, codec.decode(body))
+            case = evolve(case, quick.decode(name, body))
             place = (case_id, version)
         yield whole
     if case is not None:

@@ -39,6 +39,7 @@ def test_a_state_is_the_same_however_its_events_were_read(stage: str) -> None:
     for event in events:
         case = evolve(case, quick.decode(event.type, codec.encode(event)))
     assert case is not None
+    assert case == folded(events)
     assert canonical(case) == canonical(folded(events))
 
 
