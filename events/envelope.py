@@ -31,10 +31,12 @@ _AMOUNT = r"^[0-9]{1,14}(\.[0-9]{1,4})?$"
 
 
 def _rfc3339(instant: datetime) -> str:
-    return f"{instant.replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
+    return f"{instant.isoformat(timespec='microseconds')[:26]}Z"  # it is in UTC
 
 
 def _utc(instant: datetime) -> datetime:
+    if instant.tzinfo is UTC:
+        return instant
     try:
         return instant.astimezone(UTC)
     except OverflowError:
@@ -54,11 +56,11 @@ def _plain(amount: Decimal) -> str:
 
 
 def _sorted_codes(codes: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(sorted(set(codes)))
+    return tuple(sorted(set(codes))) if len(codes) > 1 else codes
 
 
 def _sorted_keys(policy: Mapping[str, str]) -> Mapping[str, str]:
-    return dict(sorted(policy.items()))
+    return dict(sorted(policy.items())) if len(policy) > 1 else policy
 
 
 Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
@@ -253,22 +255,24 @@ def envelop(
     departments: tuple[str, ...] = (),
 ) -> Envelope[EventT]:
     """Put data into its envelope; pydantic's ValidationError names what is wrong."""
-    return envelope_type(type(data))(
-        event_id=event_id,
-        case_id=case_id,
-        version=version,
-        type=type(data).__name__,
-        schema_version=data.schema_version,
-        occurred_at=occurred_at,
-        occurred_precision=occurred_precision,
-        recorded_at=recorded_at,
-        origin=origin,
-        tenant=tenant,
-        actor=actor,
-        channel=channel,
-        causation_id=causation_id,
-        correlation_id=correlation_id,
-        policy=policy or {},
-        departments=departments,
-        data=data,
-    )
+    fields = {
+        "event_id": event_id,
+        "case_id": case_id,
+        "version": version,
+        "type": type(data).__name__,
+        "schema_version": data.schema_version,
+        "occurred_at": occurred_at,
+        "occurred_precision": occurred_precision,
+        "recorded_at": recorded_at,
+        "origin": origin,
+        "tenant": tenant,
+        "actor": actor,
+        "channel": channel,
+        "causation_id": causation_id,
+        "correlation_id": correlation_id,
+        "policy": policy or {},
+        "departments": departments,
+        "data": data,
+    }
+    # Through its constructor, pydantic takes twice as long.
+    return envelope_type(type(data)).model_validate(fields)
