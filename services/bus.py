@@ -82,6 +82,7 @@ def streams(settings: Settings) -> list[StreamSpec]:
             duplicate_window=(
                 SUBMIT_WINDOW if stream is Stream.SUBMIT else RELAYED_WINDOW
             ),
+            replicas=settings.stream_replicas,
         )
         for stream in Stream
     ]

@@ -211,6 +211,11 @@ class Settings(pydantic_settings.BaseSettings):
         "Size that a stream may reach before its oldest events leave it.",
         allowed="bytes or a size such as 10GiB, at least 1MiB",
     )
+    stream_replicas: Annotated[int, Field(ge=1, le=5)] = _setting(
+        1,
+        "On how many servers of a NATS cluster each stream lies; with 3 one may fail.",
+        allowed="1 to 5, more than 1 with AMENDS_NATS_URL alone",
+    )
     file_bytes: Annotated[ByteSize, Field(ge=1024**2)] = _setting(
         ByteSize(200 * 1000**2),
         "Most bytes of one file that is handed in.",
@@ -374,6 +379,12 @@ def _contradictions(settings: Settings, faulty: Container[str]) -> Iterator[Fiel
                     "given without AMENDS_NATS_URL; the embedded server needs none",
                     "set AMENDS_NATS_URL as well, or unset this",
                 )
+        if settings.stream_replicas > 1 and "stream_replicas" not in faulty:
+            yield FieldError(
+                _variable("stream_replicas"),
+                f"given {settings.stream_replicas}; the embedded server is one",
+                "set AMENDS_NATS_URL to the servers of a cluster, or unset this",
+            )
 
 
 def _unread(environ: Mapping[str, str]) -> Iterator[FieldError]:

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import configparser
+import datetime as dt
+import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from services.building import SERVICES, Site, built
 from services.bus import Bus
@@ -27,6 +34,48 @@ if TYPE_CHECKING:
 DEPLOY = Path(__file__).parents[3] / "deploy"
 
 
+def needs(program: str) -> pytest.MarkDecorator:
+    return pytest.mark.skipif(
+        _found(program) is None,
+        reason=f"{program.upper()} IS MISSING: what it would read is not tested",
+    )
+
+
+def _found(program: str) -> str | None:
+    return shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin")
+
+
+def _said(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [_found(program) or program, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PATH": os.environ["PATH"], "SERVER_NAME": "nats-0"},
+    )
+
+
+def _certificate(folder: Path) -> tuple[Path, Path]:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name(
+        [x509.NameAttribute(NameOID.COMMON_NAME, "complaints.example.org")]
+    )
+    today = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), 1)
+        .not_valid_before(today)
+        .not_valid_after(today + dt.timedelta(days=1))
+        .sign(key, hashes.SHA256())
+    )
+    pem, plain = serialization.Encoding.PEM, serialization.NoEncryption()
+    files = folder / "key.pem", folder / "certificate.pem"
+    files[0].write_bytes(
+        key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain)
+    )
+    files[1].write_bytes(made.public_bytes(pem))
+    return files
+
+
 def test_nats_server_accepts_its_configuration(tmp_path: Path) -> None:
     text = (DEPLOY / "nats-server.conf").read_text()
     config = tmp_path / "nats.conf"
@@ -42,7 +91,12 @@ def test_nats_server_accepts_its_configuration(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("file", "verb"), [("amends.service", "up"), ("amends@.service", "run %i")]
+    ("file", "verb"),
+    [
+        ("amends.service", "up"),
+        ("amends@.service", "run %i"),
+        ("amends-second@.service", 'run %i --port "$$%i"\''),
+    ],
 )
 def test_the_unit_names_settings_that_exist(file: str, verb: str) -> None:
     unit = configparser.ConfigParser(strict=False, interpolation=None)
@@ -52,6 +106,40 @@ def test_the_unit_names_settings_that_exist(file: str, verb: str) -> None:
     text = "\n".join(file.read_text() for file in DEPLOY.rglob("*") if file.is_file())
     known = {f"AMENDS_{name.upper()}" for name in Settings.model_fields}
     assert set(re.findall(r"AMENDS_[A-Z_]+", text)) <= known
+
+
+@needs("systemd-analyze")
+@pytest.mark.parametrize("file", sorted(each.name for each in DEPLOY.glob("*.service")))
+def test_systemd_accepts_the_unit(file: str, tmp_path: Path) -> None:
+    # Where it would be installed there is nothing here.
+    text = re.sub(
+        r"/srv/amends/\S+|/usr/local/bin/\S+", "/bin/true", (DEPLOY / file).read_text()
+    )
+    unit = tmp_path / file.replace("@", "@intake")
+    unit.write_text(text)
+    said = _said("systemd-analyze", "verify", "--man=no", str(unit))
+    assert (said.returncode, said.stderr) == (0, "")
+
+
+@needs("nginx")
+@pytest.mark.parametrize("file", ["nginx.conf", "nginx-processes.conf"])
+def test_nginx_accepts_its_configuration(file: str, tmp_path: Path) -> None:
+    key, certificate = _certificate(tmp_path)
+    text = (
+        (DEPLOY / file)
+        .read_text()
+        .replace("/etc/ssl/amends/fullchain.pem", str(certificate))
+        .replace("/etc/ssl/amends/privkey.pem", str(key))
+        .replace("/var/log/nginx", str(tmp_path))
+    )
+    config = tmp_path / "nginx.conf"
+    config.write_text(
+        f"pid {tmp_path}/pid; error_log {tmp_path}/error.log; events {{}}\n"
+        f"http {{\n{text}}}\n"
+    )
+    said = _said("nginx", "-t", "-e", f"{tmp_path}/error.log", "-c", str(config))
+    assert said.returncode == 0, said.stderr
+    assert "[warn]" not in said.stderr
 
 
 @pytest.mark.parametrize("file", ["nginx.conf", "nginx-processes.conf"])
