@@ -22,7 +22,7 @@ NO_PROBLEM = {503}
 
 @pytest.fixture(scope="module")
 def amends(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningAmends]:
-    running = RunningAmends(tmp_path_factory.mktemp("any") / "data")
+    running = RunningAmends(tmp_path_factory.mktemp("any") / "data", forked=True)
     running.start()
     try:
         yield running

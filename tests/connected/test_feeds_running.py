@@ -29,7 +29,7 @@ PATIENCE = 30.0  # seconds; only a hang reaches it
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    amends = RunningAmends(tmp_path_factory.mktemp("house") / "data")
+    amends = RunningAmends(tmp_path_factory.mktemp("house") / "data", forked=True)
     try:
         amends.start()
         house = House(amends)
@@ -134,7 +134,9 @@ def test_a_department_that_does_not_exist_is_refused(house):
 
 
 def test_where_nothing_runs_it_says_so(tmp_path):
-    done = RunningAmends(tmp_path / "data").run("follow", "quality", check=False)
+    done = RunningAmends(tmp_path / "data", forked=True).run(
+        "follow", "quality", check=False
+    )
     assert done.returncode == 1
     assert "amends up" in done.stderr
 
@@ -252,6 +254,7 @@ def test_a_broker_of_one_s_own_lets_departments_in(tmp_path):
             "AMENDS_NATS_URL": f"nats://127.0.0.1:{port}",
             "AMENDS_NATS_CREDENTIALS": str(seed),
         },
+        forked=True,
     )
     config = tmp_path / "data/departments/nats.conf"
     try:
@@ -281,7 +284,7 @@ def test_a_broker_of_one_s_own_lets_departments_in(tmp_path):
 def test_codes_cannot_be_checked_while_the_broker_is_away(tmp_path):
     """Within two seconds or so: the customer is told to try again, not left waiting."""
     amends = RunningAmends(
-        tmp_path / "alone", {"AMENDS_NATS_URL": "nats://127.0.0.1:9"}
+        tmp_path / "alone", {"AMENDS_NATS_URL": "nats://127.0.0.1:9"}, forked=True
     )
     try:
         amends.start()

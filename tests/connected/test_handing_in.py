@@ -29,7 +29,7 @@ COMPLAINT = {
 
 @pytest.fixture(scope="module")
 def amends(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningAmends]:
-    running = RunningAmends(tmp_path_factory.mktemp("handed-in") / "data")
+    running = RunningAmends(tmp_path_factory.mktemp("handed-in") / "data", forked=True)
     running.start()
     try:
         yield running

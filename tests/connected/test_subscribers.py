@@ -28,7 +28,7 @@ DEPARTMENT = "quality"
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    amends = RunningAmends(tmp_path_factory.mktemp("subscribed") / "data")
+    amends = RunningAmends(tmp_path_factory.mktemp("subscribed") / "data", forked=True)
     try:
         amends.start()
         house = House(amends)

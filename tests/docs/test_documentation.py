@@ -146,7 +146,7 @@ def told_of(page: str) -> set[str]:
 @pytest.mark.e2e
 def test_every_route_is_documented(tmp_path: Path):
     """`### GET /api/…` heads what the reference says of a route."""
-    amends = RunningAmends(tmp_path / "data")
+    amends = RunningAmends(tmp_path / "data", forked=True)
     try:
         amends.start()
         with amends.client() as client:

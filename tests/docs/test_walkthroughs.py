@@ -59,7 +59,7 @@ def steps(page: Path) -> Iterator[Step]:
 @pytest.fixture
 def reader(tmp_path: Path) -> Iterator[tuple["Terminal", RunningAmends]]:
     """A checkout after `make run`: the terminal of its reader, and what is served."""
-    amends = RunningAmends(tmp_path / "amends-data")
+    amends = RunningAmends(tmp_path / "amends-data", forked=True)
     (tmp_path / ".venv").symlink_to(sys.prefix)
     (tmp_path / "docs").symlink_to(ROOT / "docs")
     environment = os.environ | {

@@ -22,7 +22,7 @@ _DATABASES = count(1)
 @pytest.fixture
 def amends(tmp_path: Path) -> Iterator[RunningAmends]:
     """Give an amends on an empty folder, not started yet; ended after the test."""
-    running = RunningAmends(tmp_path / "data")
+    running = RunningAmends(tmp_path / "data", forked=True)
     yield running
     running.end()
 
@@ -39,6 +39,6 @@ def amends_on_either(
         with psycopg.connect(server, autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {name}")
         environment["AMENDS_DATABASE_URL"] = f"{server.rsplit('/', 1)[0]}/{name}"
-    running = RunningAmends(tmp_path / "data", environment)
+    running = RunningAmends(tmp_path / "data", environment, forked=True)
     yield running
     running.end()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.e2e
 
-ROWS = 3_000
+ROWS = 1_200
 
 
 def log_of(amends: RunningAmends, service: str) -> list[dict[str, Any]]:

@@ -33,7 +33,7 @@ def sent(amends: RunningAmends, address: str, offset: int, content: object) -> i
 
 
 def test_a_file_survives_a_crash_in_the_middle(tmp_path: Path) -> None:
-    amends = RunningAmends(tmp_path / "data")
+    amends = RunningAmends(tmp_path / "data", forked=True)
 
     def cut_off() -> Iterator[bytes]:
         """Send a part, and have amends killed before the rest comes."""

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -61,11 +62,12 @@ def test_without_a_terminal_an_administrator_is_made_by_a_command(
     amends: RunningAmends,
 ) -> None:
     new = ["access", "user", "create", "--login", "Ann", "--name", "Ann Li"]
+    run = partial(amends.run, check=False, given="correct horse battery\n")
     amends.start()
-    made = run(amends, *new, "--role", "admin", "--password-stdin", "--json")
+    made = run(*new, "--role", "admin", "--password-stdin", "--json")
     assert made.returncode == 0, made.stderr
     assert '"login": "ann"' in made.stdout
-    again = run(amends, *new, "--role", "admin", "--password-stdin")
+    again = run(*new, "--role", "admin", "--password-stdin")
     assert again.returncode == 1
     assert "access.login_taken" in again.stderr
     refused = amends.run("access", "admin-link", check=False)
@@ -78,15 +80,3 @@ def test_without_a_terminal_an_administrator_is_made_by_a_command(
     assert [(row["login"], row["role"]) for row in rows] == [("ann", "admin")]
     stopped = amends.run("access", "admin-link", check=False)
     assert "client.not_running" in stopped.stderr
-
-
-def run(amends: RunningAmends, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "services.cli", *words],
-        env=amends.environment,
-        input="correct horse battery\n",
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=PATIENCE,
-    )

@@ -85,6 +85,7 @@ def test_a_complaint_becomes_a_case_a_status_and_a_figure(
 
 
 def test_ctrl_c_ends_in_order_and_a_restart_goes_on(amends: RunningAmends) -> None:
+    amends.forked = False  # started as everybody's is
     amends.start()
     first = submit(amends)
     assert amends.process is not None
@@ -101,6 +102,7 @@ def test_ctrl_c_ends_in_order_and_a_restart_goes_on(amends: RunningAmends) -> No
 
 
 def test_the_log_of_a_normal_run_has_no_warning(amends: RunningAmends) -> None:
+    amends.forked = False  # started as everybody's is
     amends.start()
     submit(amends)
     amends.until(lambda: followed(amends), "all have followed")

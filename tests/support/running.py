@@ -9,17 +9,26 @@ import socket
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO, TYPE_CHECKING, Any
 
 import httpx
 
 from tests.support.children import dying_with_us
+from tests.support.nursery import Nursery
+from tests.support.terminal import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
+    from collections.abc import Mapping, Sequence
+
+    from tests.support.nursery import Forked
 
 PATIENCE = 60.0  # seconds; only a hang reaches it
+NURSERY = Nursery()
+AMENDS = (sys.executable, "-m", "services.cli")
+
+_VERB = 300.0  # seconds that a verb may take
 
 
 def free_port() -> int:
@@ -32,7 +41,8 @@ def free_port() -> int:
 class RunningAmends:
     """`amends` on a data folder: start it, ask it, kill it, start it again.
 
-    `verb` is what serves: `up`, or `run` with the name of one service.
+    `verb` is what serves: `up`, or `run` with the name of one service. With `forked`
+    its programs come from the nursery, and do not read their modules anew.
     """
 
     def __init__(
@@ -41,10 +51,12 @@ class RunningAmends:
         environment: Mapping[str, str] | None = None,
         *,
         verb: tuple[str, ...] = ("up",),
+        forked: bool = False,
     ) -> None:
         self.data = data
+        self.forked = forked
         self.verb = verb
-        self.program: tuple[str, ...] = (sys.executable, "-m", "services.cli")
+        self.program = AMENDS
         """What is run: amends, or a test's own beginning of it."""
         self.port = free_port()
         self.environment = {
@@ -54,7 +66,7 @@ class RunningAmends:
             "AMENDS_LOG_FORMAT": "json",
             **(environment or {}),
         }
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[bytes] | Forked | None = None
         self.log = data.parent / f"{data.name}-{'-'.join(verb)}.log"
 
     @property
@@ -63,16 +75,37 @@ class RunningAmends:
 
     def launch(self) -> None:
         """Begin, and do not wait."""
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [*self.program, *self.verb],
-                env=self.environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                preexec_fn=dying_with_us(),  # noqa: PLW1509 - see there
+        with self.log.open("ab") as log, Path(os.devnull).open("rb") as nothing:
+            self.process = self._begun(
+                self.verb, nothing, log, log, program=self.program
             )
+
+    def _begun(
+        self,
+        arguments: Sequence[str],
+        stdin: IO[bytes],
+        stdout: IO[bytes],
+        stderr: IO[bytes],
+        *,
+        program: Sequence[str] = AMENDS,
+    ) -> subprocess.Popen[bytes] | Forked:
+        if self.forked:
+            return NURSERY.fork(
+                arguments,
+                env=self.environment,
+                stdin=stdin.fileno(),
+                stdout=stdout.fileno(),
+                stderr=stderr.fileno(),
+            )
+        return subprocess.Popen(
+            [*program, *arguments],
+            env=self.environment,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            start_new_session=True,
+            preexec_fn=dying_with_us(),  # noqa: PLW1509 - see there
+        )
 
     def start(self) -> None:
         self.launch()
@@ -119,18 +152,30 @@ class RunningAmends:
         self, *arguments: str, check: bool = True, given: str | None = None
     ) -> subprocess.CompletedProcess[str]:
         """Run a verb of `amends` on the same data folder, `given` on standard input."""
-        done = subprocess.run(
-            [sys.executable, "-m", "services.cli", *arguments],
-            env=self.environment,
-            input=given or "",
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=300,
-        )
+        with TemporaryFile() as stdin, TemporaryFile() as out, TemporaryFile() as err:
+            stdin.write((given or "").encode())
+            stdin.seek(0)
+            program = self._begun(arguments, stdin, out, err)
+            try:
+                status = program.wait(_VERB)
+            finally:
+                program.kill()
+            out.seek(0)
+            err.seek(0)
+            done = subprocess.CompletedProcess(
+                arguments, status, out.read().decode(), err.read().decode()
+            )
         if check and done.returncode != 0:
             raise AssertionError(f"{arguments}: {done.returncode}\n{done.stderr}")
         return done
+
+    def shown(self, *arguments: str, columns: int) -> str:
+        """Run a verb on a terminal of that width; gives what a person would see."""
+
+        def start(end: int, env: Mapping[str, str]) -> Forked:
+            return NURSERY.fork(arguments, env=env, stdin=end, stdout=end, stderr=end)
+
+        return shown(start, columns=columns, environment=self.environment)
 
     def json(self, *arguments: str) -> Any:
         return json.loads(self.run(*arguments, "--json").stdout)

@@ -57,6 +57,7 @@ def site(
     running = RunningAmends(
         tmp_path_factory.mktemp("site") / "data",
         {"AMENDS_TIME_ZONE": "Asia/Shanghai"},
+        forked=True,
     )
     running.start()
     yield running
