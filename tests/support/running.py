@@ -56,7 +56,7 @@ class RunningAmends:
         self.data = data
         self.forked = forked
         self.verb = verb
-        self.program = AMENDS
+        self.program: tuple[str, ...] = AMENDS
         """What is run: amends, or a test's own beginning of it."""
         self.port = free_port()
         self.environment = {
