@@ -114,6 +114,10 @@ FAULT = $(BIN)/python -m tests.faults.$(1) --size $(or $(SIZE),ci) \
 p1: $(DEV) ## no receipt is lost by a crash, whatever is killed
 	$(call FAULT,p01)
 
+.PHONY: p5
+p5: $(DEV) ## what cannot be kept is refused: failed flushes, full disks, broker and database down
+	$(call FAULT,p05)
+
 .PHONY: simulation
 simulation: $(DEV) ## a thousand lives of the services, with faults drawn by a seed
 	$(call FAULT,simulation)

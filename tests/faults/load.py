@@ -39,6 +39,7 @@ IMPATIENT: Final = 10
 WORKED_ON: Final = 4
 """One complaint in so many is accepted and signed for."""
 PAUSE: Final = 0.3
+UNAVAILABLE: Final = 503
 AT_ONCE: Final = 100
 
 
@@ -81,6 +82,8 @@ class Load:
     attempts: list[Attempt] = field(default_factory=list)
     commands: dict[str, int] = field(default_factory=dict)
     """The version to which the last command that was answered brought a case."""
+    answers: Counter[str] = field(default_factory=Counter)
+    """What was answered over HTTP, by status and code."""
     feed: Counter[str] = field(default_factory=Counter)
     """Events that the department's program was given, by id, and how often."""
 
@@ -193,8 +196,13 @@ class Load:
                 headers={"Idempotency-Key": attempt.key},
             )
         except httpx.TransportError:
+            self.answers["none"] += 1
             return False
-        return attempt.answer(answer.status_code, answer.json())
+        told = answer.json()
+        self.answers[f"{answer.status_code} {told.get('code', '')}".rstrip()] += 1
+        if answer.status_code == UNAVAILABLE and "Retry-After" not in answer.headers:
+            self.answers["no Retry-After"] += 1
+        return attempt.answer(answer.status_code, told)
 
     async def _by_bus(self, attempt: Attempt) -> bool:
         attempt.sent += 1

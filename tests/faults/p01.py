@@ -80,7 +80,7 @@ def main(given: Options) -> int:
     if not given.control:
         kills += on_postgres
         with tempfile.TemporaryDirectory() as folder, postgres_server(fsync=True) as pg:
-            on_it = run(Path(folder), given, on_postgres, postgres=pg)
+            on_it = run(Path(folder), given, on_postgres, postgres=pg, each=2)
             verdicts["postgres"] = asyncio.run(on_it)
     for name, verdict in verdicts.items():
         print(name)

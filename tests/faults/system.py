@@ -30,7 +30,7 @@ class System:
 
     Use it in the main thread: to the kernel whoever started a program is a thread.
     `doctored` names a service and how it is begun instead of amends, for controls.
-    With `postgres` the services keep their records there, each in two processes.
+    With `postgres` the services keep their records there, `each` in so many processes.
     """
 
     def __init__(
@@ -40,11 +40,12 @@ class System:
         environment: Mapping[str, str] | None = None,
         doctored: Mapping[str, tuple[str, ...]] | None = None,
         postgres: PostgresServer | None = None,
+        each: int = 1,
     ) -> None:
         given = dict(environment or {})
         if postgres is not None:
             given["AMENDS_DATABASE_URL"] = postgres.url
-        self.processes = Processes(folder, given, each=1 if postgres is None else 2)
+        self.processes = Processes(folder, given, each=each)
         for name, program in (doctored or {}).items():
             self.processes.parts[name].program = program
         self.victims: dict[str, RunningAmends | Broker | PostgresServer] = {
@@ -55,7 +56,8 @@ class System:
             self.victims["postgres"] = postgres
         self.kept_down: set[str] = set()
         """What is not started again until somebody takes it out of here."""
-        self.restarts = 0
+        self.ended: list[tuple[str, int | None]] = []
+        """What was found dead, with its exit status where it had one of its own."""
 
     @classmethod
     @contextlib.asynccontextmanager
@@ -159,8 +161,9 @@ class System:
             for name, victim in self.victims.items():
                 gone = victim.process is None or victim.process.poll() is not None
                 if gone and name not in self.kept_down:
+                    status = victim.process.returncode if victim.process else None
+                    self.ended.append((name, status))
                     victim.launch()
-                    self.restarts += 1
             await asyncio.sleep(EVERY)
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import sqlite3
 import threading
 from contextlib import contextmanager
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 from uuid import UUID
 
 import msgspec
+import structlog
 from eventsourcing import persistence
 
 if TYPE_CHECKING:
@@ -20,7 +22,13 @@ if TYPE_CHECKING:
     from services.kernel.store.database import Tx
 
 LOCK_TIMEOUT = 5.0  # seconds another process may hold the file before we give up
+_PATIENCE_MS = round(1_000 * LOCK_TIMEOUT)
 READERS = 8  # idle reading connections kept open
+FLUSHES = {sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR_DIR_FSYNC}
+HALTED = os.EX_IOERR
+"""The exit status of a process that ended at a flush that failed."""
+
+_log = structlog.get_logger(__name__)
 
 sqlite3.register_adapter(UUID, lambda value: value.bytes)
 # Every row that is read has one, and the rows of one case have the same:
@@ -80,6 +88,7 @@ class SqliteTx:
 class SqliteDatabase:
     """One SQLite file in WAL mode with `synchronous=FULL`.
 
+    A flush that fails ends the process (`halt`); what else fails is raised.
     One connection writes and checkpoints: SQLite up to 3.51.2 can lose commits when
     one connection checkpoints while another writes.
     """
@@ -103,10 +112,24 @@ class SqliteDatabase:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._writer = self._connect("rw" if self.path.exists() else "rwc")
             self.path.chmod(0o600)
-            self._writer.execute("PRAGMA journal_mode=WAL")
-            self._writer.execute(f"PRAGMA synchronous={'OFF' if draft else 'FULL'}")
-            if secure_delete:
-                self._writer.execute("PRAGMA secure_delete=ON")
+            with _library_errors():
+                self._prepare(self._writer, draft=draft, secure_delete=secure_delete)
+
+    def _prepare(
+        self, writer: sqlite3.Connection, *, draft: bool, secure_delete: bool
+    ) -> None:
+        # Asked for its answer: it fails there, and says nothing before.
+        (mode,) = writer.execute("PRAGMA journal_mode=WAL").fetchone()
+        if mode != "wal":
+            raise persistence.InterfaceError(f"{self.path}: the journal stays {mode}")
+        writer.execute(f"PRAGMA synchronous={'OFF' if draft else 'FULL'}")
+        if secure_delete:
+            writer.execute("PRAGMA secure_delete=ON")
+        # Whoever went before may have ended at a flush that failed: what the kernel
+        # shows of the log, and the disk may lack, is written once more, and flushed.
+        writer.execute("PRAGMA busy_timeout=0")
+        writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        writer.execute(f"PRAGMA busy_timeout={_PATIENCE_MS}")
 
     def _connect(self, mode: str) -> sqlite3.Connection:
         try:
@@ -177,8 +200,7 @@ class SqliteDatabase:
                 found = self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
                 return bool(found.fetchone()[0] == 0)
             finally:
-                patience = round(1_000 * LOCK_TIMEOUT)
-                self._writer.execute(f"PRAGMA busy_timeout={patience}")
+                self._writer.execute(f"PRAGMA busy_timeout={_PATIENCE_MS}")
 
     def close(self) -> None:
         """Close every idle connection; the writing one last, so that it checkpoints."""
@@ -204,12 +226,25 @@ _ERRORS: tuple[tuple[type[sqlite3.Error], type[persistence.PersistenceError]], .
 )
 
 
+def halt(reason: str) -> NoReturn:
+    """End the process at once, as a crash does, after a flush to the disk that failed.
+
+    The kernel then holds the bytes for written, and the next flush says nothing of them:
+    whoever went on would give receipts for what a power cut takes away. Nobody is
+    answered; the next start writes again what the log has.
+    """
+    _log.critical("store.flush_failed", reason=reason, ends_with=HALTED)
+    os._exit(HALTED)
+
+
 @contextmanager
 def _library_errors() -> Iterator[None]:
-    """Let the driver's errors arrive as those of `eventsourcing`."""
+    """Let the driver's errors arrive as those of `eventsourcing`; halt at lost flushes."""
     try:
         yield
     except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorcode", None) in FLUSHES:
+            halt(str(error))
         for driver, library in _ERRORS:
             if isinstance(error, driver):
                 raise library(str(error)) from error
