@@ -134,6 +134,10 @@ p10: $(DEV) ## a person's data can be erased, the history still proves itself
 p12: $(DEV) ## everybody sees what is theirs to see, and nothing else
 	$(call PROMISE,p12)
 
+.PHONY: p16
+p16: $(DEV) ## amends carries a country on two cores
+	$(call FAULT,p16)
+
 .PHONY: words
 words: $(DEV) ## finding by words does not slow down handing in
 	$(call PROMISE,words)
