@@ -196,7 +196,7 @@ def _p99(sorted_values: list[float]) -> object:
 async def run(folder: Path, given: Options) -> Outcome:
     steady, burst = SECONDS[given.size]
     async with System.running(folder) as system:
-        load = Country(system, random.Random(given.seed))  # noqa: S311 it must repeat
+        load = Country(system, random.Random(given.seed))
         watch = Watch(system, every=max(0.25, steady / 2_000))
         async with load.open():
             watching = asyncio.create_task(watch.run())
