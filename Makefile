@@ -158,6 +158,10 @@ bench: $(DEV) ## measure beside limits and peers; figures in build/bench.json
 bench-quick: $(DEV) ## the same with little work: its checks and counts decide, no times
 	$(BENCH) --quick
 
+.PHONY: bench-page
+bench-page: $(DEV) ## write docs/reference/performance.md from build/bench.json
+	$(BIN)/python -m bench.page
+
 ## Made files
 
 .PHONY: schemas

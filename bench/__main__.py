@@ -23,6 +23,7 @@ from bench.measuring import Disagreement, Run
 from bench.report import STYLES, about, document, failed, table
 
 BUILD: Final = Path("build")
+WIDTH: Final = 110
 
 _SUITES = typer.Option("--suite", help=f"Of {', '.join(suites.NAMES)}; else all.")
 _QUICK = typer.Option("--quick", help="Small work: for the checks, not for the times.")
@@ -69,6 +70,7 @@ def main(
         print(json.dumps(done, indent=1))
     else:
         shown = Console(highlight=False)
+        shown.width = max(shown.width, WIDTH)  # in a file nothing need be cut
         shown.print(table(done))
         shown.print(about(done["machine"]), style=STYLES[""], markup=False)
     for name in failed(done):

@@ -30,12 +30,15 @@ def document(
     }
 
 
-def standing(figure: Mapping[str, Any]) -> str:
-    """Tell `met`, `missed` or, of a figure without a target, nothing."""
+def standing(figure: Mapping[str, Any], *, quick: bool = False) -> str:
+    """Tell `met`, `missed` or, of what is not judged, nothing.
+
+    A quick run is judged by what was counted alone.
+    """
     target = BY_NAME.get(figure["name"])
-    if target is None:
+    if target is None or (quick and target.quick is None):
         return ""
-    return "met" if target.met_by(figure["value"]) else "missed"
+    return "met" if target.met_by(figure["value"], quick=quick) else "missed"
 
 
 def failed(done: Mapping[str, Any]) -> list[str]:
@@ -43,7 +46,8 @@ def failed(done: Mapping[str, Any]) -> list[str]:
     return [
         figure["name"]
         for figure in done["figures"]
-        if standing(figure) == "missed" and BY_NAME[figure["name"]].counted
+        if standing(figure, quick=done["quick"]) == "missed"
+        and BY_NAME[figure["name"]].quick is not None
     ]
 
 
@@ -52,11 +56,10 @@ def table(done: Mapping[str, Any]) -> Table:
     shown = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("figure", "value", "from", "to", "unit", "target", ""):
         right = heading in {"value", "from", "to"}
-        shown.add_column(heading, justify="right" if right else "left")
+        shown.add_column(heading, justify="right" if right else "left", no_wrap=True)
     for figure in done["figures"]:
         target = BY_NAME.get(figure["name"])
-        judged = not done["quick"] or (target is not None and target.counted)
-        word = standing(figure) if judged else ""
+        word = standing(figure, quick=done["quick"])
         shown.add_row(
             figure["name"],
             *(number(figure[key]) for key in ("value", "low", "high")),

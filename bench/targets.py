@@ -1,7 +1,7 @@
 """What the figures must reach: the table of targets, as data.
 
-A target on counted work decides in every run; a target on time only where the machine
-is quiet, so that `make bench-quick` does not look at it.
+A target on counted work has a bound for quick runs too, and decides in them; times are
+for a quiet machine, and `make bench-quick` does not look at them.
 """
 
 from __future__ import annotations
@@ -22,10 +22,12 @@ class Target:
     bound: float
     aim: float | None = None
     better: Better = "higher"
-    counted: bool = False
+    quick: float | None = None
+    """The bound of a quick run, where counted work decides there as well."""
 
-    def met_by(self, value: float) -> bool:
-        return value >= self.bound if self.better == "higher" else value <= self.bound
+    def met_by(self, value: float, *, quick: bool = False) -> bool:
+        bound = self.quick if quick and self.quick is not None else self.bound
+        return value >= bound if self.better == "higher" else value <= bound
 
 
 def _latency(rate: int) -> Target:
@@ -35,7 +37,8 @@ def _latency(rate: int) -> Target:
 
 def _fsyncs(service: str) -> Target:
     what = f"syncs of the databases of {service} for each complaint, at saturation"
-    return Target(f"fsyncs/{service}", what, bound=0.02, better="lower", counted=True)
+    # The few complaints of a quick run gather in batches as small.
+    return Target(f"fsyncs/{service}", what, bound=0.02, better="lower", quick=0.5)
 
 
 def _growth(name: str, what: str) -> Target:

@@ -2,6 +2,8 @@
 
 import asyncio
 import sys
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import structlog
 from rich.console import Console
@@ -39,7 +41,7 @@ def up(settings: Settings | None = None) -> None:
         if link is not None:  # to this terminal alone: a log would keep it
             console.print(link, soft_wrap=True)
 
-    asyncio.run(until_signal(serving(settings), ready))
+    _run(until_signal(serving(settings), ready))
 
 
 def run(service: str, port: int | None) -> None:
@@ -49,7 +51,21 @@ def run(service: str, port: int | None) -> None:
     async def ready(url: str) -> None:
         _log.info("amends.ready", service=service, url=url)
 
-    asyncio.run(until_signal(running(settings, service, port=port), ready))
+    _run(until_signal(running(settings, service, port=port), ready))
+
+
+def _run(serving: Coroutine[Any, Any, None]) -> None:
+    with asyncio.Runner(loop_factory=_loops()) as runner:
+        runner.run(serving)
+
+
+def _loops() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Give what makes the faster loop; asyncio's own where that is not installed."""
+    try:
+        import uvloop  # noqa: PLC0415 it is not there on every system
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
 
 
 def _first_link(runtime: Runtime) -> str | None:

@@ -382,9 +382,7 @@ class Submissions:
         self._js = client.jetstream()
         self._intake = intake
         self._door = door
-        self._pull = StandingPull(
-            client, stream=Stream.SUBMIT, durable=SUBMIT_DURABLE, batch=_AT_ONCE
-        )
+        self._pull = StandingPull(client, stream=Stream.SUBMIT, durable=SUBMIT_DURABLE)
 
     @property
     def fault(self) -> str | None:
