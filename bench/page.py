@@ -78,7 +78,8 @@ def _page(done: Mapping[str, Any], missed: str) -> Iterator[str]:
     for target in TARGETS:
         measured, word = "", "not measured"
         if target.name in found:
-            measured, word = _measured(found[target.name]), standing(found[target.name])
+            figure = found[target.name]
+            measured, word = _measured(figure), standing(figure, quick=done["quick"])
         elif target.name in done["skipped"]:
             word = f"skipped: {done['skipped'][target.name]}"
         yield f"| `{target.name}` {target.what} | {measured} | {bound(target)} | {word} |\n"

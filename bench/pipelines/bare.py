@@ -1,6 +1,6 @@
 """The least that takes the same hops: `python -m bench.pipelines.bare STAGE URL FOLDER`.
 
-The same streams, deletions, commits, AES-GCM calls and numbers of rows as amends has,
+The same streams, purges, commits, AES-GCM calls and numbers of rows as amends has,
 and no domain: nothing is read, decided, folded, hashed or proved. A message says in a
 header how many rows of which table it is worth.
 """
@@ -38,7 +38,10 @@ WINDOW: Final = 500
 _BODY: Final = os.urandom(900)  # as long as an event
 _ROW: Final = os.urandom(150)
 _NEXT: Final = "$JS.API.CONSUMER.MSG.NEXT.{stream}.{durable}"
-_DELETE: Final = "$JS.API.STREAM.MSG.DELETE.SUBMIT"
+_PURGE: Final = "$JS.API.STREAM.PURGE.{stream}"
+
+_SEQUENCE: Final = -4
+"""Place of the stream's sequence in the subject of an acknowledgement, from its end."""
 
 Rows = dict[str, int]
 
@@ -52,7 +55,7 @@ class Hop:
     rows: Callable[[Mapping[str, str]], Mapping[str, Rows]]
     """What a message is worth: for each database, in the order of commits, its rows."""
     to: str | None = None
-    deleting: bool = False
+    purging: bool = False
 
 
 def _received(headers: Mapping[str, str]) -> Mapping[str, Rows]:
@@ -72,7 +75,7 @@ def _received(headers: Mapping[str, str]) -> Mapping[str, Rows]:
 
 STAGES: Final = {
     "intake": (
-        Hop("SUBMIT", "intake-submit", _received, "amends.intake.web", deleting=True),
+        Hop("SUBMIT", "intake-submit", _received, "amends.intake.web", purging=True),
         Hop(
             "CASES",
             "intake",
@@ -238,10 +241,11 @@ async def run_hop(
             for _ in cases:
                 await sending.send(hop.to, _BODY, {WORTH: "1"})
         for each in batch:
-            if hop.deleting:
-                sequence = each.reply.split(".")[-4]
-                await sending.send(_DELETE, b'{"seq":%b}' % sequence.encode())
             await client.publish(each.reply, b"+ACK")
+        if hop.purging:
+            last = int(batch[-1].reply.split(".")[_SEQUENCE])
+            purge = b'{"seq":%d}' % (last + 1)
+            await sending.send(_PURGE.format(stream=hop.stream), purge)
 
 
 async def main(stage: str, url: str, folder: str) -> None:

