@@ -126,12 +126,12 @@ def _by_the_bus(
         number = next(turns)
         while len(lots) <= number:
             lots.append(offered.draw(QUICK if run.quick else COMPLAINTS))
-        return asyncio.run(_taken(arm, lots[number]))
+        return asyncio.run(taken(arm, lots[number]))
 
     return turn
 
 
-async def _taken(arm: Pipeline, lot: Lot) -> Turn:
+async def taken(arm: Pipeline, lot: Lot) -> Turn:
     """Offer messages as fast as they are taken, until analytics has the last."""
     client = await arm.connect()
     expected = arm.committed() + len(lot.worth)
@@ -182,11 +182,11 @@ def _syncs(run: Run, amends: Amends, offered: Offered) -> dict[str, float]:
     lot = offered.draw(QUICK_SATURATING if run.quick else SATURATING)
     try:
         with counted(amends.pids(), run.folder) as counts:
-            asyncio.run(_taken(amends, lot))
+            asyncio.run(taken(amends, lot))
     except Absent as reason:
         for name in SERVICES:
             run.skip(f"fsyncs/{name}", str(reason))
-        asyncio.run(_taken(amends, lot))
+        asyncio.run(taken(amends, lot))
         return {}
     return {name: count / len(lot.worth) for name, count in counts.items()}
 
