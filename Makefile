@@ -130,6 +130,10 @@ p7: $(DEV) ## one bad message never holds up the others
 p10: $(DEV) ## a person's data can be erased, the history still proves itself
 	$(call PROMISE,p10)
 
+.PHONY: p11
+p11: $(DEV) ## a backup taken under load comes back, and no reader skips an event
+	$(call FAULT,p11)
+
 .PHONY: p12
 p12: $(DEV) ## everybody sees what is theirs to see, and nothing else
 	$(call PROMISE,p12)
@@ -137,6 +141,10 @@ p12: $(DEV) ## everybody sees what is theirs to see, and nothing else
 .PHONY: p16
 p16: $(DEV) ## amends carries a country on two cores
 	$(call FAULT,p16)
+
+.PHONY: p17
+p17: $(DEV) ## the broker may lose everything, and we do not
+	$(call FAULT,p17)
 
 .PHONY: words
 words: $(DEV) ## finding by words does not slow down handing in

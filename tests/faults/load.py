@@ -16,6 +16,7 @@ import httpx
 import nats
 import nats.errors
 
+from events.subjects import FEED_RESTARTED
 from services.kernel.tasks import end
 from tests.faults.sets import Tried
 from tests.support.house import ACCEPT
@@ -265,7 +266,8 @@ class Load:
                     with contextlib.suppress(TimeoutError):
                         for message in await feed.fetch(100, timeout=1):
                             headers = message.headers or {}
-                            self.feed[headers["ce-id"]] += 1
+                            if headers["ce-type"] != FEED_RESTARTED:
+                                self.feed[headers["ce-id"]] += 1
                             await message.ack()
             except (nats.errors.Error, OSError):
                 await asyncio.sleep(PAUSE)

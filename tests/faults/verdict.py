@@ -93,7 +93,7 @@ async def judged(system: System, load: Load, *, drain: float = DRAIN) -> Verdict
     )
     verdict.drained = await system.followed(drain)
     receipts, cases = await system.log("intake"), await system.log("handling")
-    copies = _copies(cases)
+    copies = copies_of(cases)
 
     async def given() -> bool:
         return copies <= load.feed.keys()
@@ -143,7 +143,7 @@ def _cases(events: Sequence[dict[str, Any]]) -> set[str]:
     return {each["case_id"] for each in events if each["type"] == "ComplaintReceived"}
 
 
-def _copies(events: Sequence[dict[str, Any]]) -> set[str]:
+def copies_of(events: Sequence[dict[str, Any]]) -> set[str]:
     """Name the events that the department must have heard of."""
     return {
         each["event_id"]

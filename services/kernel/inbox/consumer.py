@@ -233,6 +233,8 @@ class Consumer:
         info = await self._pull.info()
         self._behind = (info.num_pending or 0) + (info.num_ack_pending or 0)
         sequence = info.ack_floor.stream_seq if info.ack_floor else 0
+        if sequence < self._floor:
+            self._floor = 0  # another stream under this name, or an older copy of it
         if sequence <= self._floor:
             return
         position = await self._pull.position_at(sequence)
