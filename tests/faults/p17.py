@@ -42,7 +42,7 @@ WAITING: Final = 2.0
 READERS: Final = ("handling", "intake", "analytics")
 CONTROL_DRAIN: Final = 8.0
 STREAMS: Final = ("INTAKE", "CASES", "DEPARTMENTS")
-FLIPS: Final = 5
+FLIPS: Final = 2
 
 
 async def deleted(system: System, chance: random.Random, _: Path) -> None:
@@ -65,9 +65,10 @@ async def rotten(system: System, chance: random.Random, _: Path) -> None:
     for stream in STREAMS:
         for block in (_store(system) / "streams" / stream).rglob("*.blk"):
             content = bytearray(block.read_bytes())
-            # In the half that is newer: there lies what nobody has read yet.
+            # Among the newer ones, which nobody has read yet; not in the last one,
+            # whose damage the server sees when it starts.
             for _flip in range(FLIPS if content else 0):
-                place = chance.randrange(len(content) // 2, len(content))
+                place = chance.randrange(len(content) // 2, len(content) * 9 // 10)
                 content[place] ^= 1 << chance.randrange(8)
             block.write_bytes(content)
         if chance.random() < 0.5:  # the server rebuilds it at start, and drops more
