@@ -326,7 +326,7 @@ async def customers(
 async def run(
     place: Path, given: Options, restores: int, found: Found, **how: Any
 ) -> None:
-    chance = random.Random(given.seed)  # noqa: S311 it must repeat
+    chance = random.Random(given.seed)
     async with System.running(place, **how) as system:
         for _ in range(restores):
             before = len(found.told)

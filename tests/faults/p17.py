@@ -166,7 +166,7 @@ async def reconciled(system: System) -> dict[str, Any]:
 
 
 async def run(folder: Path, given: Options) -> tuple[Verdict, int, float]:
-    chance = random.Random(given.seed)  # noqa: S311 it must repeat
+    chance = random.Random(given.seed)
     whole, missing, repair = Verdict(), 0, 0.0
     drain = {"drain": CONTROL_DRAIN} if given.control else {}
     for number in range(1 if given.control else ROUNDS[given.size]):
