@@ -186,6 +186,9 @@ def test_a_restore_refuses_what_does_not_fit(make_house: Any, tmp_path: Path) ->
     told = json.loads(manifest.read_text())
     manifest.write_text(json.dumps(told | {"format": 99}))
     assert refused(RefusedError, house.settings, "b") == "backup.format_newer"
+    outside = {"path": "folder/../../x", "bytes": 0, "sha256": ""}
+    manifest.write_text(json.dumps(told | {"files": [outside]}))
+    assert refused(MalformedError, house.settings, "b") == "backup.unreadable"
     manifest.unlink()
     assert refused(MalformedError, house.settings, "b") == "backup.unreadable"
 
