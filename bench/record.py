@@ -7,11 +7,12 @@ encoded once; every further copy of them has other case ids in the same bytes.
 from __future__ import annotations
 
 import random
+import re
 import sqlite3
 from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import islice
+from itertools import count, islice
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
@@ -34,6 +35,7 @@ Row = tuple[UUID, int, str, bytes]
 """Case, version, type and the bytes of one event."""
 
 SIGNER: Final = Signer("amends/bench", b"\x07" * 32)
+_RECEIPT: Final = re.compile(rb'"receipt_no":"\d{16}"')
 _LIVES: Final = 300  # cases whose events are made once
 _AT_ONCE: Final = 1_000
 
@@ -59,7 +61,7 @@ def bodies(seed: int) -> Iterator[Row]:
         (event.case_id, event.version, event.type, codec.encode(event))
         for event in staged(_LIVES, seed=seed)
     ]
-    while True:
+    for copy in count():
         anew = {
             case: UUID(int=chance.getrandbits(128) & ~(0xF << 76) | 0x8 << 76)
             for case in sorted({life[0] for life in lives})
@@ -67,8 +69,12 @@ def bodies(seed: int) -> Iterator[Row]:
         names = {
             case: (f"{case}".encode(), f"{new}".encode()) for case, new in anew.items()
         }
+        number = count(copy * _LIVES)
         for case, version, name, body in lives:
-            yield anew[case], version, name, body.replace(*names[case])
+            its = body.replace(*names[case])
+            if version == 1:
+                its = _RECEIPT.sub(b'"receipt_no":"%016d"' % next(number), its)
+            yield anew[case], version, name, its
 
 
 def recorded(run: Run, size: int) -> Record:

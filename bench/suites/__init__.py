@@ -8,7 +8,20 @@ from typing import TYPE_CHECKING, Final, Protocol, cast
 if TYPE_CHECKING:
     from bench.measuring import Run
 
-NAMES: Final = ("limits", "e2e", "delay", "pages", "append", "load", "replay", "verify")
+NAMES: Final = (
+    "limits",
+    "e2e",
+    "delay",
+    "pages",
+    "append",
+    "append_pg",
+    "load",
+    "replay",
+    "verify",
+    "projection",
+    "peers",
+    "growth",
+)
 
 
 class Suite(Protocol):

@@ -36,11 +36,11 @@ def measure(run: Run) -> None:
         record = recorded(run, size)
         checked(run, record)
         arms: dict[str, Callable[[], Took]] = {
-            "scan": _of(scan, record),
-            "replay": _of(_replay, record, 1),
+            "scan": _of(run, scan, record),
+            "replay": _of(run, _replay, record, 1),
         }
-        if size == sizes[-1]:
-            arms["cores"] = _of(_replay, record, os.cpu_count() or 1)
+        if size == sizes[-1] and not run.quick:
+            arms["cores"] = _of(run, _replay, record, os.cpu_count() or 1)
         took = run.turns(arms, warm=False)
         _agree(
             run, record, [each for arm in arms if arm != "scan" for each in took[arm]]
@@ -51,11 +51,12 @@ def measure(run: Run) -> None:
     scans = [size / each.cpu for each in took["scan"]]
     folds = [size / each.cpu for each in took["replay"]]
     run.ratio("replay/scan", folds, scans, points=rates)
-    run.ratio(
-        "replay/cores",
-        [size / each.wall for each in took["cores"]],
-        [size / each.wall for each in took["scan"]],
-    )
+    if not run.quick:
+        run.ratio(
+            "replay/cores",
+            [size / each.wall for each in took["cores"]],
+            [size / each.wall for each in took["scan"]],
+        )
     run.ratio("replay/memory", peaks[sizes[-1]], peaks[sizes[0]], better="lower")
     run.figure("replay/rate", folds, unit="events/s")
 
@@ -68,11 +69,11 @@ def scan(path: str) -> int:
 
 
 def _of(
-    work: Callable[..., object], record: Record, *given: object
+    run: Run, work: Callable[..., object], record: Record, *given: object
 ) -> Callable[[], Took]:
     where = f"{record.path}" if work is scan else record.url
     size = () if work is scan else (record.events,)
-    return lambda: alone(work, where, *size, *given)
+    return lambda: alone(run, work, where, *size, *given)
 
 
 def _replay(url: str, events: int, processes: int) -> Replayed:

@@ -28,8 +28,8 @@ def measure(run: Run) -> None:
     checked(run, record)
     took = run.turns(
         {
-            "hashing": lambda: alone(hashed, f"{record.path}"),
-            "verify": lambda: alone(_verified, record.url),
+            "hashing": lambda: alone(run, hashed, f"{record.path}"),
+            "verify": lambda: alone(run, _verified, record.url),
         },
         warm=False,
     )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
+import msgspec
 from eventsourcing import persistence
 
 from services.analytics.persistence.bi import SEEN, drop_views, lock_views, make_views
@@ -225,8 +225,7 @@ def _as_of(row: Sequence[Any], position: int) -> Sequence[Any]:
 
 def _lines(rows: Sequence[Sequence[Any]]) -> bytes:
     """Write rows as JSON, each followed by a comma, so that pages leave no trace."""
-    text = json.dumps(rows, default=str, separators=(",", ":"))
-    return text[1:-1].encode() + b","
+    return msgspec.json.encode(rows)[1:-1] + b","
 
 
 def _drop(tx: Tx, suffix: str) -> None:
