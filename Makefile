@@ -114,17 +114,21 @@ FAULT = $(BIN)/python -m tests.faults.$(1) --size $(or $(SIZE),ci) \
 p1: $(DEV) ## no receipt is lost by a crash, whatever is killed
 	$(call FAULT,p01)
 
+.PHONY: p3
+p3: $(DEV) ## one case for a complaint, one effect for an event, however often they come
+	$(call FAULT,p03)
+
 .PHONY: p5
 p5: $(DEV) ## what cannot be kept is refused: failed flushes, full disks, broker and database down
 	$(call FAULT,p05)
 
-.PHONY: simulation
-simulation: $(DEV) ## a thousand lives of the services, with faults drawn by a seed
-	$(call FAULT,simulation)
+.PHONY: p6
+p6: $(DEV) ## back in seconds after a kill, and what gathered meanwhile is worked off
+	$(call FAULT,p06)
 
 .PHONY: p7
 p7: $(DEV) ## one bad message never holds up the others
-	$(call PROMISE,p07)
+	$(call FAULT,p07)
 
 .PHONY: p10
 p10: $(DEV) ## a person's data can be erased, the history still proves itself
@@ -145,6 +149,10 @@ p16: $(DEV) ## amends carries a country on two cores
 .PHONY: p17
 p17: $(DEV) ## the broker may lose everything, and we do not
 	$(call FAULT,p17)
+
+.PHONY: simulation
+simulation: $(DEV) ## a thousand lives of the services, with faults drawn by a seed
+	$(call FAULT,simulation)
 
 .PHONY: words
 words: $(DEV) ## finding by words does not slow down handing in
@@ -169,6 +177,16 @@ bench-quick: $(DEV) ## the same with little work: its checks and counts decide, 
 .PHONY: bench-page
 bench-page: $(DEV) ## write docs/reference/performance.md from build/bench.json
 	$(BIN)/python -m bench.page
+
+FAULTS = $(BIN)/python -m tests.faults $(if $(CONTROL),--control) $(if $(SEED),--seed $(SEED))
+
+.PHONY: faults
+faults: $(DEV) ## every promise under its faults, one after the other: build/faults.json
+	$(FAULTS) --size $(or $(SIZE),ci)
+
+.PHONY: faults-night
+faults-night: $(DEV) ## the same at the sizes that are published, each with its control
+	$(FAULTS) --size night --control
 
 ## Made files
 

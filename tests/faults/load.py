@@ -8,7 +8,7 @@ import itertools
 import json
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
@@ -39,6 +39,7 @@ IMPATIENT: Final = 10
 """One sender in so many never asks again."""
 WORKED_ON: Final = 4
 """One complaint in so many is accepted and signed for."""
+RECEIPT: Final = ("receipt_no", "access_code", "case_id")
 PAUSE: Final = 0.3
 UNAVAILABLE: Final = 503
 AT_ONCE: Final = 100
@@ -61,7 +62,8 @@ class Attempt:
     def answer(self, status: int, told: dict[str, Any]) -> bool:
         """Keep an answer; False where it says neither yes nor no."""
         if status in {200, 201}:
-            self.receipt, self.answered = told, time.monotonic()
+            self.receipt = {name: told[name] for name in RECEIPT}
+            self.answered = time.monotonic()
         elif status < 500 and status != 429:
             self.refusal, self.answered = (
                 f"{status} {told.get('code')}",
@@ -128,6 +130,34 @@ class Load:
             due = begun + place / rate
             await asyncio.sleep(max(0, due - time.monotonic()))
             self._start(self._hand_in(self._attempt(already + place, due)))
+
+    async def thrice(self, count: int, *, at_once: int) -> int:
+        """Hand in `count` complaints, each twice in the same moment and once more later.
+
+        Commands are given twice. Tells how many answers differed from the first.
+        """
+        differing = 0
+
+        async def one(number: int) -> None:
+            nonlocal differing
+            async with free:
+                first = self._attempt(number, time.monotonic())
+                first.impatient = False
+                again = [replace(first), replace(first)]
+                await asyncio.gather(
+                    self._sent(first, patience=PATIENCE),
+                    self._sent(again[0], patience=PATIENCE),
+                )
+                await asyncio.sleep(PAUSE)
+                await self._sent(again[1], patience=PATIENCE)
+                differing += any(each.receipt != first.receipt for each in again)
+                if first.receipt is not None and number % WORKED_ON == 0:
+                    for _ in range(2):
+                        await self._work_on(first.receipt["case_id"])
+
+        free = asyncio.Semaphore(at_once)
+        await asyncio.gather(*(one(number) for number in range(count)))
+        return differing
 
     async def settled(self) -> None:
         """Wait until each complaint is answered or given up, and each command done."""

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bench.line import BROKEN, KEPT, line, options
 from tests.faults.load import Load
-from tests.faults.system import System, until
+from tests.faults.system import System, doctored, until
 from tests.faults.verdict import Verdict, judged
 from tests.support.postgres import postgres_server
 
@@ -31,9 +31,7 @@ KILLS: Final = {"ci": (14, 6), "night": (350, 150)}
 RATE: Final = 20.0
 BETWEEN: Final = (0.6, 2.2)
 """Seconds from one kill to the next."""
-DOCTORED: Final = {
-    "intake": (sys.executable, "-m", "tests.faults.doctored", "receipt-before-commit")
-}
+DOCTORED: Final = {"intake": doctored("receipt-before-commit")}
 CONTROL_KILLS: Final = 5
 CONTROL_DRAIN: Final = 5.0
 
