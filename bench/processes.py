@@ -46,6 +46,8 @@ jetstream {{ store_dir: "{store}", max_mem: 64MB, max_file: 1TB, sync_interval: 
 class Pipeline(Protocol):
     """What takes complaints from a bus, until analytics has committed them."""
 
+    programs: Programs
+
     def pids(self) -> Mapping[str, int]:
         """Give the processes by name, the broker among them."""
 
@@ -94,13 +96,17 @@ class Programs:
         """Wait for something, and for no program to have ended meanwhile."""
         ends = time.monotonic() + PATIENCE
         while not happened():
-            for name, process in self.running.items():
-                if process.poll() is not None:
-                    told = (self.folder / f"{name}.log").read_text()[-2_000:]
-                    raise RuntimeError(f"{name} ended: {told}")
+            self.require_alive()
             if time.monotonic() > ends:
                 raise RuntimeError(f"never: {what}")
             time.sleep(0.05)
+
+    def require_alive(self) -> None:
+        """Raise, with what it said at last, where a program has ended."""
+        for name, process in self.running.items():
+            if process.poll() is not None:
+                told = (self.folder / f"{name}.log").read_text()[-2_000:]
+                raise RuntimeError(f"{name} ended: {told}")
 
     def pids(self) -> dict[str, int]:
         return {name: process.pid for name, process in self.running.items()}

@@ -234,6 +234,8 @@ async def run_hop(
     loop = asyncio.get_running_loop()
     while True:
         batch = await pulling.take()
+        if not batch:
+            continue  # its request has expired
         cases = [each for each in batch if (each.headers or {}).get(WORTH) != "0"]
         worth = [hop.rows(each.headers or {}) for each in cases]
         await loop.run_in_executor(writer, databases.commit, worth)

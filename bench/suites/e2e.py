@@ -138,7 +138,8 @@ async def taken(arm: Pipeline, lot: Lot) -> Turn:
     before = cpu_of(arm)
     begun = time.perf_counter()
     await offer(client, lot.messages, lot.worth)
-    while arm.committed() < expected:  # noqa: ASYNC110 another process's row
+    while arm.committed() < expected:
+        arm.programs.require_alive()
         await asyncio.sleep(_LOOK)
     took = time.perf_counter() - begun
     await client.close()
@@ -166,6 +167,7 @@ def _by_batch(run: Run, amends: Amends, offered: Offered) -> Turn:
     results = [json.loads(line) for line in answer.read().splitlines()]
     run.agree("answers", [result["status"] for result in results], lot.answers)
     while amends.committed() < expected:
+        amends.programs.require_alive()
         time.sleep(_LOOK)
     took = time.perf_counter() - begun
     return Turn(len(lot.worth) / took, _cost(amends, before, len(lot.worth)))
