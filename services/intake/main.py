@@ -50,6 +50,7 @@ from services.kernel.log_client import LogClient, filling
 from services.kernel.measures import Sample
 from services.kernel.record import open_record
 from services.kernel.relay import Relay
+from services.kernel.room import Room
 from services.kernel.settings import Settings
 from services.kernel.store.database import open_database
 from services.kernel.store.secret import kept_secret
@@ -195,6 +196,7 @@ class IntakeService(BusService):
             new_id=new_uuid7,
             demonstration=folder.demonstration,
             silence=settings.channel_silence,
+            room=Room(folder.path),
         )
         self.following = Following(
             Inbox(NAME, decode=read, vault=vault, now=now),

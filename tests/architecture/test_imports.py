@@ -54,6 +54,7 @@ def skeleton(tmp_path: Path) -> Path:
         "services.backup": "import nats, services.provisioning, services.intake.messaging",
         "services.run": "import services.up, services.building",
         "services.demo": "import services.building, services.intake.main, services.bus",
+        "services.bundle": "import services.doctor, services.backup.inventory",
         "services.doctor": "import nats, services.provisioning, services.bus",
         "services.moving": "import services.building, services.handling.persistence",
         "services.up": "import services.building, services.bus",

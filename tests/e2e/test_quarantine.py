@@ -6,6 +6,7 @@ import base64
 import json
 import re
 import uuid
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,6 +61,26 @@ def hold_on_call(amends: RunningAmends, document_id: str) -> None:
             assert "1 in quarantine at handling  amends quarantine list" in done.output
             assert "on-call/quarantine.md" in done.output
             assert done.exit_code == 1
+
+
+def hold_bundle(amends: RunningAmends) -> None:
+    """A support bundle of what runs has its figures, and nobody in it."""
+    target = amends.data.parent / "bundle.zip"
+    words = ["support-bundle", str(target), "--log", str(amends.log)]
+    done = CliRunner().invoke(app, words, env=amends.environment)
+    assert done.exit_code == 0, done.output
+    with zipfile.ZipFile(target) as archive:
+        parts = {name: archive.read(name).decode() for name in archive.namelist()}
+    assert {"health-amends-up.json", "metrics-amends-up.txt", "top.json"} <= set(parts)
+    assert "amends_quarantine_messages{" in parts["metrics-amends-up.txt"]
+    assert json.loads(parts["tables.json"])["intake/store"]["tables"]["stored_events"]
+    assert '"event": "amends.ready"' in parts["log.ndjson"]
+    token = json.loads((amends.data / "runtime.json").read_text())["token"]
+    contact = COMPLAINT["contact"]
+    for text in parts.values():
+        for canary in (MARKER, contact["email"], token):
+            assert canary not in text
+        assert str(COMPLAINT["statement"]) not in text
 
 
 def damaged() -> Iterator[tuple[uuid.UUID, int, str, bytes]]:
@@ -119,6 +140,7 @@ def test_one_bad_message_waits_alone_until_it_is_let_go(amends: RunningAmends) -
         )
         assert MARKER.encode() in base64.b64decode(opened["content"])
         hold_on_call(amends, message["document_id"])
+        hold_bundle(amends)
         for who in ("agent", "auditor"):
             wanted = {"role": who, "department": "front-office"}
             if who == "auditor":

@@ -176,6 +176,30 @@ def top(
     watching.top(once=once, as_json=as_json)
 
 
+@system.command(epilog="Example: amends support-bundle bundle.zip --log amends.log")
+def support_bundle(
+    target: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Where to write it: a zip file.")
+    ],
+    *,
+    log: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True, dir_okay=False, help="A log of amends: its last 2,000 lines."
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write what somebody who helps from afar needs to see, with no person in it.
+
+    Versions, settings without what is secret or a name, what doctor finds, health,
+    figures, positions, sizes of tables, lines of the log cut down to our own codes.
+    """
+    from services.cli import bundling  # noqa: PLC0415 lazy
+
+    bundling.support_bundle(target, log, as_json=as_json)
+
+
 @system.command(epilog="Example: amends migrate")
 def migrate(*, as_json: AsJson = False) -> None:
     """Bring an older data folder to today's form; format 1 is the only one yet."""

@@ -29,6 +29,7 @@ from services.kernel.errors import (
     RefusedError,
     UnavailableError,
 )
+from services.kernel.room import Room
 from services.kernel.store.writer import Writer
 from services.kernel.vault import Uploads
 
@@ -49,11 +50,14 @@ class Intake:
         new_id: Callable[[dt.datetime], UUID],
         demonstration: bool = False,
         silence: Mapping[str, dt.timedelta] | None = None,
+        room: Room | None = None,
     ) -> None:
         """In a `demonstration` whatever comes in is made up, and marked as such.
 
-        `silence` says how long a channel may bring nothing.
+        `silence` says how long a channel may bring nothing, `room` whether the disk has
+        any left.
         """
+        self.room = room
         self.receipts = Receipts(silence or {}, began=now())
         self._demonstration = demonstration
         self._record = record
@@ -82,6 +86,8 @@ class Intake:
             document, key=key, caller=caller, correlation_id=correlation_id
         )
         try:
+            if self.room is not None:
+                self.room.require()
             await self._looked_through(request)
             receipt = await self._writer.call(self._registrar.register, request)
         except UnavailableError as error:

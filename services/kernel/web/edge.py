@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.kernel.errors import TooLargeError
 from services.kernel.logs import accepted_correlation_id, correlated
+from services.kernel.web.crowd import Crowd
 from services.kernel.web.metrics import HttpMetrics
 from services.kernel.web.pages import Pages
 from services.kernel.web.pages.browsers import BrowserPages
@@ -58,7 +59,7 @@ def edge(
     pages: Pages | None = None,
 ) -> ASGIApp:
     """Surround `app`; with `pages`, browsers are told refusals in words."""
-    limited: ASGIApp = BodyLimit(app, limit=limit)
+    limited: ASGIApp = Crowd(BodyLimit(app, limit=limit))
     return Edge(BrowserPages(limited, pages) if pages else limited, metrics)
 
 

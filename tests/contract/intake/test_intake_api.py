@@ -3,6 +3,7 @@
 import asyncio
 import json
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from threading import Event
 from uuid import UUID
 
@@ -10,6 +11,7 @@ import pytest
 
 from services.kernel.errors import UnavailableError
 from services.kernel.measures import RECEIPTS_REFUSED
+from services.kernel.room import Room
 from tests.support.intake import GOOD
 from tests.support.intake_http import URL, UUID_KEY, door, sent
 
@@ -94,6 +96,18 @@ def test_what_cannot_be_kept_gets_no_receipt(http):
     assert refused.status_code == 503
     assert refused.headers["retry-after"] == "5"
     assert "receipt_no" not in refused.text
+
+
+def test_where_the_disk_is_nearly_full_there_is_no_receipt(http):
+    """And there is one again as soon as there is room, without a restart."""
+    free = [0, 10**12]
+    http.bench.intake.room = Room(Path(), usage=lambda _: (10**12, 0, free[0]), every=0)
+    refused = http.post(GOOD, key=UUID_KEY)
+    assert (refused.status_code, refused.json()["code"]) == (503, "service.no_room")
+    assert int(refused.headers["retry-after"]) > 0
+    assert http.bench.events() == []
+    free.pop(0)
+    assert http.post(GOOD, key=UUID_KEY).status_code == 201
 
 
 def test_beyond_what_can_wait_each_is_told_at_once_and_receipts_are_kept(http):
