@@ -13,7 +13,7 @@ from events import codec
 from services.handling.application.past import PastPage, queue_at
 from services.handling.domain.evolution import evolve
 from services.kernel.clock import from_micros
-from services.kernel.errors import NotFoundError
+from services.kernel.errors import NotFoundError, UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -105,7 +105,7 @@ class Handling:
             Known(
                 entry.position,
                 from_micros(entry.committed_at),
-                codec.decode(entry.body),
+                _readable(entry.body),
             )
             for entry in entries
         )
@@ -174,6 +174,23 @@ def _mistyped() -> NotFoundError:
         "handling.receipt_mistyped",
         "A digit is wrong, missing or swapped: read the 16 digits once more.",
     )
+
+
+def newer() -> UnavailableError:
+    """Say that a later release has worked on a case, beside this one or before it."""
+    return UnavailableError(
+        "handling.newer",
+        "A newer amends has worked on this case: try again when all of this one is"
+        " upgraded.",
+        retry_after=60,
+    )
+
+
+def _readable(body: bytes) -> Envelope[Any]:
+    try:
+        return codec.decode(body)
+    except codec.UnreadableEventError:
+        raise newer() from None
 
 
 def no_case() -> NotFoundError:

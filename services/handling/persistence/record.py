@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from eventsourcing.persistence import IntegrityError, PersistenceError
 
-from events import quick
+from events import codec, quick
+from services.handling.application.cases import newer
 from services.handling.ports import KeyRow, TakenError
 from services.kernel.errors import UnavailableError
 from services.kernel.store.database import IN_LIST_LIMIT
@@ -79,7 +80,10 @@ class HandlingRecord:
             "SELECT type, body FROM stored_events WHERE case_id = ? ORDER BY version",
             (case_id,),
         )
-        return [quick.decode(name, body) for name, body in rows]
+        try:
+            return [quick.decode(name, body) for name, body in rows]
+        except codec.UnreadableEventError:
+            raise newer() from None
 
     def outdated(self, tx: Tx, versions: Mapping[UUID, int]) -> set[UUID]:
         if tx.dialect == "sqlite":  # this process alone writes

@@ -26,6 +26,7 @@ from services.kernel.errors import (
     NotFoundError,
     RefusedError,
     StaleError,
+    UnavailableError,
 )
 from services.kernel.store.application import EventStore, open_store
 from services.kernel.vault import Vault
@@ -352,3 +353,20 @@ def test_what_another_process_did_counts_at_once(
     seen = sign_for(expected_version=signed.version)
     for found in desk.commanding.foresee([seen]), desk.ask(seen):
         assert found == [dataclasses.replace(signed, events=())]
+
+
+def test_a_case_that_a_newer_amends_worked_on_waits_and_no_other(desk: Desk) -> None:
+    other = UUID(int=CASE.int ^ 1)
+    desk.receive(other, receipt_no="4837291500627715")
+    accepted = EXAMPLES["ComplaintAccepted"].model_copy(
+        update={"case_id": CASE, "version": 2}
+    )
+    later = codec.encode(accepted.model_copy(update={"schema_version": 99}))
+    with desk.database.write() as tx:
+        desk.store.put_bodies(tx, [(CASE, 2, accepted.type, later)])
+    waits, done = desk.ask(accept(), accept(case_id=other))
+    assert isinstance(waits, UnavailableError)
+    assert waits.code == "handling.newer"
+    assert isinstance(done, Done)
+    with pytest.raises(UnavailableError):
+        desk.handling.history(str(CASE))
