@@ -1,5 +1,6 @@
 """A real PostgreSQL on loopback for the length of a block, from a wheel."""
 
+import copy
 import os
 import secrets
 import shutil
@@ -59,7 +60,7 @@ class PostgresServer:
         if os.geteuid() == 0:
             package, self._account = _give_to_nobody(package, folder)
         self._programs = package / "pginstall" / "bin"
-        self._folder, self._fsync = folder, fsync
+        self.folder, self._fsync = folder, fsync
         self._port = _free_port()
         password = secrets.token_hex(16)
         _initialise(self._programs, folder, password, self._account)
@@ -70,7 +71,7 @@ class PostgresServer:
         """Begin, and do not wait."""
         command: list[str | Path] = [
             self._programs / "postgres",
-            f"-D{self._folder / 'data'}",
+            f"-D{self.folder / 'data'}",
             f"-p{self._port}",
             "-clisten_addresses=127.0.0.1",
             "-cunix_socket_directories=",
@@ -78,10 +79,10 @@ class PostgresServer:
             f"-cfsync={'on' if self._fsync else 'off'}",
             "-cmax_connections=200",
         ]
-        with (self._folder / "log").open("ab") as log:
+        with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
                 command,
-                cwd=self._folder,
+                cwd=self.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -99,9 +100,38 @@ class PostgresServer:
                 psycopg.connect(self.url, connect_timeout=2).close()
                 return
             time.sleep(0.05)
-        log = (self._folder / "log").read_text(errors="replace")
+        log = (self.folder / "log").read_text(errors="replace")
         message = f"PostgreSQL did not start:\n{log}"
         raise RuntimeError(message)
+
+    def keep_in_step(self, name: str = "standby") -> None:
+        """Have each commit wait until the standby of this name has it on its disk."""
+        with psycopg.connect(self.url, autocommit=True) as server:
+            server.execute(f"ALTER SYSTEM SET synchronous_standby_names = '{name}'")
+            server.execute("SELECT pg_reload_conf()")
+
+    def standby(self, folder: Path) -> "PostgresServer":
+        """Give a server that follows this one, a copy of it as it is; not started."""
+        other = copy.copy(self)
+        other.folder, other._port, other.process = folder, _free_port(), None
+        other.url = self.url.replace(f":{self._port}/", f":{other._port}/")
+        if self._account:
+            os.chown(folder, NOBODY, NOBODY)
+        subprocess.run(
+            [
+                self._programs / "pg_basebackup",
+                f"--dbname={self.url}?application_name=standby",
+                f"--pgdata={folder / 'data'}",
+                "--write-recovery-conf",
+                "--checkpoint=fast",
+                "--no-sync",
+            ],
+            cwd=folder,
+            check=True,
+            capture_output=True,
+            **self._account,
+        )
+        return other
 
     def kill(self) -> None:
         """End it as a crash does: nobody is left to tell its children."""

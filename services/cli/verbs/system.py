@@ -312,6 +312,31 @@ def reconcile(
     backing.reconcile(dry_run=dry_run, as_json=as_json)
 
 
+@system.command(epilog="Example: amends takeover --dry-run")
+def takeover(
+    *,
+    other_is_off: Annotated[
+        bool,
+        typer.Option(
+            "--other-is-off",
+            help="The other machine is off for certain, though it seems to send.",
+        ),
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Change nothing, say what is here.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make the second machine the one that works, when the first is gone.
+
+    Promotes the standby that AMENDS_DATABASE_URL names, then has the streams of the
+    broker here filled again from the records. With no service running on this machine.
+    """
+    from services.cli import succeeding  # noqa: PLC0415 lazy
+
+    succeeding.takeover(dry_run=dry_run, other_is_off=other_is_off, as_json=as_json)
+
+
 @system.command("follow", epilog="Example: amends follow quality --json")
 def follow_department(
     department: Annotated[
