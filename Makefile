@@ -142,6 +142,14 @@ p11: $(DEV) ## a backup taken under load comes back, and no reader skips an even
 p12: $(DEV) ## everybody sees what is theirs to see, and nothing else
 	$(call PROMISE,p12)
 
+.PHONY: p15
+p15: $(DEV) ## upgraded and rolled back under load without a refused receipt
+	$(call FAULT,p15)
+
+.PHONY: takeover
+takeover: $(DEV) ## the second machine takes over, with every receipt
+	$(call FAULT,takeover)
+
 .PHONY: p16
 p16: $(DEV) ## amends carries a country on two cores
 	$(call FAULT,p16)

@@ -129,7 +129,7 @@ def _promoted(settings: Settings, *, promote: bool) -> str:
 def _reach(
     settings: Settings, folder: DataFolder
 ) -> dict[str, tuple[int, datetime | None]]:
-    reach = {}
+    reach: dict[str, tuple[int, datetime | None]] = {}
     for name in ("intake", "handling"):
         opened = open_record_for_reading(
             settings, folder, name=name, codec=codec, now=system_clock

@@ -117,7 +117,7 @@ class Load:
             yield
         finally:
             await end(follower)
-            for task in self._running:
+            for task in [*self._running]:
                 await end(task)
             await self._http.aclose()
             for client in (self._counter, self._department):

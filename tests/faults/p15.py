@@ -160,10 +160,10 @@ async def run(folder: Path, given: Options, old: Release, pg: Any) -> dict[str, 
     if given.control:
         old.doctored = "guessing"
     pause = BETWEEN[given.size]
-    chance = random.Random(given.seed)  # noqa: S311 it must repeat
-    rough = 0
+    chance = random.Random(given.seed)
+    rough, restarts = 0, len((*FIRST, *SECOND))
     programs = dict.fromkeys((*FIRST, *SECOND), old.program)
-    async with System.running(folder, postgres=pg, doctored=programs) as system:
+    async with System.running(folder, postgres=pg, each=2, doctored=programs) as system:
         load = Customers(system, chance)
         async with load.open():
             offering = asyncio.create_task(load.offer(RATE[given.size], 36_000))
@@ -175,6 +175,7 @@ async def run(folder: Path, given: Options, old: Release, pg: Any) -> dict[str, 
             )
             for what, names, release in steps if not given.control else ():
                 rough += await rolled(system, names, release)
+                restarts += len(names)
                 print(f"  {what}: offered={len(load.attempts)}", flush=True)
                 await asyncio.sleep(pause)
             unreadable = await waiting(system, "newer") + await waiting(
@@ -214,7 +215,7 @@ async def run(folder: Path, given: Options, old: Release, pg: Any) -> dict[str, 
     )
     figures = verdict.figures()
     return {
-        "restarts": 4 * len(FIRST) + len(system.processes.parts),
+        "restarts": restarts,
         "offered": figures["offered"],
         "acked": figures["acked"],
         "lost": figures["lost"],
