@@ -126,6 +126,18 @@ p5: $(DEV) ## what cannot be kept is refused: failed flushes, full disks, broker
 p6: $(DEV) ## back in seconds after a kill, and what gathered meanwhile is worked off
 	$(call FAULT,p06)
 
+.PHONY: p2
+p2: $(DEV) ## no receipt is lost by a power cut (wants /dev/fuse and libfuse)
+	$(call FAULT,p02)
+
+.PHONY: p4
+p4: $(DEV) ## events are in order and no reader skips one, while writers are killed
+	$(call FAULT,p04)
+
+.PHONY: p8
+p8: $(DEV) ## what every release wrote is read, and every projection can be made anew
+	$(call FAULT,p08)
+
 .PHONY: p7
 p7: $(DEV) ## one bad message never holds up the others
 	$(call FAULT,p07)

@@ -25,6 +25,7 @@ from services.kernel.broker.server import (
 )
 from services.kernel.errors import PoisonError
 from services.kernel.inbox import Arrived
+from services.kernel.private import write_whole
 from services.kernel.tasks import end
 
 if TYPE_CHECKING:
@@ -205,7 +206,8 @@ def write_accounts(
     """Write the accounts for whoever runs the broker to include; public keys alone."""
     target = folder.path / DEPARTMENTS / ACCOUNTS_FILE
     users = users_of(feeds, entrances)
-    target.write_text(f"{accounts(public_key(seed), users)}\n")
+    # The broker may start from it at any time, after a power cut too.
+    write_whole(target, f"{accounts(public_key(seed), users)}\n")
     return target
 
 
