@@ -82,7 +82,7 @@ def _page(done: Mapping[str, Any], missed: str) -> Iterator[str]:
             measured, word = _measured(figure), standing(figure, quick=done["quick"])
         elif target.name in done["skipped"]:
             word = f"skipped: {done['skipped'][target.name]}"
-        yield f"| `{target.name}` {target.what} | {measured} | {bound(target)} | {word} |\n"
+        yield f"| `{target.name}` {target.what} | {measured} | {bound(target, quick=done['quick'])} | {word} |\n"
     yield from _sections(found, missed)
     yield "\n## Everything else that was measured\n\n"
     yield "| figure | measured | unit | turns |\n|---|---:|---|---:|\n"
