@@ -129,9 +129,13 @@ class Pipe:
         self._last_answer = time.monotonic()
         self._answered.set()
         reason = self._refusal_of(message)
-        if reason is not None and self.refusal is None:
-            self.refusal, self._refused_at = reason, position
+        if reason is None:
+            return
+        if self.refusal is None:
+            self.refusal = reason
             self.look.set()
+        # The lowest, whichever is told first: nothing behind it counts as accepted.
+        self._refused_at = min(position, self._refused_at or position)
 
     def _refusal_of(self, message: Msg) -> str | None:
         if not message.data:  # the server's own status, 503: nobody listens
