@@ -8,7 +8,7 @@ import os
 import shutil
 import tarfile
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING, Any, Final, Protocol
@@ -47,31 +47,51 @@ class Writer(Protocol):
     def finish(self, manifest: Mapping[str, Any]) -> None:
         """Write the manifest: only now is it a backup."""
 
+    def discard(self) -> None:
+        """Delete what was written of a backup that was not finished."""
+
+
+def require_free(path: Path) -> None:
+    """Raise RefusedError where something is at `path`, or none may look there."""
+    with _usable(path):
+        if path.suffix == ".tar":
+            taken = path.exists()
+        else:
+            taken = path.exists() and (not path.is_dir() or any(path.iterdir()))
+    if taken:
+        raise RefusedError(
+            "backup.target_taken",
+            f"{path} is there already: name a new folder or file.",
+        )
+
 
 def new_archive(path: Path) -> Writer:
     """Begin a backup at `path`: a tar file where it ends so, else a folder.
 
-    Raises RefusedError where something is there already.
+    Raises RefusedError where something is there already, or nothing can be written.
     """
-    if path.suffix == ".tar":
-        if path.exists():
-            raise _taken(path)
-        return _Tar(path)
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise _taken(path)
-    return _Folder(path)
+    require_free(path)
+    with _usable(path):
+        return _Tar(path) if path.suffix == ".tar" else _Folder(path)
 
 
-def _taken(path: Path) -> RefusedError:
-    return RefusedError(
-        "backup.target_taken", f"{path} is there already: name a new folder or file."
-    )
+@contextmanager
+def _usable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise RefusedError(
+            "backup.target_unusable",
+            f"{path} cannot be written ({error.strerror}): name a place that this"
+            " account may write.",
+        ) from error
 
 
 class _Folder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.members: list[Member] = []
+        self._made = not path.exists()
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.chmod(0o700)
 
@@ -92,6 +112,12 @@ class _Folder:
         draft.replace(self.path / MANIFEST)
         for place, _, _ in os.walk(self.path):
             _synced(Path(place))
+
+    def discard(self) -> None:
+        for each in self.path.iterdir():
+            remove(each)
+        if self._made:
+            self.path.rmdir()
 
 
 class _Tar:
@@ -127,6 +153,11 @@ class _Tar:
         self._out.close()
         self._draft.replace(self.path)
         _synced(self.path.parent)
+
+    def discard(self) -> None:
+        with suppress(OSError):  # what was not written to a full disk yet
+            self._out.close()
+        self._draft.unlink(missing_ok=True)
 
 
 def _plain(info: tarfile.TarInfo) -> tarfile.TarInfo:
@@ -177,13 +208,13 @@ class Archive:
         """Read the manifest. Raises NotFoundError, MalformedError, RefusedError."""
         self.path = path
         self._tar: tarfile.TarFile | None = None
-        if path.is_file():
-            try:
+        try:
+            if path.is_file():
                 self._tar = tarfile.open(path)  # noqa: SIM115 closed by `close`
-            except (tarfile.TarError, OSError) as error:
-                raise _no_backup(path) from error
-        elif not path.is_dir():
-            raise NotFoundError("backup.missing", f"There is no backup at {path}.")
+            elif not path.is_dir():
+                raise NotFoundError("backup.missing", f"There is no backup at {path}.")
+        except (tarfile.TarError, OSError) as error:
+            raise _no_backup(path) from error
         try:
             with self._open(MANIFEST) as file:
                 self.manifest: dict[str, Any] = json.load(file)
@@ -275,6 +306,8 @@ def damaged(path: Path, faults: list[str]) -> MalformedError:
 
 
 def remove(path: Path) -> None:
-    """Delete a folder with all in it, if it is there."""
-    if path.exists():
+    """Delete a folder with all in it, or a file, if it is there."""
+    if path.is_dir():
         shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

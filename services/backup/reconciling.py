@@ -135,14 +135,16 @@ async def put_right(
     departments: Sequence[str],
     *,
     before_streams: Callable[[Sequence[Recovered]], None],
+    recovering: bool = True,
 ) -> tuple[Recovered, ...]:
     """Recover what records lack, give them new epochs, have all streams filled again.
 
     Nobody else writes them meanwhile. `before_streams` is called when the records are
-    whole: from then on `amends reconcile` ends what is cut short.
+    whole: from then on `amends reconcile` ends what is cut short. Without `recovering`
+    what the streams have beyond the records is let go: a copy's trials.
     """
     js = client.jetstream(timeout=10)
-    recovered = await recover(js, settings, folder)
+    recovered = await recover(js, settings, folder) if recovering else []
     epochs = {}
     for record in ("intake", "handling", "access"):
         opened = _for_writing(settings, folder, record)

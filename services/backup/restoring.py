@@ -144,17 +144,34 @@ class Restore:
         """Raise where the restore may not begin."""
         if plan.faults:
             raise damaged(self._archive.path, plan.faults)
+        self.require_place(plan)
         if plan.replaces and not self._replace:
             raise RefusedError(
                 "restore.not_empty",
                 f"{self.folder.path} holds an installation: look with --dry-run, then"
                 " add --replace if that is meant, or set AMENDS_DATA to a new folder.",
             )
+
+    def require_place(self, plan: Plan) -> None:
+        """Raise where this backup may not come to this place, with --replace or not."""
         if plan.replaces and self._staging and not self.folder.staging:
             raise RefusedError(
                 "restore.staging_over_live",
                 f"{self.folder.path} is in use: set AMENDS_DATA, and on a server"
                 " AMENDS_DATABASE_URL, to a place for the copy.",
+            )
+        if not self._staging and self._copy_is_here():
+            raise RefusedError(
+                "restore.live_over_staging",
+                f"{self.folder.path} holds a copy to try things on, which never becomes"
+                " the real one: set AMENDS_DATA, and on a server AMENDS_DATABASE_URL,"
+                " to another place, or add --as staging.",
+            )
+        if plan.backup.get("staging") and not self._staging:
+            raise RefusedError(
+                "restore.staging_backup",
+                "This is the backup of a copy to try things on: add --as staging, or"
+                " take a backup of the real one.",
             )
         there = installation_of(self._settings, self.folder)
         if plan.replaces and there not in {None, plan.backup["installation"]}:
@@ -174,6 +191,11 @@ class Restore:
         if self._settings.database_url is None:
             return any((self.folder.path / each.path).exists() for each in STORES)
         return bool(self._schemas())
+
+    def _copy_is_here(self) -> bool:
+        """Whether the folder, or the records on a server, carry the mark of a copy."""
+        marks = "SELECT value FROM store_meta WHERE name = 'staging'"
+        return self.folder.staging or bool(self._rows(store_of("handling"), marks))
 
     def _has_keys(self) -> bool:
         keys = [each for each in STORES if each.keys]
@@ -217,6 +239,7 @@ class Restore:
                 self.folder,
                 departments,
                 before_streams=records_are_whole,
+                recovering=not self._staging,
             )
         for each in done.recovered:
             done.register += each.erased

@@ -6,14 +6,17 @@ import contextlib
 import json
 import os
 import shutil
+import sqlite3
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from services.backup.archive import Archive, damaged, new_archive
+from services.backup.archive import Archive, damaged, new_archive, require_free
 from services.backup.inventory import RECORDS, STORES, objects, secrets, store_of
 from services.backup.sqlite import sqlite_cut
 from services.kernel.clock import from_micros, rfc3339
+from services.kernel.errors import RefusedError, UnavailableError
 from services.kernel.folder import DataFolder
 from services.kernel.installation import BACKUP_MARK
 from services.kernel.ledger.checkpoint import load_signer
@@ -22,7 +25,6 @@ from services.kernel.record import SIGNING_KEY, origin
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
-    from pathlib import Path
 
     from services.backup.archive import Writer
     from services.backup.inventory import Store
@@ -58,15 +60,76 @@ def take(
     """Write a backup to `target`, and the vaults' keys of the same instant apart.
 
     Everything is read once more at the end. Raises RefusedError where a target is
-    taken, NotFoundError where there is no installation, MalformedError where a
-    database is damaged.
+    taken or cannot be written, NotFoundError where there is no installation,
+    MalformedError where a database is damaged. Nothing is left of one that failed.
     """
     folder = DataFolder(settings.data)
     folder.require()
     folder.known_format()
     folder.require_whole()
-    archive = new_archive(target)
-    keys = new_archive(keys_target) if keys_target else None
+    _require_targets(folder, target, keys_target)
+    with contextlib.ExitStack() as begun:
+        archive = new_archive(target)
+        begun.callback(archive.discard)
+        keys = None
+        if keys_target is not None:
+            keys = new_archive(keys_target)
+            begun.callback(keys.discard)
+        with _written():
+            done = _everything(
+                settings, folder, archive, keys, now=now, progress=progress
+            )
+        begun.pop_all()
+    (folder.path / BACKUP_MARK).write_text(
+        json.dumps({"at": done.manifest["taken_at"]})
+    )
+    return done
+
+
+def _require_targets(folder: DataFolder, target: Path, keys: Path | None) -> None:
+    """Raise RefusedError for a bad place, before anything is written to either."""
+    places = [target] if keys is None else [target, keys]
+    real = [Path(os.path.realpath(each)) for each in places]
+    if any(
+        one.is_relative_to(other) for one in real for other in real if one is not other
+    ):
+        raise RefusedError(
+            "backup.keys_beside",
+            f"{keys} is in the same place as the backup: keep keys apart, name another"
+            " file with --keys.",
+        )
+    for place, path in zip(real, places, strict=True):
+        if place.is_relative_to(os.path.realpath(folder.path)):
+            raise RefusedError(
+                "backup.target_inside",
+                f"{path} lies in the data folder, and would be lost with it: name a"
+                " place on another disk.",
+            )
+        require_free(path)
+
+
+@contextlib.contextmanager
+def _written() -> Iterator[None]:
+    """Say in one line that a disk is full, or whatever else the system has."""
+    try:
+        yield
+    except (OSError, sqlite3.OperationalError) as error:
+        raise UnavailableError(
+            "backup.not_written",
+            f"The backup could not be written ({error}): see that there is room, then"
+            " try again.",
+        ) from error
+
+
+def _everything(
+    settings: Settings,
+    folder: DataFolder,
+    archive: Writer,
+    keys: Writer | None,
+    *,
+    now: datetime,
+    progress: Progress,
+) -> Taken:
     with _cut(settings, folder) as cut:
         about = _about(settings, folder, cut, now)
         for store in cut.stores:
@@ -76,12 +139,10 @@ def take(
     # Behind the instant: a piece of a file is there before an event speaks of it.
     for part in (secrets(folder), objects(folder)):
         _copied(folder, part, archive, progress)
-    done = Taken(
+    return Taken(
         _finished(archive, about | {"kind": BACKUP}, progress),
         None if keys is None else _finished(keys, about | {"kind": KEYS}, progress),
     )
-    (folder.path / BACKUP_MARK).write_text(json.dumps({"at": about["taken_at"]}))
-    return done
 
 
 @contextlib.contextmanager

@@ -20,7 +20,7 @@ from services.cli.erasing import erase_again
 from services.cli.printing import REFUSED, show
 from services.handling.main import default_policy
 from services.kernel.clock import system_clock
-from services.kernel.errors import RefusedError
+from services.kernel.errors import AmendsError, RefusedError
 from services.kernel.folder import DataFolder
 from services.kernel.logs import configure
 from services.kernel.settings import load_settings
@@ -95,9 +95,7 @@ def restore(
         with _bar() as told:
             plan = restoring.plan(told)
         if dry_run:
-            show(_planned(plan), as_json=as_json, human="\n".join(_plan(plan)))
-            if plan.faults:
-                sys.exit(REFUSED)
+            _foretell(restoring, plan, as_json=as_json)
             return
         restoring.require_ready(plan)
         restoring.folder.make()
@@ -114,6 +112,23 @@ def restore(
         as_json=as_json,
         human="\n".join(_restored(done, erased)),
     )
+
+
+def _foretell(restoring: Restore, plan: Plan, *, as_json: bool) -> None:
+    """Say what would be done; exit status 1 where it would be refused."""
+    refused: AmendsError | None = None
+    try:
+        restoring.require_place(plan)
+    except RefusedError as error:
+        refused = error
+    found = _planned(plan)
+    lines = _plan(plan)
+    if refused is not None:
+        found |= {"ok": False, "refused": refused.code}
+        lines.append(f"It would be refused: {refused.detail} [{refused.code}]")
+    show(found, as_json=as_json, human="\n".join([*lines, "Nothing was changed."]))
+    if plan.faults or refused is not None:
+        sys.exit(REFUSED)
 
 
 def reconcile(*, dry_run: bool, as_json: bool) -> None:
@@ -250,15 +265,24 @@ def _plan(plan: Plan) -> list[str]:
     }
     return [
         *_reach(plan.backup),
+        f"As: {_kind(plan)}",
         f"Replaces what is there: {'yes, with --replace' if plan.replaces else 'no'}",
         f"Keys: {keys[plan.keys]}",
         *plan.faults,
-        "Nothing was changed.",
     ]
 
 
+def _kind(plan: Plan) -> str:
+    return (
+        "staging: a copy to try things on, which sends nothing"
+        if plan.staging
+        else "live"
+    )
+
+
 def _restored(done: Restored, erased: int) -> list[str]:
-    lines = [f"Restored the backup of {done.plan.backup['taken_at']}."]
+    taken = done.plan.backup["taken_at"]
+    lines = [f"Restored the backup of {taken} as {_kind(done.plan)}."]
     lines += _recovered_lines(done.recovered)
     if erased:
         lines.append(f"Erased again: {erased}.")
@@ -267,8 +291,6 @@ def _restored(done: Restored, erased: int) -> list[str]:
         " recovered events what lay beside them: words, files, keys of requests."
     )
     lines.append("Users, tokens and sign-ins are those of the backup.")
-    if done.plan.staging:
-        lines.append("This is a copy to try things on: it sends nothing.")
     lines.append("Start it with `amends up`; the streams are filled again then.")
     return lines
 

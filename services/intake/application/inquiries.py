@@ -178,9 +178,7 @@ class Inquiries:
             raise NotFoundError("intake.no_case", "No such complaint was received.")
         contact: dict[str, str] = {}
         if received.particulars is not None:
-            document = self._vault.open(received.particulars.document_id)
-            shown = masked(json.loads(document.plaintext)).get("contact", {})
-            contact = {name: shown[name] for name in CONTACTS if shown.get(name)}
+            contact = self._contact(received.particulars.document_id)
         try:
             renewals = self._record.renew(
                 Reading(
@@ -207,6 +205,15 @@ class Inquiries:
             )
         code = access_code(self._record.access_secret, wanted.case_id, renewals)
         return NewCode(received.receipt_no, code, contact)
+
+    def _contact(self, particulars: UUID) -> dict[str, str]:
+        """Give the masked contact; none where a complaint came back without its words."""
+        try:
+            document = self._vault.open(particulars)
+        except NotFoundError:
+            return {}
+        shown = masked(json.loads(document.plaintext)).get("contact", {})
+        return {name: shown[name] for name in CONTACTS if shown.get(name)}
 
     async def search(
         self, clauses: Sequence[Sequence[Sought]]

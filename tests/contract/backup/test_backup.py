@@ -15,6 +15,7 @@ from services.backup.reconciling import look, mend
 from services.backup.restoring import Restore
 from services.backup.streams import pages
 from services.backup.taking import take
+from services.cli import backing
 from services.kernel.clock import system_clock
 from services.kernel.errors import AmendsError, MalformedError, RefusedError
 from services.kernel.ledger.checkpoint import load_signer
@@ -37,9 +38,14 @@ def back_up(house: House, target: Path, keys: Path | None = None) -> dict[str, A
 
 
 async def put_back(
-    house: House, backup: Path, keys: Path | None = None, *, replace: bool = False
+    house: House,
+    backup: Path,
+    keys: Path | None = None,
+    *,
+    replace: bool = False,
+    staging: bool = False,
 ) -> Any:
-    restore = Restore(house.settings, backup, keys, replace=replace, staging=False)
+    restore = Restore(house.settings, backup, keys, replace=replace, staging=staging)
     with closing(restore):
         plan = restore.plan(quiet)
         restore.require_ready(plan)
@@ -220,6 +226,114 @@ def test_a_copy_to_try_things_on_is_marked_and_lets_nobody_of_ours_in(
     # Nothing that is in use becomes a copy by a slip of the hand.
     with pytest.raises(RefusedError, match=r"restore\.staging_over_live"):
         over(house, tmp_path / "b")
+
+
+def test_a_copy_never_becomes_the_real_one_nor_keeps_its_trials(
+    make_house: Any, tmp_path: Path
+) -> None:
+    """What was tried on the copy lies in its streams: it must reach no real record."""
+    house = make_house("old")
+    house.found()
+    house.receive(2)
+    back_up(house, tmp_path / "b")
+    copy = make_house("new")
+    asyncio.run(put_back(copy, tmp_path / "b", staging=True))
+    copy.cases = house.cases
+
+    async def tried() -> None:
+        async with copy.broker() as client:
+            copy.receive(3)
+            await copy.relay(client)
+
+    asyncio.run(tried())
+    with pytest.raises(RefusedError, match=r"restore\.live_over_staging"):
+        asyncio.run(put_back(copy, tmp_path / "b", replace=True))
+    back_up(copy, tmp_path / "c", tmp_path / "ck")
+    with pytest.raises(RefusedError, match=r"restore\.staging_backup"):
+        asyncio.run(put_back(make_house("third"), tmp_path / "c", tmp_path / "ck"))
+    # Refreshed, it is what the backup says, and its streams are as well.
+    done = asyncio.run(put_back(copy, tmp_path / "b", replace=True, staging=True))
+    assert done.recovered == ()
+    assert copy.folder.staging
+    for name in ("intake", "handling"):
+        assert [e.body for e in copy.log(name)] == [e.body for e in house.log(name)]
+
+    async def looked() -> bool:
+        async with copy.broker() as client:
+            await copy.relay(client)
+            return (await look(client, copy.settings, copy.folder)).sound
+
+    assert asyncio.run(looked())
+
+
+@pytest.mark.parametrize("make_house", ["sqlite"], indirect=True)
+def test_a_bad_place_for_a_backup_is_refused_before_anything_is_written(
+    make_house: Any, tmp_path: Path
+) -> None:
+    house = make_house()
+    house.found()
+    place = tmp_path / "place"
+    place.mkdir()
+    (place / "there.tar").write_text("x")
+    (place / "link.tar").symlink_to(place / "b.tar")
+    (tmp_path / "also").symlink_to(place)
+    before = sorted(place.iterdir())
+
+    def refused(target: Path, keys: Path | None = None) -> str:
+        with pytest.raises(RefusedError) as error:
+            back_up(house, target, keys)
+        assert sorted(place.iterdir()) == before
+        return error.value.code
+
+    same = [place / "b.tar", place / "link.tar", tmp_path / "also" / "b.tar"]
+    for keys in (*same, place / "b.tar" / "k.tar"):
+        assert refused(place / "b.tar", keys) == "backup.keys_beside"
+    assert refused(place / "b.tar", place / "there.tar") == "backup.target_taken"
+    inside = house.folder.path / "backups" / "b.tar"
+    assert refused(inside) == "backup.target_inside"
+    assert refused(place / "b.tar", inside) == "backup.target_inside"
+    assert not inside.parent.exists()
+    # What only shows on writing leaves nothing of the other one either.
+    unusable = place / "there.tar" / "k.tar"
+    assert refused(unusable) == "backup.target_unusable"
+    for target in ("b.tar", "b"):
+        assert refused(place / target, unusable) == "backup.target_unusable"
+
+
+@pytest.mark.parametrize("make_house", ["sqlite"], indirect=True)
+def test_a_dry_run_foretells_the_refusal(
+    make_house: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    house = make_house()
+    house.found()
+    back_up(house, tmp_path / "b", tmp_path / "k")
+    monkeypatch.setenv("AMENDS_DATA", str(tmp_path / "new"))
+
+    def told(*, staging: bool, as_json: bool) -> str:
+        backing.restore(
+            tmp_path / "b",
+            None,
+            replace=False,
+            staging=staging,
+            dry_run=True,
+            as_json=as_json,
+        )
+        return capsys.readouterr().out
+
+    with pytest.raises(SystemExit, match="1"):
+        told(staging=False, as_json=True)
+    found = json.loads(capsys.readouterr().out)
+    assert (found["ok"], found["refused"]) == (False, "restore.no_keys")
+    with pytest.raises(SystemExit, match="1"):
+        told(staging=False, as_json=False)
+    human = capsys.readouterr().out
+    assert "As: live\n" in human
+    assert "[restore.no_keys]" in human
+    assert "As: staging: a copy" in told(staging=True, as_json=False)
+    assert not (tmp_path / "new").exists()
 
 
 def over(house: House, backup: Path) -> None:

@@ -99,6 +99,16 @@ def test_the_same_submission_again_does_not_tell_the_new_code(desk: Bench) -> No
     assert not opens(desk, again.receipt_no, again.access_code)
 
 
+def test_a_complaint_that_came_back_without_its_words_gets_a_code(desk: Bench) -> None:
+    receipt = desk.one(REACHED)
+    with desk.store.database.write() as tx:
+        tx.execute("DELETE FROM vault_document")
+    assert opens(desk, receipt.receipt_no, receipt.access_code)  # derived, not kept
+    made = renewed(desk, receipt.case_id)
+    assert made.contact == {}
+    assert opens(desk, receipt.receipt_no, made.access_code)
+
+
 def test_what_was_never_received_has_no_code(desk: Bench) -> None:
     with pytest.raises(NotFoundError):
         renewed(desk, UUID(int=9))
