@@ -286,10 +286,11 @@ def _restored(done: Restored, erased: int) -> list[str]:
     lines += _recovered_lines(done.recovered)
     if erased:
         lines.append(f"Erased again: {erased}.")
-    lines.append(
-        "Lost is what had not been published when the old record was lost, and of"
-        " recovered events what lay beside them: words, files, keys of requests."
-    )
+    if not done.plan.staging:
+        lines.append(
+            "Lost is what had not been published when the old record was lost, and of"
+            " recovered events what lay beside them: words, files, keys of requests."
+        )
     lines.append("Users, tokens and sign-ins are those of the backup.")
     lines.append("Start it with `amends up`; the streams are filled again then.")
     return lines
