@@ -1,7 +1,8 @@
 """What somebody who helps from afar needs to see of an installation, and no person in it.
 
 Everything that goes in is picked: codes, figures, sizes and versions. Texts that others
-may have had a hand in (paths, addresses, lines of a log) are cut down to what is ours.
+may have had a hand in (paths, addresses) are cut down to what is ours; a log has its own
+module.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from services.kernel.folder import DataFolder
 from services.kernel.settings import Settings
 from services.kernel.sighting import sighted, told
 from services.kernel.store.database import open_database
+from services.logged import shown_log
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -31,41 +33,8 @@ if TYPE_CHECKING:
     from services.backup.inventory import Store
     from services.doctor import Finding
 
-LINES: Final = 2_000
-"""Of the log, the last ones."""
-
 _PLAIN: Final = frozenset({"time_zone", "phone_region", "log_format", "log_level"})
 """Settings that are words, but none that anybody made up."""
-_LOGGED: Final = frozenset(
-    [
-        "timestamp",
-        "level",
-        "event",
-        "logger",
-        "reason",
-        "route",
-        "method",
-        "status",
-        "milliseconds",
-        "durable",
-        "service",
-        "stream",
-        "consumer",
-        "code",
-        "check",
-        "messages",
-        "events",
-        "again_in_seconds",
-        "attempt",
-        "position",
-        "after",
-        "found",
-        "batch",
-        "signal",
-    ]
-)
-_FRAME: Final = re.compile(r'File "(?:[^"]*[/\\])?([^"/\\]+)", line (\d+), in (\S+)')
-_ERROR: Final = re.compile(r"[A-Za-z_][\w.]*(?:Error|Exception|Group)\b")
 _FOREIGN: Final = re.compile(
     r"""[a-z0-9+]+://\S+          # an address
       | [^\s@]*@[\w.-]*            # a mailbox
@@ -89,7 +58,8 @@ def write_bundle(
 ) -> list[str]:
     """Write a zip file, and give the names of what is in it.
 
-    `where` are the processes that run, by name. Raises FileExistsError.
+    `where` are the processes that run, by name. Folders that are missing are made.
+    Raises OSError, of which FileExistsError.
     """
     parts: dict[str, str] = {
         "about.json": _json(about()),
@@ -99,6 +69,7 @@ def write_bundle(
         "log.ndjson": "".join(f"{json.dumps(each)}\n" for each in shown_log(log)),
     }
     parts |= _running(where)
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with zipfile.ZipFile(target, "x", zipfile.ZIP_DEFLATED) as archive:
         target.chmod(0o600)
         for name, text in parts.items():
@@ -156,43 +127,6 @@ def shown_finding(finding: Finding) -> dict[str, str]:
 def clean(text: str) -> str:
     """Leave of a sentence what is ours: no address, path, value, number or name."""
     return _FOREIGN.sub("…", text)[:_LONGEST]
-
-
-def shown_log(lines: Iterable[str]) -> list[dict[str, object]]:
-    """Give the last lines that are a log of amends, each cut down to what is ours."""
-    found: list[dict[str, object]] = []
-    for line in list(lines)[-LINES:]:
-        try:
-            told = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(told, dict) and "event" in told and "level" in told:
-            found.append(_line(told))
-    return found
-
-
-def _line(told: Mapping[str, object]) -> dict[str, object]:
-    shown: dict[str, object] = {}
-    for name, value in told.items():
-        if name == "timestamp":
-            shown[name] = str(value)[: len("2026-01-01T00:00:00.000000Z")]
-        elif name in _LOGGED:
-            plain = isinstance(value, (bool, int, float))
-            shown[name] = value if plain else clean(str(value))
-    if isinstance(told.get("exception"), str):
-        shown["exception"] = _trace(str(told["exception"]))
-    return shown
-
-
-def _trace(exception: str) -> list[str]:
-    """Give files without their folders, lines, functions, and the kinds of errors."""
-    found = []
-    for line in exception.splitlines():
-        if frame := _FRAME.search(line):
-            found.append(f"{frame[1]}:{frame[2]} {frame[3]}")
-        elif error := _ERROR.match(line.strip()):
-            found.append(error[0])
-    return found
 
 
 def sizes(settings: Settings) -> dict[str, Any]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from services.bundle import LINES, write_bundle
+from services.bundle import write_bundle
 from services.cli.client import places
 from services.cli.printing import show
 from services.doctor import examined
 from services.kernel.errors import RefusedError, UnavailableError
 from services.kernel.logs import configure
 from services.kernel.settings import load_settings
+from services.logged import LINES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,10 +30,15 @@ def support_bundle(target: Path, log: Path | None, *, as_json: bool) -> None:
     lines = _end_of(log) if log is not None else []
     try:
         names = write_bundle(target, settings, where, findings, lines)
-    except FileExistsError:
+    except OSError as error:
+        if target.exists():
+            raise RefusedError(
+                "bundle.taken", f"{target} is there already: name another file."
+            ) from None
         raise RefusedError(
-            "bundle.taken", f"{target} is there already: name another file."
-        ) from None
+            "file.not_writable",
+            f"{target} cannot be written ({error.strerror}): name another place.",
+        ) from error
     human = [f"Wrote {target}: {', '.join(names)}."]
     if not where:
         human.append("Nothing runs: neither health nor figures are in it.")

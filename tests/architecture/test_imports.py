@@ -55,6 +55,7 @@ def skeleton(tmp_path: Path) -> Path:
         "services.run": "import services.up, services.building",
         "services.demo": "import services.building, services.intake.main, services.bus",
         "services.bundle": "import services.doctor, services.backup.inventory",
+        "services.logged": "import events.subjects",
         "services.doctor": "import nats, services.provisioning, services.bus",
         "services.moving": "import services.building, services.handling.persistence",
         "services.up": "import services.building, services.bus",
