@@ -23,14 +23,18 @@ from services.kernel.broker.provision import provision
 from services.kernel.clock import from_micros, system_clock
 from services.kernel.errors import AmendsError
 from services.kernel.folder import DataFolder
+from services.kernel.installation import certificate_end
 from services.kernel.relay import MismatchError, Relay
 from services.kernel.settings import SettingsError, load_settings
+from services.kernel.sighting import CERTIFICATE
 from services.kernel.store.application import open_store
 from services.kernel.store.database import open_database
 from services.kernel.vault import open_objects
 from services.provisioning import connected
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from nats.aio.client import Client
 
     from services.kernel.settings import Settings
@@ -85,6 +89,8 @@ async def examined() -> list[Finding]:
             for each in error.errors
         ]
     found.append(Finding("settings", "ok", "every setting can be used"))
+    if settings.certificate is not None:
+        found.append(_certificate(settings.certificate))
     folder = DataFolder(settings.data)
     if not folder.exists():
         remedy = "start `amends up` once, or name the folder with AMENDS_DATA"
@@ -103,6 +109,19 @@ def _python() -> Finding:
     if sys.version_info < _OLDEST_PYTHON:
         return Finding("python", "fault", version, "install Python 3.11 or newer")
     return Finding("python", "ok", version)
+
+
+def _certificate(path: Path) -> Finding:
+    """See that it can be read; it is only watched, so nothing depends on it."""
+    try:
+        ends = certificate_end(path)
+    except (OSError, ValueError):
+        remedy = "name a PEM file that amends may read with AMENDS_CERTIFICATE"
+        return Finding("certificate", "warning", f"{path}: cannot be read", remedy)
+    detail = f"ends on {ends:%Y-%m-%d}"
+    if (ends - system_clock()).total_seconds() < CERTIFICATE:
+        return Finding("certificate", "warning", detail, "renew it")
+    return Finding("certificate", "ok", detail)
 
 
 def _folder(folder: DataFolder) -> Finding:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import shutil
 from datetime import datetime
@@ -54,8 +55,9 @@ class Installation:
         if backup is not None:
             found.append(measures.BACKUP.of(backup.timestamp()))
         if self._certificate is not None:
-            ends = certificate_end(self._certificate)
-            found.append(measures.CERTIFICATE.of(ends.timestamp()))
+            with contextlib.suppress(OSError, ValueError):  # `amends doctor` warns
+                ends = certificate_end(self._certificate)
+                found.append(measures.CERTIFICATE.of(ends.timestamp()))
         return found
 
 

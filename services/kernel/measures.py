@@ -264,7 +264,8 @@ CERTIFICATE: Final = Measure(
     "amends_certificate_expires_timestamp_seconds",
     "gauge",
     (),
-    "When the certificate in AMENDS_CERTIFICATE ends. No sample where none is named.",
+    "When the certificate in AMENDS_CERTIFICATE ends. No sample where none is named or"
+    " it cannot be read.",
 )
 STANDBY: Final = Measure(
     "amends_standby_lag_seconds",

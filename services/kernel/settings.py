@@ -261,9 +261,10 @@ class Settings(pydantic_settings.BaseSettings):
         "Minutes for which a channel may bring no complaint until an alert is raised.",
         allowed="channel=minutes, separated by commas, such as phone=60,web=720",
     )
-    certificate: Annotated[Path, AfterValidator(_readable)] | None = _setting(
+    certificate: Path | None = _setting(
         None,
-        "Certificate (PEM) of the proxy in front, so that its end is told in time.",
+        "Certificate (PEM) of the proxy in front, so that its end is told in time; while"
+        " it cannot be read `amends doctor` warns, and nothing else ceases.",
         allowed="a file that this process may read",
     )
     log_format: Annotated[
