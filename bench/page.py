@@ -26,14 +26,14 @@ MISSED: Final = Path(__file__).with_name("missed.md")
 HEAD: Final = """\
 # Performance
 
-What amends does beside the limits of its machine and beside other programs, as one run of `make bench` measured it.
-Each figure is the ratio of two rates of the same run, taken in turns (A B, B A, …): the median, and in brackets the lowest and highest turn.
+What amends does beside the limits of its machine and beside other programs.
+{how}
 A figure is given only where what came of the work was checked against an [independent model]({oracle}) of what had to come: rows, positions, states, figures, streams, rejects, ledger, rebuild.
 Absolute rates say as much about the machine as about amends:
 
 > {machine}
 >
-> Commit `{commit}`, seed {seed}{quick}.
+> Commit `{commit}`, seed {seed}.
 
 ## Targets
 
@@ -42,6 +42,24 @@ Absolute rates say as much about the machine as about amends:
 | figure | measured | target | |
 |---|---:|---:|---|
 """
+FULL: Final = """\
+One run of `make bench` measured it; where two sides are compared, both are of that run and taken in turns (A B, B A, …).
+Of several turns the median stands here, and in brackets the lowest and highest."""
+QUICK: Final = """\
+These figures are of a quick run (`make bench-quick`): little work, one turn each, so no medians and no spread.
+Its times give no verdict: `met` and `missed` stand only beside what was counted, such as syncs, with the bound of a quick run.
+`make bench` measures in full."""
+UNITS: Final = """\
+| unit | what it is |
+|---|---|
+| ratio | the rate, time or cost of one side in parts of the other's, without a unit |
+| complaints/s, commands/s, cases/s, events/s, rows/s | so many in each second |
+| ms | thousandths of a second; `p50` and `p99` are what half and 99 of 100 of all tries do not exceed, `max` the longest |
+| µs | of `e2e/…_intake`, `_handling`, `_analytics`, `_broker`: millionths of a second of processor time that this process spends for each complaint |
+| us/event | millionths of a second of processor time for each event |
+| for each | syncs to the disk for each complaint |
+
+"""
 ORACLE: Final = "../adr/0022-figures-that-are-checked.md"
 
 
@@ -49,7 +67,9 @@ def page(done: Mapping[str, Any], missed: str) -> dict[str, str]:
     """Give the page and its plots, by the names of their files."""
     files = {
         PAGE.name: "".join(_page(done, missed)),
-        "performance-targets.svg": against_targets(done["figures"]),
+        "performance-targets.svg": against_targets(
+            done["figures"], quick=done["quick"]
+        ),
     }
     for figure in done["figures"]:
         if figure["points"]:
@@ -72,7 +92,7 @@ def _page(done: Mapping[str, Any], missed: str) -> Iterator[str]:
         machine=about(done["machine"]),
         commit=done["commit"],
         seed=done["seed"],
-        quick=" (a quick run: its times say little)" if done["quick"] else "",
+        how=QUICK if done["quick"] else FULL,
     )
     found = {figure["name"]: figure for figure in done["figures"]}
     for target in TARGETS:
@@ -83,8 +103,9 @@ def _page(done: Mapping[str, Any], missed: str) -> Iterator[str]:
         elif target.name in done["skipped"]:
             word = f"skipped: {done['skipped'][target.name]}"
         yield f"| `{target.name}` {target.what} | {measured} | {bound(target, quick=done['quick'])} | {word} |\n"
-    yield from _sections(found, missed)
+    yield from _sections(found, missed, quick=done["quick"])
     yield "\n## Everything else that was measured\n\n"
+    yield UNITS
     yield "| figure | measured | unit | turns |\n|---|---:|---|---:|\n"
     for figure in done["figures"]:
         if figure["name"] not in BY_NAME:
@@ -98,14 +119,16 @@ def _page(done: Mapping[str, Any], missed: str) -> Iterator[str]:
             yield f"\n![{figure['name']}]({_plot(figure)})\n"
 
 
-def _sections(found: Mapping[str, Mapping[str, Any]], missed: str) -> Iterator[str]:
+def _sections(
+    found: Mapping[str, Mapping[str, Any]], missed: str, *, quick: bool
+) -> Iterator[str]:
     """Give what is known of each target that is missed: profile, tries, what it takes."""
     sections = re.split(r"^## ", missed, flags=re.MULTILINE)[1:]
     wanted = [
         section
         for section in sections
         if any(
-            name in found and standing(found[name]) == "missed"
+            name in found and standing(found[name], quick=quick) == "missed"
             for name in re.findall(r"`([\w/]+)`", section.partition("\n")[0])
         )
     ]

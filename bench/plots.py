@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 WIDTH: Final = 720
 _INK: Final = "#808890"  # on white and on black alike
-_MET: Final = "#0a9384"
-_MISSED: Final = "#d2603a"
+_GOOD: Final = "#0a9384"
+_COLOURS: Final = {"met": _GOOD, "missed": "#d2603a", "": _INK}
 _ROW: Final = 24
 _LEFT: Final = 190
 _RIGHT: Final = 60
@@ -23,11 +23,18 @@ _MOST: Final = 16.0
 """A figure so many times its target, or a fraction, ends at the border."""
 
 
-def against_targets(figures: Sequence[Mapping[str, Any]]) -> str:
-    """Draw each figure as a multiple of its target; right of the line is better."""
+def against_targets(
+    figures: Sequence[Mapping[str, Any]], *, quick: bool = False
+) -> str:
+    """Draw each figure as a multiple of its target; right of the line is better.
+
+    Grey is what is not judged: times of a quick run.
+    """
     rows = [figure for figure in figures if figure["name"] in BY_NAME]
     height = _ROW * (len(rows) + 1) + 8
-    return _svg(height, "Each figure beside its target", _bars(rows, height))
+    return _svg(
+        height, "Each figure beside its target", _bars(rows, height, quick=quick)
+    )
 
 
 def line_of(figure: Mapping[str, Any]) -> str:
@@ -35,18 +42,21 @@ def line_of(figure: Mapping[str, Any]) -> str:
     return _svg(260, figure["name"], _line(figure))
 
 
-def _bars(rows: Sequence[Mapping[str, Any]], height: int) -> Iterator[str]:
+def _bars(
+    rows: Sequence[Mapping[str, Any]], height: int, *, quick: bool
+) -> Iterator[str]:
     middle = (_LEFT + WIDTH - _RIGHT) / 2
     half = (WIDTH - _RIGHT - _LEFT) / 2
     for place, figure in enumerate(rows):
         target = BY_NAME[figure["name"]]
         value = figure["value"]
-        times = value / target.bound if value else 1 / _MOST
+        bound = (quick and target.quick) or target.bound
+        times = value / bound if value else 1 / _MOST
         if target.better == "lower":
-            times = target.bound / value if value else _MOST
+            times = bound / value if value else _MOST
         reach = math.log(max(1 / _MOST, min(_MOST, times))) / math.log(_MOST) * half
         y = 4 + place * _ROW
-        colour = _MET if standing(figure) == "met" else _MISSED
+        colour = _COLOURS[standing(figure, quick=quick)]
         yield _text(_LEFT - 8, y + 15, figure["name"], "end")
         yield (
             f'<rect x="{min(middle, middle + reach):.1f}" y="{y + 3}"'
@@ -84,9 +94,9 @@ def _line(figure: Mapping[str, Any]) -> Iterator[str]:
     yield _text(left, 16, f"{figure['name']} ({figure['unit']})")
     yield f'<path d="M{left} {top}V{bottom}H{right}" stroke="{_INK}" fill="none"/>'
     drawn = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
-    yield f'<polyline points="{drawn}" fill="none" stroke="{_MET}" stroke-width="2"/>'
+    yield f'<polyline points="{drawn}" fill="none" stroke="{_GOOD}" stroke-width="2"/>'
     for (x, y), (at, value) in zip(places, points, strict=True):
-        yield f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" fill="{_MET}"/>'
+        yield f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" fill="{_GOOD}"/>'
         yield _text(x, y - 8, number(value), "middle")
         yield _text(x, bottom + 18, number(at), "middle")
 

@@ -2,9 +2,11 @@
 
 import re
 import xml.etree.ElementTree as ET
+from pathlib import Path
 
 import pytest
 
+import bench
 from bench.measuring import Figure
 from bench.page import page
 from bench.report import document
@@ -17,6 +19,10 @@ MACHINE = {
     "os": "Linux",
     "python": "3.11",
 }
+MISSED_COLOUR = "#d2603a"
+SUITES = "".join(
+    each.read_text("utf-8") for each in (Path(bench.__file__).parent).rglob("*.py")
+)
 MISSED = """
 ## `e2e/bare`
 
@@ -42,21 +48,26 @@ def figure(name: str, value: float, points=()) -> Figure:
     )
 
 
-@pytest.fixture
-def files() -> dict[str, str]:
+def written(*, quick: bool) -> dict[str, str]:
     done = document(
         [
             figure("e2e/bare", 0.4321),
             figure("load/library", 8.765),
+            figure("fsyncs/intake", 0.15),
             figure("e2e/amends_rate", 1_234.4, points=[(10, 1.0), (100, 0.75)]),
         ],
         {"append/emmett": "node is not there"},
         machine=MACHINE,
         commit="abc123",
         seed=42,
-        quick=False,
+        quick=quick,
     )
     return page(done, MISSED)
+
+
+@pytest.fixture
+def files() -> dict[str, str]:
+    return written(quick=False)
 
 
 def row(files: dict[str, str], name: str) -> list[str]:
@@ -91,6 +102,28 @@ def test_what_is_known_of_a_missed_target_stands_there_and_of_no_other(files):
     text = files["performance.md"]
     assert "### `e2e/bare`\n\nThe loop is the limit." in text
     assert "Never shown." not in text
+
+
+def test_a_quick_run_says_so_and_gives_no_verdict_on_times(files):
+    quick = written(quick=True)
+    text = quick["performance.md"]
+    assert "a quick run (`make bench-quick`)" in text
+    assert "the median" not in text
+    assert row(quick, "e2e/bare")[3] == row(quick, "load/library")[3] == ""
+    assert row(quick, "fsyncs/intake")[2:] == ["≤ 0.5 in a quick run", "met"]
+    assert "Where a target is missed" not in text
+    assert MISSED_COLOUR not in quick["performance-targets.svg"]
+    assert "quick run" not in files["performance.md"]
+    assert "the median" in files["performance.md"]
+    assert MISSED_COLOUR in files["performance-targets.svg"]
+
+
+def test_every_unit_is_explained(files):
+    units = re.findall(r"unit=\"([^\"]+)\"", SUITES)
+    assert len(set(units)) > 5
+    told = files["performance.md"].partition("| unit |")[2].partition("\n\n")[0]
+    first = " ".join(line.split("|")[1] for line in told.splitlines()[1:])
+    assert [unit for unit in units if unit not in first] == []
 
 
 def test_plots_are_svg_with_their_numbers(files):
