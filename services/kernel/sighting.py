@@ -233,7 +233,7 @@ def _red_followers(now: Sighting) -> Iterator[Red]:
         if seconds > FEED and now.one(measures.FEED_FOLLOWED, department):
             yield Red(
                 f"feed of {department} stuck for {seconds:.0f} s",
-                f"amends follow {department}",
+                "amends doctor",
                 "feed-stuck",
             )
     last, limits = now.of(measures.CHANNEL_LAST), now.of(measures.CHANNEL_LIMIT)
