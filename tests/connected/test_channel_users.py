@@ -58,6 +58,7 @@ async def at_the_phone(folder: Path):
         )
         try:
             await until_it_is_there(services, Stream.SUBMIT)
+            await until_it_is_heard(phone, subjects.ask_submit("phone"))
             yield services, phone
         finally:
             await phone.close()
@@ -70,6 +71,16 @@ async def until_it_is_there(services, stream):
             try:
                 return await services.jetstream().stream_info(stream)
             except nats.js.errors.NotFoundError:
+                await asyncio.sleep(0.02)
+
+
+async def until_it_is_heard(client, subject):
+    """Ask what is refused, until the server knows of who answers."""
+    async with asyncio.timeout(30):
+        while True:
+            try:
+                return await client.request(subject, b"{}", timeout=30)
+            except nats.errors.NoRespondersError:
                 await asyncio.sleep(0.02)
 
 

@@ -174,6 +174,7 @@ def _forked(
         return pid, said, go
     status = 1  # a start that failed, as of amends
     try:
+        structlog.reset_defaults()  # an amends in this process may have set its own
         structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
         if control:
             deaf()

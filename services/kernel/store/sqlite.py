@@ -233,8 +233,10 @@ def halt(reason: str) -> NoReturn:
     whoever went on would give receipts for what a power cut takes away. Nobody is
     answered; the next start writes again what the log has.
     """
-    _log.critical("store.flush_failed", reason=reason, ends_with=HALTED)
-    os._exit(HALTED)
+    try:
+        _log.critical("store.flush_failed", reason=reason, ends_with=HALTED)
+    finally:  # the log may lie on the same disk
+        os._exit(HALTED)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import pytest
 
 from bench.plot import lines_svg
 from services.handling.domain.commands import AcceptComplaint, AddEvidence
-from tests.faults.load import Attempt
+from tests.faults.load import RECEIPT, Attempt
 from tests.faults.memory import Watch
 from tests.faults.p16 import EVENTS, GROWTH, Outcome, commands
 from tests.faults.sets import Tried, compared
@@ -50,7 +50,7 @@ def test_a_case_gets_fifteen_events() -> None:
 def attempts(answered: int, silent: int = 0) -> list[Attempt]:
     made = [Attempt("web", n, str(n), due=0.0) for n in range(answered + silent)]
     for number, each in enumerate(made[:answered]):
-        each.answer(201, {"case_id": str(number)})
+        each.answer(201, dict.fromkeys(RECEIPT, str(number)))
     return made
 
 
