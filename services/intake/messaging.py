@@ -411,10 +411,14 @@ class Submissions:
         await self._wiping.finish()
 
     async def _take(self, messages: Sequence[Msg]) -> None:
-        """Take what gathered; together, so that it shares commits."""
-        async with asyncio.TaskGroup() as together:
-            for message in messages:
-                together.create_task(self._one(message))
+        """Take what gathered; together, so that it shares commits.
+
+        One that must come again does not keep the others from being settled.
+        """
+        ended = await asyncio.gather(*map(self._one, messages), return_exceptions=True)
+        for each in ended:
+            if each is not None:
+                raise each
 
     async def _one(self, message: Msg) -> None:
         headers = message.headers or {}
