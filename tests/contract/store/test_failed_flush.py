@@ -1,7 +1,10 @@
 """After a flush that failed nothing goes on as if it had not; what is refused is refused."""
 
+import os
+
 import pytest
 
+from services.kernel.store import sqlite
 from tests.faults.counted import Points, one_failure
 from tests.faults.injected import FLUSH, WRITE, Fault, missing
 
@@ -19,6 +22,20 @@ def test_a_process_whose_flush_failed_ends_and_the_next_one_goes_on() -> None:
     assert one_failure(points, SECOND, control=False, opened=True)
     assert (points.halted, points.went_on, points.false_receipts) == (1, 0, 0)
     assert points.whole == 1
+
+
+def test_a_log_that_cannot_be_written_keeps_no_process_alive(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError
+
+    ended: list[int] = []
+    monkeypatch.setattr(os, "_exit", ended.append)
+    monkeypatch.setattr(sqlite, "_log", type("Log", (), {"critical": full}))
+    with pytest.raises(OSError):  # noqa: PT011 what was raised above, and nothing else
+        sqlite.halt("disk I/O error")
+    assert ended == [sqlite.HALTED]
 
 
 @injecting
